@@ -1,0 +1,273 @@
+"""Settings of a project, and pydantic's errors told as a file, a line and a next step.
+
+Everything that a person writes in YAML is validated by a pydantic model through `load_model`; the JSON Schemas for
+editors and the reference pages are made from the same models.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from headgate.errors import ProjectError, did_you_mean
+from headgate.yaml import Location, YamlDocument, read_yaml
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+_SIZE = r"^\d+(\.\d+)? ?([KMGT]i?B|%)$"
+
+
+class Section(BaseModel):
+    """Base of every model of a project file: unknown keys are errors, values do not change after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EngineSettings(Section):
+    """How much of the machine DuckDB may take."""
+
+    memory_limit: str | None = Field(
+        default=None,
+        pattern=_SIZE,
+        examples=["4GB", "50%"],
+        description="Memory that DuckDB may use before it spills to disk. Default: 80 % of the machine's.",
+    )
+    threads: int | None = Field(default=None, ge=1, description="Threads of DuckDB. Default: one per core.")
+    temp_directory: str = Field(
+        default=".headgate/tmp", description="Folder for what does not fit into memory, relative to the project."
+    )
+
+
+class Profile(Section):
+    """What differs from the project's settings in one place where it runs, such as `prod`."""
+
+    storage: str | None = Field(default=None, description="As `storage` of the project.")
+    catalog: str | None = Field(default=None, description="As `catalog` of the project.")
+    engine: dict[str, Any] | None = Field(default=None, description="Keys of `engine` that differ.")
+    author: str | None = Field(default=None, description="As `author` of the project.")
+    vars: dict[str, Any] | None = Field(default=None, description="Variables for dbt that differ.")
+
+
+class Settings(Section):
+    """The file `headgate.yml`."""
+
+    name: str = Field(
+        pattern=r"^[A-Za-z_][A-Za-z0-9_\-]*$",
+        description="Name of the project: letters, digits, `_` and `-`.",
+        examples=["mobility"],
+    )
+    description: str | None = Field(default=None, description="What the lake is for, in a sentence.")
+    storage: str = Field(
+        default=".headgate/warehouse",
+        min_length=1,
+        description="Where tables lie: a folder, relative to the project, or a URI.",
+        examples=[".headgate/warehouse", "/srv/lake/warehouse"],
+    )
+    catalog: str = Field(
+        default="sqlite:///.headgate/state.db",
+        pattern=r"^[a-z][a-z0-9+]*:",
+        description="Database of commits, branches and runs, as a URL; a SQLite path is relative to the project.",
+        examples=["sqlite:///.headgate/state.db"],
+    )
+    engine: EngineSettings = Field(default_factory=EngineSettings, description="Limits of the engine.")
+    author: str | None = Field(
+        default=None, description="Who commits. Default: `HEADGATE_AUTHOR`, else the name of the user."
+    )
+    vars: dict[str, Any] = Field(default_factory=dict, description="Variables for dbt: `{{ var('name') }}`.")
+    profile: str | None = Field(default=None, description="Profile that is used when none is asked for.")
+    profiles: dict[str, Profile] = Field(
+        default_factory=dict, description="Settings that differ by the place where the project runs, by name."
+    )
+
+
+def load_settings(
+    path: Path, environment: Mapping[str, str], profile: str | None = None
+) -> tuple[Settings, str | None]:
+    """Read `headgate.yml` and lay a profile over it.
+
+    Returns:
+        The settings that hold, and the name of the profile that was used.
+
+    Raises:
+        ProjectError: The file does not validate, or has no such profile.
+    """
+    document = read_yaml(path, environment)
+    settings = validate(document, Settings)
+    chosen = profile or settings.profile
+    if chosen is None:
+        return settings, None
+    if chosen not in settings.profiles:
+        raise ProjectError(
+            f"There is no profile '{chosen}'.",
+            place=document.place(("profiles",)),
+            hint=did_you_mean(chosen, settings.profiles) or f"Add it: profiles: {{{chosen}: {{...}}}}",
+        )
+    differs = settings.profiles[chosen].model_dump(exclude_none=True)
+    engine = settings.engine.model_dump() | differs.pop("engine", {})
+    variables = settings.vars | differs.pop("vars", {})
+    merged = settings.model_dump() | differs | {"engine": engine, "vars": variables}
+    place = ("profiles", chosen)
+    lines = {location[2:]: line for location, line in document.lines.items() if location[:2] == place}
+    secrets = {location[2:] for location in document.secrets if location[:2] == place}
+    overlaid = YamlDocument(path, merged, document.lines | lines, document.secrets | secrets)
+    return validate(overlaid, Settings), chosen
+
+
+def load_model(path: Path, model: type[ModelT], environment: Mapping[str, str] | None = None) -> ModelT:
+    """Read a YAML file as a pydantic model.
+
+    Args:
+        path: The file.
+        model: What it has to be.
+        environment: For `${NAME}` in values; usually `Project.environment`. None leaves such text as it stands.
+
+    Raises:
+        ProjectError: The file does not read or does not validate; names file and line, and the closest key.
+    """
+    return validate(read_yaml(path, environment), model)
+
+
+def validate(document: YamlDocument, model: type[ModelT]) -> ModelT:
+    """Read a document as a pydantic model.
+
+    Raises:
+        ProjectError: It does not validate. The first problem makes the message, all stand in `data["problems"]`.
+    """
+    if not isinstance(document.data, dict):
+        raise ProjectError(
+            f"The file holds {_shown(document.data)} where `key: value` lines are wanted.",
+            place=document.place(),
+            hint="Keys are: " + ", ".join(_keys(model)) + ".",
+        )
+    try:
+        return model.model_validate(document.data)
+    except ValidationError as error:
+        problems = [_problem(document, model, details) for details in error.errors(include_url=False)]
+    problems = _without_shadows(problems)
+    first, rest = problems[0], problems[1:]
+    hint = first["hint"]
+    if rest:
+        others = "; ".join(f"line {problem['line']}: {problem['message']}" for problem in rest[:4])
+        hint = (
+            f"{hint}\nThere {'is one more problem' if len(rest) == 1 else f'are {len(rest)} more problems'}: {others}"
+        )
+    raise ProjectError(first["message"], place=first["place"], hint=hint, data={"problems": problems})
+
+
+def _problem(document: YamlDocument, model: type[BaseModel], details: ErrorDetails) -> dict[str, Any]:
+    """One of pydantic's errors as message, place and hint."""
+    kind = details["type"]
+    location = _found_at(document.data, details["loc"], absent=kind == "missing")
+    name = ".".join(str(part) for part in location)
+    if kind == "extra_forbidden":
+        key, keys = str(location[-1]), _keys_around(model, location)
+        message = f"'{key}' is not a key of {_owner(location)}."
+        hint = did_you_mean(key, keys) or "Keys are: " + ", ".join(keys) + "."
+    elif kind == "missing":
+        message = f"{_owner(location)[:1].upper()}{_owner(location)[1:]} lacks '{location[-1]}'."
+        hint = f"Add it: {location[-1]}: ..."
+    else:
+        value = "a value from the environment" if location in document.secrets else _shown(details["input"])
+        reason = details["msg"].removeprefix("Value error, ")
+        message = f"'{name}' is {value}: {reason[:1].lower()}{reason[1:]}." if name else f"{reason}."
+        choices = details.get("ctx", {}).get("expected")
+        close = _closest(details["input"], choices) if location not in document.secrets else None
+        hint = close or "The reference of settings and contracts lists what may stand here."
+    line = document.line_of(location)
+    return {"message": message, "place": document.place(location), "line": line, "hint": hint, "location": location}
+
+
+def _without_shadows(problems: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The problems in the order of the file, without those of union members that the value was not meant to be."""
+    locations = [problem.pop("location") for problem in problems]
+    kept = [
+        problem
+        for problem, location in zip(problems, locations, strict=True)
+        if not any(len(other) > len(location) and other[: len(location)] == location for other in locations)
+    ]
+    return sorted(kept, key=lambda problem: problem["line"])
+
+
+def _closest(value: object, choices: object) -> str | None:
+    """The nearest of pydantic's `'a', 'b' or 'c'`."""
+    if not isinstance(choices, str) or not isinstance(value, str):
+        return None
+    return did_you_mean(value, [choice.strip("'") for choice in choices.replace(" or ", ", ").split(", ")])
+
+
+def _owner(location: Location) -> str:
+    return f"'{'.'.join(str(part) for part in location[:-1])}'" if len(location) > 1 else "this file"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    if value is None:
+        return "empty"
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _keys(model: type[BaseModel]) -> list[str]:
+    return [info.alias or name for name, info in model.model_fields.items()]
+
+
+def _found_at(data: object, location: Location, absent: bool) -> Location:
+    """A location as the file has it: pydantic also names the member of a union that was tried, and `[key]`."""
+    found: list[str | int] = []
+    for position, part in enumerate(location):
+        # A model may have made text of a key that the file has as a number.
+        own = [key for key in data if str(key) == str(part)] if isinstance(data, dict) else []
+        if isinstance(data, dict) and own:
+            data, part = data[own[0]], own[0]
+        elif isinstance(data, list) and isinstance(part, int):
+            data = data[part]
+        elif not (absent and position == len(location) - 1):
+            continue
+        found.append(part)
+    return tuple(found)
+
+
+def _keys_around(model: type[BaseModel], location: Location) -> list[str]:
+    """The keys that are known where a value stands."""
+    annotations: list[Any] = [model]
+    for part in location[:-1]:
+        annotations = [inner for annotation in annotations for inner in _step(annotation, part)]
+    members = [member for annotation in annotations for member in _members(annotation)]
+    return sorted({key for member in members if _is_model(member) for key in _keys(member)})
+
+
+def _step(annotation: Any, part: str | int) -> list[Any]:
+    """What lies at a key or position of an annotation."""
+    found: list[Any] = []
+    for member in _members(annotation):
+        if _is_model(member):
+            found += [info.annotation for name, info in member.model_fields.items() if part in (name, info.alias)]
+            continue
+        arguments = get_args(member)
+        origin = get_origin(member)
+        if isinstance(origin, type) and issubclass(origin, Mapping):
+            found.append(arguments[1])
+        elif isinstance(part, int) and arguments:
+            found.append(arguments[0])
+    return found
+
+
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def _members(annotation: Any) -> list[Any]:
+    """The members of a union, without `Annotated` around them."""
+    if get_origin(annotation) is Annotated:
+        return _members(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        return [inner for member in get_args(annotation) for inner in _members(member)]
+    return [annotation]

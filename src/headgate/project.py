@@ -1,0 +1,160 @@
+"""A project: a folder with `headgate.yml`, and where its parts lie."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from headgate.config import EngineSettings, Settings, load_settings
+from headgate.errors import ProjectError
+from headgate.yaml import display_path, read_dotenv
+
+FILE = "headgate.yml"
+STATE = ".headgate"
+SCHEMAS = "schemas"
+_SQLITE = "sqlite:///"
+
+
+@dataclass(frozen=True)
+class Project:
+    """An opened project; nothing is written by opening it.
+
+    Attributes:
+        root: Absolute path of the folder.
+        settings: What `headgate.yml` says, with the profile laid over it.
+        profile: Name of the profile that holds, or None.
+        environment: Variables for `${NAME}`: those of the process, and of `.env` where the process has none.
+    """
+
+    root: Path
+    settings: Settings
+    profile: str | None = None
+    environment: dict[str, str] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str] | None = None, profile: str | None = None) -> Project:
+        """Open the project in `path`, or, when that is None, in this folder or the closest one above.
+
+        Raises:
+            ProjectError: There is none, or its `headgate.yml` does not validate.
+        """
+        root = find_root(Path.cwd()) if path is None else _root_at(Path(path))
+        environment = {**read_dotenv(root / ".env"), **os.environ}
+        settings, used = load_settings(root / FILE, environment, profile or environment.get("HEADGATE_PROFILE"))
+        return cls(root, settings, used, environment)
+
+    @property
+    def name(self) -> str:
+        return self.settings.name
+
+    @property
+    def state_dir(self) -> Path:
+        """What headgate keeps for itself, such as the state database and the cache of dbt's parser."""
+        return self.root / STATE
+
+    @property
+    def warehouse(self) -> str:
+        """Absolute path or URI below which tables lie."""
+        storage = self.settings.storage.removeprefix("file://")
+        return storage if "://" in storage else str(self.path(storage))
+
+    @property
+    def catalog_url(self) -> str:
+        """URL of the state database, with an absolute path when it is a file."""
+        url = self.settings.catalog
+        if url.startswith(_SQLITE) and url != _SQLITE:
+            return _SQLITE + str(self.path(url.removeprefix(_SQLITE)))
+        return url
+
+    @property
+    def temp_directory(self) -> Path:
+        """Where the engine spills what does not fit into memory."""
+        return self.path(self.settings.engine.temp_directory)
+
+    @property
+    def engine(self) -> EngineSettings:
+        """Limits of the engine, with its temporary folder as an absolute path."""
+        return self.settings.engine.model_copy(update={"temp_directory": str(self.temp_directory)})
+
+    @property
+    def author(self) -> str:
+        """Who commits."""
+        return self.settings.author or self.environment.get("HEADGATE_AUTHOR") or _user()
+
+    def contract_files(self) -> list[Path]:
+        """The files `ingestion/*.yml`, by name."""
+        return self._files("ingestion")
+
+    def check_files(self) -> list[Path]:
+        """The files `checks/*.yml`, by name."""
+        return self._files("checks")
+
+    def path(self, relative: str | os.PathLike[str]) -> Path:
+        """A path of the project, absolute and normalised; an absolute path stays itself."""
+        return Path(os.path.normpath(self.root / Path(relative).expanduser()))
+
+    def relative(self, path: str | os.PathLike[str]) -> str:
+        """A path as it is recorded and shown: relative to the project when it lies there, with `/`."""
+        absolute = self.path(path)
+        return absolute.relative_to(self.root).as_posix() if absolute.is_relative_to(self.root) else str(absolute)
+
+    def make_state_dir(self) -> Path:
+        """Create the state folder, and keep git out of it."""
+        self.state_dir.mkdir(parents=True, exist_ok=True)
+        ignore = self.state_dir / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n", encoding="utf-8")
+        return self.state_dir
+
+    def _files(self, folder: str) -> list[Path]:
+        found = (path for path in (self.root / folder).glob("*") if path.suffix in (".yml", ".yaml"))
+        return sorted(path for path in found if path.is_file() and not path.name.startswith("."))
+
+
+def schema_comment(kind: str, *, depth: int = 0) -> str:
+    """The first line of a YAML file, by which editors find its JSON Schema.
+
+    Args:
+        kind: `headgate`, `source` or `checks`.
+        depth: How many folders below the project's the file lies.
+    """
+    return f"# yaml-language-server: $schema={'../' * depth}{SCHEMAS}/{kind}.schema.json\n"
+
+
+def find_root(start: Path) -> Path:
+    """The closest folder, `start` or above, that has a `headgate.yml`.
+
+    Raises:
+        ProjectError: None has.
+    """
+    start = start.absolute()
+    for folder in (start, *start.parents):
+        if (folder / FILE).is_file():
+            return folder
+    raise ProjectError(
+        f"There is no {FILE} in this folder or above.",
+        place=str(start),
+        hint="Go to a project, name one with --project DIR, or start one with: headgate init DIR",
+    )
+
+
+def _root_at(path: Path) -> Path:
+    path = path.expanduser()
+    if path.name == FILE and path.is_file():
+        path = path.parent
+    root = Path(os.path.normpath(path.absolute()))
+    if (root / FILE).is_file():
+        return root
+    what = f"The folder has no {FILE}." if root.is_dir() else "There is no such folder."
+    raise ProjectError(
+        what, place=display_path(root), hint=f"Start a project there with: headgate init {display_path(path)}"
+    )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a user id without a name
+        return "unknown"

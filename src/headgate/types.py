@@ -1,0 +1,235 @@
+"""Values that every layer shares: names of tables, and what a name stands for in a state."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+# The separator that the Iceberg REST specification uses between levels of a namespace.
+_SEPARATOR = "\x1f"
+
+
+@dataclass(frozen=True, order=True)
+class Name:
+    """The full name of a table or view: the levels of its namespace and its own name."""
+
+    parts: tuple[str, ...]
+
+    @classmethod
+    def of(cls, *parts: str) -> Name:
+        return cls(parts)
+
+    @classmethod
+    def parse(cls, text: str) -> Name:
+        """Read `schema.table`; a part that holds a dot stands in double quotes."""
+        parts: list[str] = []
+        current, quoted = "", False
+        for char in text:
+            if char == '"':
+                quoted = not quoted
+            elif char == "." and not quoted:
+                parts.append(current)
+                current = ""
+            else:
+                current += char
+        return cls((*parts, current))
+
+    @classmethod
+    def from_key(cls, key: str) -> Name:
+        return cls(tuple(key.split(_SEPARATOR)))
+
+    @property
+    def key(self) -> str:
+        """The name as the catalog stores it."""
+        return _SEPARATOR.join(self.parts)
+
+    @property
+    def namespace(self) -> tuple[str, ...]:
+        return self.parts[:-1]
+
+    @property
+    def schema(self) -> str:
+        """The namespace as one SQL schema name."""
+        return ".".join(self.parts[:-1])
+
+    @property
+    def table(self) -> str:
+        return self.parts[-1]
+
+    @property
+    def sql(self) -> str:
+        """The name quoted for DuckDB: `"schema"."table"`."""
+        return f"{quote(self.schema)}.{quote(self.table)}" if self.namespace else quote(self.table)
+
+    def __str__(self) -> str:
+        return ".".join(f'"{part}"' if "." in part else part for part in self.parts)
+
+
+class Kind(enum.StrEnum):
+    """What a name in the catalog stands for."""
+
+    TABLE = "table"
+    VIEW = "view"
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a name stands for in one state of the lake.
+
+    Attributes:
+        kind: Table or view.
+        content_id: Stable over the life of the table, whatever it is renamed to or holds.
+        metadata_location: URI of the Iceberg metadata file: the version of the content.
+    """
+
+    kind: Kind
+    content_id: str
+    metadata_location: str
+
+
+@dataclass(frozen=True)
+class ColumnStats:
+    """What a data file says about one column; bounds in Iceberg's single-value binary form."""
+
+    size: int | None = None
+    values: int | None = None
+    nulls: int | None = None
+    nans: int | None = None
+    lower: bytes | None = None
+    upper: bytes | None = None
+
+
+@dataclass(frozen=True)
+class WrittenFile:
+    """A Parquet data file that an engine wrote and no table refers to yet.
+
+    Attributes:
+        path: Absolute path or URI.
+        rows: Number of records.
+        bytes: Size of the file.
+        partition: One value per partition field of the table's spec, in Iceberg's internal form.
+        columns: Statistics by Iceberg field id.
+    """
+
+    path: str
+    rows: int
+    bytes: int
+    partition: tuple[object, ...] = ()
+    columns: dict[int, ColumnStats] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a table is laid out and described; nothing here changes its rows.
+
+    Attributes:
+        partition_by: Iceberg transforms as text: `region`, `month(start_date)`, `bucket(16, id)`, `truncate(4, zip)`.
+        sort_by: Columns, each with an optional ` desc`.
+        properties: Iceberg table properties.
+        comment: Description of the table.
+        column_comments: Description by column.
+    """
+
+    partition_by: tuple[str, ...] = ()
+    sort_by: tuple[str, ...] = ()
+    properties: dict[str, str] = field(default_factory=dict)
+    comment: str | None = None
+    column_comments: dict[str, str] = field(default_factory=dict)
+
+
+class Severity(enum.StrEnum):
+    """What a failing check does: an error blocks the merge, a warning is reported."""
+
+    ERROR = "error"
+    WARN = "warn"
+
+
+class CheckStatus(enum.StrEnum):
+    PASSED = "passed"
+    FAILED = "failed"
+    ERROR = "error"
+    """The check itself could not be carried out; blocks as a failed check of severity error does."""
+    SKIPPED = "skipped"
+    """Not carried out, because what it checks was not built."""
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """The outcome of one check on one state.
+
+    Attributes:
+        name: Unique within a run: a dbt test's name, `contract:<source>`, `accounting:<source>`, `reconciliation:<name>`.
+        kind: `contract`, `accounting`, `dbt` or `reconciliation`.
+        failures: Failing rows, or 1 where rows have no meaning.
+        table: The table that is checked, as text.
+        message: One sentence for a person; None when it passed.
+        columns: Names of the sample's columns.
+        sample: The first failing rows.
+        evidence: Name of the table that holds all failing rows, on the run's branch.
+    """
+
+    name: str
+    kind: str
+    severity: Severity
+    status: CheckStatus
+    failures: int = 0
+    table: str | None = None
+    message: str | None = None
+    columns: tuple[str, ...] = ()
+    sample: tuple[tuple[object, ...], ...] = ()
+    evidence: str | None = None
+    seconds: float = 0.0
+
+    @property
+    def blocks(self) -> bool:
+        """Whether this result keeps the state from `main`."""
+        if self.status in (CheckStatus.PASSED, CheckStatus.SKIPPED):
+            return False
+        return self.severity is Severity.ERROR or self.status is CheckStatus.ERROR
+
+
+@dataclass(frozen=True)
+class LoadResult:
+    """What became of the rows of one file: read = loaded + quarantined + duplicates."""
+
+    load_id: str
+    source: str
+    table: str
+    file: str
+    sha256: str
+    bytes: int
+    read: int
+    loaded: int
+    quarantined: int
+    duplicates: int
+    seconds: float = 0.0
+    replaces: str | None = None
+
+
+class ModelStatus(enum.StrEnum):
+    BUILT = "built"
+    ERROR = "error"
+    SKIPPED = "skipped"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """What became of one model, seed or snapshot; `rows` counts rows in the table, None for a view."""
+
+    name: str
+    unique_id: str
+    status: ModelStatus
+    rows: int | None = None
+    seconds: float = 0.0
+    message: str | None = None
+
+
+def quote(identifier: str) -> str:
+    """An identifier in double quotes, as SQL wants it."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A string literal in single quotes, as SQL wants it."""
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,213 @@
+"""Reading YAML so that every value knows its line.
+
+Scalars follow YAML 1.2's core schema, as editors and JSON Schema do: `no`, `on`, `010`, `12:30` and `2024-01-31` are
+text (a number with a leading zero is a code), not a boolean, an octal, a number of seconds and a date as in the
+YAML 1.1 that PyYAML implements.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from headgate.errors import ProjectError
+
+Location = tuple[str | int, ...]
+"""Keys and positions from the top of a document to a value."""
+
+_VARIABLE = re.compile(r"\$(\$?)\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+
+
+@dataclass(frozen=True)
+class YamlDocument:
+    """The content of a YAML file and where its parts stand.
+
+    Attributes:
+        path: The file.
+        data: Its content; an empty file is an empty mapping.
+        lines: Line, counted from 1, by location.
+        secrets: Locations whose text came from the environment, and may therefore not be shown.
+    """
+
+    path: Path
+    data: Any
+    lines: dict[Location, int] = field(default_factory=dict)
+    secrets: frozenset[Location] = frozenset()
+
+    def line_of(self, location: Location) -> int:
+        """The line of a value, or of the closest thing around it that the file has."""
+        for end in range(len(location), -1, -1):
+            line = self.lines.get(location[:end])
+            if line is not None:
+                return line
+        return 1
+
+    def place(self, location: Location = ()) -> str:
+        """`file:line` of a value."""
+        return f"{display_path(self.path)}:{self.line_of(location)}"
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader with the scalars of YAML 1.2."""
+
+
+_Loader.yaml_implicit_resolvers = {}
+for _tag, _pattern, _first in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("int", r"[-+]?(0|[1-9][0-9]*)|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*)([eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+", "-+.0123456789"),
+    ("float", r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", "-+."),
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("merge", r"<<", "<"),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first))
+
+
+def read_yaml(path: Path, environment: Mapping[str, str] | None = None) -> YamlDocument:
+    """Read a YAML file; `${NAME}` and `${NAME:-default}` in its values are taken from `environment`.
+
+    Args:
+        path: The file.
+        environment: Variables by name; None leaves `${NAME}` as it stands. `$${NAME}` always stands for `${NAME}`.
+
+    Raises:
+        ProjectError: The file is missing, is not YAML, has a key twice, or names a variable that is not set.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ProjectError(f"There is no file {display_path(path)}.", hint="Create it, or correct the path.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProjectError(
+            f"The file cannot be read: {error}.", place=display_path(path), hint="Save it as UTF-8, readable by you."
+        ) from error
+    return parse_yaml(text, path, environment)
+
+
+def parse_yaml(text: str, path: Path, environment: Mapping[str, str] | None = None) -> YamlDocument:
+    """As `read_yaml`, for text that was read already; `path` is named in errors."""
+    loader = None
+    try:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        reading = _Reading(path, environment)
+        data = {} if node is None else reading.value(loader, node, ())
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        problem = error.problem or error.context or "it does not parse"
+        raise ProjectError(
+            f"This is not YAML: {problem}.",
+            place=f"{display_path(path)}:{mark.line + 1 if mark else 1}",
+            hint="Look at the indentation, and put text with ': ', '#', '*', '&' or '{' into quotes.",
+        ) from None
+    except yaml.YAMLError as error:
+        raise ProjectError(
+            f"This is not YAML: {error}.", place=display_path(path), hint="Save it as plain text in UTF-8."
+        ) from None
+    finally:
+        if loader is not None:
+            loader.dispose()
+    return YamlDocument(path, data, reading.lines, frozenset(reading.secrets))
+
+
+class _Reading:
+    """Builds values from nodes, and notes where each stands and which came from the environment."""
+
+    def __init__(self, path: Path, environment: Mapping[str, str] | None) -> None:
+        self.path = path
+        self.environment = environment
+        self.lines: dict[Location, int] = {}
+        self.secrets: set[Location] = set()
+
+    def value(self, loader: _Loader, node: yaml.Node, location: Location) -> Any:
+        self.lines.setdefault(location, node.start_mark.line + 1)
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(loader, node, location)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value(loader, item, (*location, index)) for index, item in enumerate(node.value)]
+        value = loader.construct_object(node)
+        return self._interpolated(value, location) if isinstance(value, str) else value
+
+    def _mapping(self, loader: _Loader, node: yaml.MappingNode, location: Location) -> dict[Hashable, Any]:
+        own = {id(key) for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"}
+        loader.flatten_mapping(node)
+        mapping: dict[Hashable, Any] = {}
+        seen: dict[Hashable, int] = {}
+        for key_node, value_node in node.value:
+            key = loader.construct_object(key_node)
+            inner = (*location, key if isinstance(key, str | int) else str(key))
+            line = key_node.start_mark.line + 1
+            if not isinstance(key, Hashable) or isinstance(key_node, yaml.CollectionNode):
+                raise ProjectError(
+                    "A key is a list or a mapping.", place=f"{display_path(self.path)}:{line}", hint="Use text as key."
+                )
+            if key in seen:
+                raise ProjectError(
+                    f"The key '{key}' stands here a second time.",
+                    place=f"{display_path(self.path)}:{line}",
+                    hint=f"It was given in line {seen[key]}; keep one of the two.",
+                )
+            if id(key_node) in own:
+                seen[key] = self.lines[inner] = line
+            mapping[key] = self.value(loader, value_node, inner)
+        return mapping
+
+    def _interpolated(self, text: str, location: Location) -> str:
+        def replace(match: re.Match[str]) -> str:
+            escaped, name, default = match.groups()
+            if escaped:
+                return match.group()[1:]
+            if self.environment is None:
+                return match.group()
+            self.secrets.add(location)
+            value = self.environment.get(name, default)
+            if value is None:
+                raise ProjectError(
+                    f"The variable '{name}' is not set.",
+                    place=f"{display_path(self.path)}:{self.lines[location]}",
+                    hint=f"Set it in the environment or in the project's .env: {name}=...",
+                )
+            return value
+
+        return _VARIABLE.sub(replace, text)
+
+
+def read_dotenv(path: Path) -> dict[str, str]:
+    """Variables of a `.env` file: `NAME=value` lines, `export` before them, quotes around values, `#` comments.
+
+    Raises:
+        ProjectError: A line is none of these. The line's text is not shown, for it may hold a secret.
+    """
+    if not path.is_file():
+        return {}
+    variables: dict[str, str] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        match = re.fullmatch(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)", text)
+        if not match:
+            raise ProjectError(
+                "The line does not set a variable.", place=f"{display_path(path)}:{number}", hint="Write NAME=value."
+            )
+        name, value = match.groups()
+        quoted = re.fullmatch(r"""("([^"]*)"|'([^']*)')\s*(?:#.*)?""", value)
+        if quoted:
+            value = quoted.group(2) if quoted.group(2) is not None else quoted.group(3)
+        else:
+            value = re.split(r"\s#", value, maxsplit=1)[0].rstrip()
+        variables[name] = value
+    return variables
+
+
+def display_path(path: Path) -> str:
+    """A path as a person sees it: relative to where they stand when it lies there."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,158 @@
+"""Settings, profiles and how a mistake in them is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pytest
+from pydantic import Field
+
+from headgate.config import Section, Settings, load_model, load_settings
+from headgate.errors import ProjectError
+
+
+class Column(Section):
+    type: Literal["integer", "varchar"]
+    minimum: float | None = Field(default=None, alias="min")
+
+
+class Table(Section):
+    table: str
+    columns: dict[str, Column] = {}
+    steps: list[Annotated[Column | Literal["skip"], Field(union_mode="left_to_right")]] = []
+
+
+def failure(
+    path: Path, text: str, model: type[Section] = Table, environment: dict[str, str] | None = None
+) -> ProjectError:
+    file = path / "t.yml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ProjectError) as caught:
+        load_model(file, model, environment)
+    return caught.value
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_an_unknown_key_is_named_with_line_and_closest_key(tmp_path: Path) -> None:
+    error = failure(tmp_path, "table: a\ncolums: {}\n")
+    assert error.message == "'colums' is not a key of this file."
+    assert error.place == "t.yml:2"
+    assert error.hint == "Did you mean 'columns'?"
+
+
+def test_an_unknown_key_inside_a_mapping_is_compared_with_the_keys_there(tmp_path: Path) -> None:
+    error = failure(tmp_path, "table: a\ncolumns:\n  id:\n    type: integer\n    mn: 3\n")
+    assert error.message == "'mn' is not a key of 'columns.id'."
+    assert error.place == "t.yml:5"
+    assert error.hint == "Did you mean 'min'?"
+
+
+def test_a_missing_key_is_named_at_what_lacks_it(tmp_path: Path) -> None:
+    error = failure(tmp_path, "table: a\ncolumns:\n  id: {min: 1}\n")
+    assert error.message == "'columns.id' lacks 'type'."
+    assert error.place == "t.yml:3"
+    assert failure(tmp_path, "columns: {}\n").message == "This file lacks 'table'."
+
+
+def test_a_wrong_value_is_shown_with_the_closest_choice(tmp_path: Path) -> None:
+    error = failure(tmp_path, "table: a\ncolumns:\n  id: {type: intger}\n")
+    assert error.message == "'columns.id.type' is 'intger': input should be 'integer' or 'varchar'."
+    assert error.hint == "Did you mean 'integer'?"
+
+
+def test_a_value_of_a_union_is_placed_without_the_names_of_its_members(tmp_path: Path) -> None:
+    error = failure(tmp_path, "table: a\nsteps:\n  - skip\n  - type: varchar\n    mim: 1\n")
+    assert error.message == "'mim' is not a key of 'steps.1'."
+    assert error.place == "t.yml:5"
+
+
+def test_every_problem_is_told_in_the_order_of_the_file(tmp_path: Path) -> None:
+    error = failure(tmp_path, "tabel: a\ncolumns:\n  id: {type: 7}\n")
+    problems = error.data["problems"]
+    assert isinstance(problems, list)
+    assert [problem["line"] for problem in problems] == [1, 1, 3]
+    assert "2 more problems" in str(error.hint)
+
+
+def test_a_value_from_the_environment_is_never_shown(tmp_path: Path) -> None:
+    error = failure(tmp_path, "table: a\ncolumns:\n  id: {type: '${SECRET}'}\n", environment={"SECRET": "hunter2"})
+    assert "hunter2" not in str(error)
+    assert "hunter2" not in str(error.to_dict())
+    assert "a value from the environment" in error.message
+
+
+def test_a_file_that_is_a_list_says_which_keys_it_should_have(tmp_path: Path) -> None:
+    error = failure(tmp_path, "- a\n")
+    assert "a list" in error.message
+    assert error.hint == "Keys are: table, columns, steps."
+
+
+def settings(path: Path, text: str, profile: str | None = None, **environment: str) -> Settings:
+    file = path / "headgate.yml"
+    file.write_text(text, encoding="utf-8")
+    return load_settings(file, environment, profile)[0]
+
+
+PROFILES = """
+name: lake
+engine: {threads: 2, memory_limit: 1GB}
+vars: {a: 1, b: 2}
+profiles:
+  prod:
+    storage: s3://lake/warehouse
+    catalog: ${CATALOG:-postgresql://localhost/lake}
+    engine: {threads: 16}
+    vars: {b: 3}
+"""
+
+
+def test_defaults_need_no_more_than_a_name(tmp_path: Path) -> None:
+    found = settings(tmp_path, "name: lake")
+    assert found.storage == ".headgate/warehouse"
+    assert found.catalog == "sqlite:///.headgate/state.db"
+    assert found.engine.threads is None
+
+
+def test_a_profile_changes_only_what_it_names(tmp_path: Path) -> None:
+    found = settings(tmp_path, PROFILES, "prod", CATALOG="postgresql://db/lake")
+    assert found.storage == "s3://lake/warehouse"
+    assert found.catalog == "postgresql://db/lake"
+    assert (found.engine.threads, found.engine.memory_limit) == (16, "1GB")
+    assert found.vars == {"a": 1, "b": 3}
+
+
+def test_without_a_profile_nothing_is_laid_over(tmp_path: Path) -> None:
+    assert settings(tmp_path, PROFILES).engine.threads == 2
+
+
+def test_the_project_may_name_the_profile_that_holds_by_default(tmp_path: Path) -> None:
+    assert settings(tmp_path, PROFILES + "profile: prod\n").engine.threads == 16
+
+
+def test_an_unknown_profile_names_the_closest(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match="no profile 'prd'") as caught:
+        settings(tmp_path, PROFILES, "prd")
+    assert caught.value.hint == "Did you mean 'prod'?"
+    assert caught.value.place == "headgate.yml:5"
+
+
+def test_a_wrong_value_of_a_profile_is_placed_in_the_profile(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError) as caught:
+        settings(tmp_path, PROFILES.replace("threads: 16", "threads: 0"), "prod")
+    assert caught.value.place == "headgate.yml:9"
+
+
+@pytest.mark.parametrize("size", ["4GB", "500 MiB", "1.5TB", "50%"])
+def test_sizes_are_accepted(tmp_path: Path, size: str) -> None:
+    assert settings(tmp_path, f"name: lake\nengine: {{memory_limit: {size}}}\n").engine.memory_limit == size
+
+
+@pytest.mark.parametrize("size", ["4", "lots", "4 gb", "GB"])
+def test_sizes_without_a_unit_are_refused(tmp_path: Path, size: str) -> None:
+    with pytest.raises(ProjectError, match=r"engine\.memory_limit"):
+        settings(tmp_path, f"name: lake\nengine: {{memory_limit: '{size}'}}\n")
