@@ -1,0 +1,293 @@
+"""Commits in the state database: what names them, how they are written and read, and how they descend."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from sqlalchemy import Connection, RowMapping, Table, literal, select
+
+from headgate import database
+from headgate.catalog.model import Commit, Operation, RefKind
+from headgate.catalog.tree import Entry
+from headgate.database import Database, to_micros
+from headgate.errors import CorruptHistory
+from headgate.types import Content, Kind, Name
+
+# SQLite binds at most 32,766 values in one statement, older builds 999.
+_BATCH = 500
+# Ancestors are read this many generations at a time: few at first, as branches mostly part shortly before.
+_FIRST_WINDOW, _LARGEST_WINDOW = 16, 1024
+
+
+@dataclass(frozen=True)
+class Header:
+    """What has to be known of a commit to read its state and to follow its descent."""
+
+    id: str
+    root: str
+    generation: int
+
+
+def to_entry(content: Content) -> Entry:
+    """Content as the tree and the commit's hash hold it."""
+    return (content.kind.value, content.content_id, content.metadata_location)
+
+
+def from_entry(entry: Entry) -> Content:
+    """The content that `to_entry` made an entry of."""
+    kind, content_id, location = entry
+    return Content(Kind(kind), content_id, location)
+
+
+def commit_id(
+    parents: Sequence[str],
+    root: str,
+    operations: Sequence[Operation],
+    author: str,
+    message: str,
+    time: datetime,
+    properties: Mapping[str, str],
+) -> str:
+    """The hash that names a commit: SHA-256 of its content as JSON without a choice in it."""
+    content = {
+        "parents": list(parents),
+        "root": root,
+        "operations": [
+            [op.name.key, op.before and to_entry(op.before), op.after and to_entry(op.after)] for op in operations
+        ],
+        "author": author,
+        "message": message,
+        "time": to_micros(time),
+        "properties": dict(properties),
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def make_commit(
+    parents: Sequence[Header],
+    root: str,
+    operations: Iterable[Operation],
+    *,
+    author: str,
+    message: str,
+    time: datetime,
+    properties: Mapping[str, str],
+) -> Commit:
+    """A commit that is not written yet, its operations in the order of their keys."""
+    author, message = _storable(author), _storable(message)
+    properties = {_storable(key): _storable(value) for key, value in properties.items()}
+    ordered = tuple(sorted(operations, key=lambda op: op.name.key))
+    ids = tuple(parent.id for parent in parents)
+    return Commit(
+        id=commit_id(ids, root, ordered, author, message, time, properties),
+        parents=ids,
+        root=root,
+        operations=ordered,
+        author=author,
+        message=message,
+        time=time,
+        properties=properties,
+        generation=1 + max((parent.generation for parent in parents), default=-1),
+    )
+
+
+def _storable(text: str) -> str:
+    """Text with what a database cannot hold written out: undecodable bytes of a file's name, U+0000."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
+
+
+class CommitStore:
+    """Writes and reads commits."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def write(self, connection: Connection, commit: Commit) -> None:
+        """Add a commit; its nodes and parents are there already."""
+        new = self._db.insert_new
+        connection.execute(
+            new(database.commits).values(
+                id=commit.id,
+                root=commit.root,
+                author=commit.author,
+                message=commit.message,
+                time=commit.time,
+                properties=commit.properties,
+                generation=commit.generation,
+            )
+        )
+        if commit.parents:
+            rows = [
+                {"commit_id": commit.id, "position": position, "parent_id": parent}
+                for position, parent in enumerate(commit.parents)
+            ]
+            connection.execute(new(database.commit_parents), rows)
+        if commit.operations:
+            connection.execute(
+                new(database.operations),
+                [_operation_row(commit.id, position, op) for position, op in enumerate(commit.operations)],
+            )
+
+    def header(self, commit_id: str) -> Header:
+        """The header of a commit that a ref, a parent or a person named; CorruptHistory when it is missing."""
+        header = self.find(commit_id)
+        if header is None:
+            raise CorruptHistory(
+                f"The commit {commit_id} is missing from the catalog",
+                place=self._db.place,
+                hint="headgate doctor lists everything that does not add up; restore the state database from a copy",
+            )
+        return header
+
+    def find(self, commit_id: str) -> Header | None:
+        """The header of a commit, or None."""
+        with self._db.read() as connection:
+            row = connection.execute(_HEADERS.where(database.commits.c.id == commit_id)).first()
+        return None if row is None else Header(row.id, row.root, row.generation)
+
+    def headers(self, ids: Collection[str]) -> dict[str, Header]:
+        """The headers of those commits that are there."""
+        wanted = list(ids)
+        found: dict[str, Header] = {}
+        with self._db.read() as connection:
+            for start in range(0, len(wanted), _BATCH):
+                query = _HEADERS.where(database.commits.c.id.in_(wanted[start : start + _BATCH]))
+                found.update((row.id, Header(row.id, row.root, row.generation)) for row in connection.execute(query))
+        return found
+
+    def starting_with(self, prefix: str) -> list[str]:
+        """Up to two ids that start with these digits."""
+        ids = database.commits.c.id
+        with self._db.read() as connection:
+            rows = connection.execute(select(ids).where(ids >= prefix, ids < prefix + "g").limit(2)).all()
+        return [row.id for row in rows]
+
+    def head(self, ref: str, kind: RefKind | None = None) -> Header | None:
+        """The header of the commit that a ref (of a kind) points at, or None without such a ref."""
+        refs = database.refs
+        query = _HEADERS.join(refs, refs.c.commit_id == database.commits.c.id).where(refs.c.name == ref)
+        if kind is not None:
+            query = query.where(refs.c.kind == kind.value)
+        with self._db.read() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else Header(row.id, row.root, row.generation)
+
+    def load(self, commit_id: str) -> Commit:
+        """One commit in full."""
+        found = self.load_many([commit_id])
+        if not found:
+            self.header(commit_id)
+        return found[commit_id]
+
+    def load_many(self, ids: Sequence[str]) -> dict[str, Commit]:
+        """Those of the commits that are there, in full."""
+        commits: dict[str, Commit] = {}
+        with self._db.read() as connection:
+            for start in range(0, len(ids), _BATCH):
+                wanted = ids[start : start + _BATCH]
+                parents = _grouped(connection, database.commit_parents, wanted, lambda row: str(row["parent_id"]))
+                operations = _grouped(connection, database.operations, wanted, read_operation)
+                for row in connection.execute(select(database.commits).where(database.commits.c.id.in_(wanted))):
+                    commits[row.id] = Commit(
+                        id=row.id,
+                        parents=tuple(parents.get(row.id, ())),
+                        root=row.root,
+                        operations=tuple(operations.get(row.id, ())),
+                        author=row.author,
+                        message=row.message,
+                        time=row.time,
+                        properties=row.properties,
+                        generation=row.generation,
+                    )
+        return commits
+
+    def ancestors(
+        self, start: Header, *, down_to: int, first_parent: bool = False
+    ) -> dict[str, tuple[Header, list[str]]]:
+        """A commit and its ancestors of at least generation `down_to`, each with its parents' ids."""
+        commits, links = database.commits, database.commit_parents
+        found: dict[str, tuple[Header, list[str]]] = {}
+        walk = select(literal(start.id).label("id")).cte("walk", recursive=True)
+        step = (
+            select(links.c.parent_id)
+            .join(walk, links.c.commit_id == walk.c.id)
+            .join(commits, commits.c.id == links.c.parent_id)
+            .where(commits.c.generation >= down_to)
+        )
+        if first_parent:
+            step = step.where(links.c.position == 0)
+        walk = walk.union(step)
+        query = (
+            select(commits.c.id, commits.c.root, commits.c.generation, links.c.parent_id)
+            .join(walk, walk.c.id == commits.c.id)
+            .outerjoin(links, links.c.commit_id == commits.c.id)
+            .order_by(commits.c.id, links.c.position)
+        )
+        with self._db.read() as connection:
+            for row in connection.execute(query):
+                _, parents = found.setdefault(row.id, (Header(row.id, row.root, row.generation), []))
+                if row.parent_id is not None:
+                    parents.append(row.parent_id)
+        return found
+
+
+class Descent:
+    """Parents of commits, read in windows of generations and kept for one question."""
+
+    def __init__(self, store: CommitStore) -> None:
+        self._store = store
+        self._known: dict[str, tuple[Header, list[str]]] = {}
+        self._window = _FIRST_WINDOW
+
+    def header(self, commit_id: str) -> Header:
+        """The header of a commit."""
+        known = self._known.get(commit_id)
+        return known[0] if known else self._store.header(commit_id)
+
+    def parents(self, commit: Header) -> list[Header]:
+        """The parents of a commit, the first parent first."""
+        if commit.id not in self._known:
+            self._known.update(self._store.ancestors(commit, down_to=commit.generation - self._window))
+            self._window = min(2 * self._window, _LARGEST_WINDOW)
+        return [self.header(parent) for parent in self._known[commit.id][1]]
+
+
+_HEADERS = select(database.commits.c.id, database.commits.c.root, database.commits.c.generation)
+
+_COLUMNS = ("kind", "id", "location")
+
+_Value = TypeVar("_Value")
+
+
+def _grouped(
+    connection: Connection, table: Table, commit_ids: Sequence[str], read: Callable[[RowMapping], _Value]
+) -> dict[str, list[_Value]]:
+    """What the rows of some commits say, by commit and in order."""
+    groups: dict[str, list[_Value]] = {}
+    query = select(table).where(table.c.commit_id.in_(commit_ids)).order_by(table.c.commit_id, table.c.position)
+    for row in connection.execute(query).mappings():
+        groups.setdefault(row["commit_id"], []).append(read(row))
+    return groups
+
+
+def read_operation(row: RowMapping) -> Operation:
+    """The operation in a row of the table `operations`."""
+    before, after = ([row[f"{side}_{column}"] for column in _COLUMNS] for side in ("before", "after"))
+    return Operation(
+        Name.from_key(row["key"]),
+        before=None if before[0] is None else from_entry(tuple(before)),
+        after=None if after[0] is None else from_entry(tuple(after)),
+    )
+
+
+def _operation_row(commit_id: str, position: int, operation: Operation) -> dict[str, object]:
+    row: dict[str, object] = {"commit_id": commit_id, "position": position, "key": operation.name.key}
+    for side, content in (("before", operation.before), ("after", operation.after)):
+        entry = (None, None, None) if content is None else to_entry(content)
+        row.update((f"{side}_{column}", value) for column, value in zip(_COLUMNS, entry, strict=True))
+    return row

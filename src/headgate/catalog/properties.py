@@ -1,0 +1,43 @@
+"""What a table or view says about itself, read from its metadata file with the standard library alone.
+
+Planning asks this of many tables and must not pay for importing PyIceberg.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from headgate.errors import StorageError
+
+
+def table_properties(metadata_location: str) -> dict[str, str]:
+    """The properties of a table or view.
+
+    Raises:
+        StorageError: The file cannot be read.
+    """
+    return dict(_metadata(metadata_location).get("properties", {}))
+
+
+def table_rows(metadata_location: str) -> int | None:
+    """The number of rows of a table as its current snapshot counts them; None for a view."""
+    metadata = _metadata(metadata_location)
+    if "table-uuid" not in metadata:
+        return None
+    current = metadata.get("current-snapshot-id", -1)
+    for snapshot in metadata.get("snapshots", []):
+        if snapshot["snapshot-id"] == current:
+            return int(snapshot.get("summary", {}).get("total-records", 0))
+    return 0
+
+
+def _metadata(location: str) -> dict[str, Any]:
+    try:
+        metadata: dict[str, Any] = json.loads(Path(location.removeprefix("file://")).read_bytes())
+    except OSError as error:
+        raise StorageError(f"Cannot read '{location}': {error.strerror}.", place=location) from error
+    except ValueError as error:
+        raise StorageError(f"'{location}' is not a metadata file: {error}.", place=location) from error
+    return metadata

@@ -1,0 +1,178 @@
+"""Branches and tags in the state database, and where each has pointed since when."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from headgate import database
+from headgate.catalog.interface import MAIN
+from headgate.catalog.model import Ref, RefKind
+from headgate.database import Database
+from headgate.errors import AlreadyExists, ReadOnly, RefNotFound, StaleRef, UsageError, did_you_mean
+
+_LONGEST = 255
+# Control, format and surrogate characters, and every kind of space: they make two names look like one.
+_INVISIBLE = {"Cc", "Cf", "Cs", "Zs", "Zl", "Zp"}
+
+
+def check_ref_name(name: str) -> None:
+    """Refuse a name that could not be told from other ways of naming a state, or not be typed in a shell.
+
+    Raises:
+        UsageError: Says what is wrong with it.
+    """
+    reason = _fault(name)
+    if reason:
+        raise UsageError(
+            f"'{name}' cannot be the name of a branch or tag: it {reason}",
+            hint="Letters, digits, '-', '_', '.' and '/' are safe, as in team/feature-1",
+        )
+
+
+def _fault(name: str) -> str | None:
+    invisible = next((char for char in name if unicodedata.category(char) in _INVISIBLE), None)
+    if not name:
+        return "is empty"
+    if len(name) > _LONGEST:
+        return f"has {len(name)} characters, more than {_LONGEST}"
+    if invisible is not None:
+        return f"holds the character U+{ord(invisible):04X}, a space or an invisible one"
+    if "@" in name or ".." in name:
+        return "holds '@' or '..', which name states of a branch"
+    if name.startswith(("-", "/")) or name.endswith("/") or "//" in name:
+        return "starts with '-' or '/', ends with '/', or holds '//'"
+    if re.fullmatch("[0-9a-fA-F]{64}", name):
+        return "looks like the id of a commit"
+    return None
+
+
+class RefTable:
+    """Reads and moves refs; every movement leaves a row in the reflog."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def get(self, name: str) -> Ref:
+        """The ref of this name, or RefNotFound."""
+        ref = self.find(name)
+        if ref is None:
+            raise RefNotFound(f"There is no branch or tag '{name}'", hint=self.hint(name))
+        return ref
+
+    def branch(self, name: str) -> Ref:
+        """The branch of this name; ReadOnly when it is a tag."""
+        ref = self.get(name)
+        if ref.kind is RefKind.TAG:
+            raise ReadOnly(
+                f"'{name}' is a tag, and a tag stays where it is",
+                hint=f"Make a branch to write to: headgate branch create <name> --at {name}",
+            )
+        return ref
+
+    def find(self, name: str) -> Ref | None:
+        """The ref of this name, or None."""
+        with self._db.read() as connection:
+            row = connection.execute(select(database.refs).where(database.refs.c.name == name)).first()
+        return Ref(row.name, RefKind(row.kind), row.commit_id) if row else None
+
+    def hint(self, name: str) -> str | None:
+        """Which ref may have been meant."""
+        return did_you_mean(name, (ref.name for ref in self.all()))
+
+    def all(self) -> list[Ref]:
+        """Every ref, by name."""
+        with self._db.read() as connection:
+            rows = connection.execute(select(database.refs)).all()
+        return sorted((Ref(row.name, RefKind(row.kind), row.commit_id) for row in rows), key=lambda ref: ref.name)
+
+    def create(self, ref: Ref, time: datetime) -> None:
+        """Add a ref; AlreadyExists when its name is taken."""
+        check_ref_name(ref.name)
+        with self._db.write() as connection:
+            if not self.add(connection, ref, time):
+                raise AlreadyExists(
+                    f"There is a branch or tag '{ref.name}' already",
+                    hint="Choose another name, or delete that one first",
+                )
+
+    def add(self, connection: Connection, ref: Ref, time: datetime) -> bool:
+        """Add a ref within a transaction; False when its name is taken."""
+        new = self._db.insert_new(database.refs)
+        values = {"name": ref.name, "kind": ref.kind.value, "commit_id": ref.commit_id}
+        if connection.execute(new.values(values)).rowcount == 0:
+            return False
+        _log(connection, ref.name, None, ref.commit_id, time, "created")
+        return True
+
+    def exists(self, connection: Connection, name: str) -> bool:
+        """Whether there is a ref of this name, within a transaction."""
+        query = select(database.refs.c.name).where(database.refs.c.name == name)
+        return connection.execute(query).first() is not None
+
+    def move(self, connection: Connection, name: str, before: str, after: str, time: datetime, reason: str) -> bool:
+        """Point a ref elsewhere if it still points at `before`; False when it does not."""
+        refs = database.refs
+        moved = connection.execute(
+            refs.update().where(refs.c.name == name, refs.c.commit_id == before).values(commit_id=after)
+        )
+        if moved.rowcount == 0:
+            return False
+        _log(connection, name, before, after, time, reason)
+        return True
+
+    def delete(self, name: str, expected: str | None, time: datetime) -> None:
+        """Remove a ref if it points at `expected`, when that is given."""
+        if name == MAIN:
+            raise UsageError(f"'{MAIN}' cannot be deleted: every lake has it")
+        ref = self.get(name)
+        with self._db.write() as connection:
+            refs = database.refs
+            gone = connection.execute(
+                refs.delete().where(refs.c.name == name, refs.c.commit_id == (expected or ref.commit_id))
+            )
+            if gone.rowcount == 0:
+                raise stale(name, expected or ref.commit_id)
+            _log(connection, name, expected or ref.commit_id, None, time, "deleted")
+
+    def at(self, name: str, time: datetime) -> str:
+        """The commit that a ref, perhaps deleted since, pointed at at a time."""
+        log = database.reflog
+        with self._db.read() as connection:
+            row = connection.execute(
+                select(log.c.after_id).where(log.c.ref == name, log.c.time <= time).order_by(log.c.id.desc()).limit(1)
+            ).first()
+            begin = connection.execute(select(func.min(log.c.time)).where(log.c.ref == name)).scalar()
+        if row is not None and row.after_id is not None:
+            return str(row.after_id)
+        if begin is None:
+            raise RefNotFound(f"There is no branch or tag '{name}'", hint=self.hint(name))
+        raise RefNotFound(
+            f"'{name}' did not exist at {time.isoformat()}",
+            hint=f"It began at {begin.isoformat()}; see headgate log",
+        )
+
+    def has_pointed_at(self, name: str, commit_id: str) -> bool:
+        """Whether a ref points or once pointed at a commit."""
+        log = database.reflog
+        with self._db.read() as connection:
+            query = select(log.c.id).where(log.c.ref == name, log.c.after_id == commit_id).limit(1)
+            return connection.execute(query).first() is not None
+
+
+def stale(name: str, expected: str) -> StaleRef:
+    """The error for a ref that is not where a writer believed it to be."""
+    return StaleRef(
+        f"'{name}' no longer points at commit {expected[:12]}",
+        hint=f"Read '{name}' again and repeat the change on what it holds now",
+        data={"ref": name, "expected": expected},
+    )
+
+
+def _log(connection: Connection, name: str, before: str | None, after: str | None, time: datetime, reason: str) -> None:
+    connection.execute(
+        database.reflog.insert().values(ref=name, before_id=before, after_id=after, time=time, reason=reason)
+    )

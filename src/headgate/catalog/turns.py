@@ -1,0 +1,115 @@
+"""Turns: writers of one branch in a queue, so that one that keeps losing does not starve.
+
+A turn is a row with a time at which it expires; its holder and those who wait renew theirs while they live. It orders
+writers and protects nothing: the compare-and-swap on the ref does that, so a turn that expired too early
+costs a retry and never a commit.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from sqlalchemy import Connection, select
+
+from headgate import database
+from headgate.database import Database
+from headgate.errors import HeadgateError, StaleRef
+
+# A dead holder keeps the others waiting this long; clocks of machines may differ by less.
+LEASE = timedelta(seconds=15)
+_RENEWAL = LEASE / 4
+# Seconds between two looks at the queue, for each who stands before.
+_POLL = 0.01
+_LONGEST_POLL = 0.25
+
+# Tokens of the turns that the running thread (or task) holds.
+_held: ContextVar[frozenset[str]] = ContextVar("headgate_turns", default=frozenset())
+
+
+class Turns:
+    """The queues for the refs of one catalog."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    @contextmanager
+    def take(self, ref: str, holder: str, patience: float) -> Iterator[None]:
+        """Wait for the turn at a ref and hold it; at once when this thread holds it already."""
+        with self._db.read() as connection:
+            queue = self._queue(connection, ref)
+        if queue and queue[0][0] in _held.get():
+            yield
+            return
+        token = uuid4().hex
+        with self._db.write() as connection:
+            turns, now = database.turns, _now()
+            connection.execute(turns.delete().where(turns.c.expires <= now))
+            row = {"ref": ref, "token": token, "holder": f"{holder} ({socket.gethostname()}, process {os.getpid()})"}
+            connection.execute(turns.insert().values(**row, expires=now + LEASE))
+        done = threading.Event()
+        renewal = threading.Thread(target=self._renew, args=(token, done), daemon=True)
+        renewal.start()
+        try:
+            self._wait(ref, token, patience)
+            outer = _held.set(_held.get() | {token})
+            try:
+                yield
+            finally:
+                _held.reset(outer)
+        finally:
+            done.set()
+            renewal.join()
+            with self._db.write() as connection:
+                connection.execute(database.turns.delete().where(database.turns.c.token == token))
+
+    def is_anothers(self, connection: Connection, ref: str) -> bool:
+        """Whether someone else has the turn at a ref, so that this writer had better queue."""
+        queue = self._queue(connection, ref)
+        return bool(queue) and queue[0][0] not in _held.get()
+
+    def _queue(self, connection: Connection, ref: str) -> list[tuple[str, str]]:
+        """Tokens and holders of the living, in the order they came."""
+        turns = database.turns
+        query = select(turns.c.token, turns.c.holder).where(turns.c.ref == ref, turns.c.expires > _now())
+        return [(row.token, row.holder) for row in connection.execute(query.order_by(turns.c.ticket))]
+
+    def _wait(self, ref: str, token: str, patience: float) -> None:
+        deadline = time.monotonic() + patience
+        while True:
+            with self._db.read() as connection:
+                queue = self._queue(connection, ref)
+            tokens = [waiting for waiting, _ in queue]
+            before = tokens.index(token) if token in tokens else 0
+            if before == 0:
+                return
+            if time.monotonic() > deadline:
+                raise StaleRef(
+                    f"'{ref}' has been held for more than {patience:g} s by {queue[0][1]}",
+                    hint="Wait for it to finish, or end it; its turn passes on seconds after it ended",
+                    data={"ref": ref, "holder": queue[0][1]},
+                )
+            time.sleep(min(_POLL * before, _LONGEST_POLL) * random.uniform(0.8, 1.2))  # noqa: S311  # not a secret
+
+    def _renew(self, token: str, done: threading.Event) -> None:
+        turns = database.turns
+        while not done.wait(_RENEWAL.total_seconds()):
+            try:
+                with self._db.write() as connection:
+                    renewed = turns.update().where(turns.c.token == token)
+                    connection.execute(renewed.values(expires=_now() + LEASE))
+            except HeadgateError:
+                # The next round tries again; an expired turn costs its holder a retry at most.
+                continue
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

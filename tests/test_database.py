@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, select, text
+
+from headgate import database
+from headgate.database import Database
+from headgate.errors import MissingExtra, ProjectError, StorageError
+
+
+def url(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+def version(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        return int(connection.execute("select version from schema_version").fetchone()[0])
+
+
+def test_open_makes_the_folder_and_a_second_open_finds_what_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "er" / "state.db"
+    row = {"path": "a.csv", "bytes": 2**40, "mtime_ns": 1_700_000_000_123_456_789, "inode": 7, "sha256": "ab"}
+    first = Database.open(url(path))
+    with first.write() as connection:
+        connection.execute(database.file_hashes.insert().values(row))
+    first.close()
+    second = Database.open(url(path))
+    with second.read() as connection:
+        assert connection.execute(select(database.file_hashes)).mappings().one() == row
+    second.close()
+
+
+def test_a_write_is_undone_by_an_exception(tmp_path: Path) -> None:
+    db = Database.open(url(tmp_path / "state.db"))
+    with pytest.raises(ZeroDivisionError), db.write() as connection:
+        connection.execute(database.nodes.insert().values(hash="h", body="b"))
+        raise ZeroDivisionError
+    with db.read() as connection:
+        assert connection.execute(select(database.nodes)).all() == []
+    db.close()
+
+
+def test_insert_new_keeps_and_upsert_replaces_a_row_that_is_there(tmp_path: Path) -> None:
+    db = Database.open(url(tmp_path / "state.db"))
+    with db.write() as connection:
+        assert connection.execute(db.insert_new(database.nodes).values(hash="h", body="1")).rowcount == 1
+        assert connection.execute(db.insert_new(database.nodes).values(hash="h", body="2")).rowcount == 0
+        connection.execute(db.upsert(database.nodes), [{"hash": "h", "body": "3"}, {"hash": "i", "body": "4"}])
+        assert [tuple(row) for row in connection.execute(select(database.nodes))] == [("h", "3"), ("i", "4")]
+    db.close()
+
+
+def test_a_time_keeps_its_microseconds_and_its_instant(tmp_path: Path) -> None:
+    db = Database.open(url(tmp_path / "state.db"))
+    moment = datetime(2026, 11, 20, 23, 30, 0, 123457, tzinfo=timezone(timedelta(hours=2)))
+    with db.write() as connection:
+        values = {"ref": "main", "token": "t", "holder": "me", "expires": moment}
+        connection.execute(database.turns.insert().values(values))
+        (found,) = connection.execute(select(database.turns.c.expires)).one()
+        # 2026-11-20T21:30:00Z is 1795210200 s after 1970: 20777 days and 77400 s.
+        assert (
+            connection.execute(text("select expires from turns")).scalar() == (20777 * 86400 + 77400) * 10**6 + 123457
+        )
+    assert found == moment
+    assert found.tzinfo is UTC
+    db.close()
+
+
+def test_migrations_run_in_order_on_an_older_database_and_once(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    Database.open(url(path)).close()
+    steps: list[str] = []
+
+    def add_column(connection: Connection) -> None:
+        connection.execute(text("alter table file_hashes add column seen integer"))
+        steps.append("column")
+
+    def fill_column(connection: Connection) -> None:
+        connection.execute(text("update file_hashes set seen = 1"))
+        steps.append("fill")
+
+    Database.open(url(path), migrations=[add_column]).close()
+    assert (version(path), steps) == (2, ["column"])
+    Database.open(url(path), migrations=[add_column, fill_column]).close()
+    Database.open(url(path), migrations=[add_column, fill_column]).close()
+    assert (version(path), steps) == (3, ["column", "fill"])
+
+
+def test_a_migration_that_fails_leaves_the_database_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    Database.open(url(path)).close()
+
+    def half(connection: Connection) -> None:
+        connection.execute(text("drop table file_hashes"))
+        connection.execute(text("no such statement"))
+
+    with pytest.raises(StorageError):
+        Database.open(url(path), migrations=[half])
+    assert version(path) == 1
+    db = Database.open(url(path))
+    with db.read() as connection:
+        assert connection.execute(select(database.file_hashes)).all() == []
+    db.close()
+
+
+def test_a_new_database_starts_at_the_newest_version_without_migrating(tmp_path: Path) -> None:
+    def explode(connection: Connection) -> None:
+        raise AssertionError
+
+    Database.open(url(tmp_path / "state.db"), migrations=[explode]).close()
+    assert version(tmp_path / "state.db") == 2
+
+
+def test_a_database_of_a_newer_headgate_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    Database.open(url(path)).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("update schema_version set version = 7")
+        connection.commit()
+    with pytest.raises(StorageError, match="schema version 7; this headgate knows versions up to 1") as caught:
+        Database.open(url(path))
+    assert caught.value.place == url(path)
+    assert "upgrade" in str(caught.value.hint)
+    assert version(path) == 7
+
+
+def test_tables_of_something_else_are_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("create table commits (mine text)")
+        connection.commit()
+    with pytest.raises(StorageError, match="tables named commits that are not headgate's"):
+        Database.open(url(path))
+
+
+def test_a_file_that_is_no_database_is_named_with_the_next_step(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    path.write_text("name,amount\n" * 200)
+    with pytest.raises(StorageError, match="file is not a database") as caught:
+        Database.open(url(path))
+    assert caught.value.place == url(path)
+    assert caught.value.hint == "Another file stands in its place: move it away, or name another under 'catalog'"
+
+
+def test_a_database_that_is_locked_is_said_to_be(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    db = Database.open(f"{url(path)}?timeout=0.05")
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("begin immediate")
+        with pytest.raises(StorageError, match="database is locked") as caught, db.write():
+            pass
+    assert "Another process keeps writing" in str(caught.value.hint)
+    db.close()
+
+
+def test_a_database_that_cannot_be_written_is_said_to_be(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    Database.open(url(path)).close()
+    db = Database.open(f"sqlite:///file:{path}?mode=ro&uri=true")
+    with pytest.raises(StorageError, match="readonly") as caught, db.write() as connection:
+        connection.execute(database.nodes.insert().values(hash="h", body="b"))
+    assert "writable" in str(caught.value.hint)
+    db.close()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="folder .*file/deeper' of the state database cannot be made"):
+        Database.open(url(tmp_path / "file" / "deeper" / "state.db"))
+
+
+@pytest.mark.parametrize("wrong", ["state.db", "mysql://me:secret@host/lake", "sqlite://", "sqlite:///:memory:"])
+def test_a_url_that_cannot_serve_is_refused_without_its_password(wrong: str) -> None:
+    with pytest.raises(ProjectError) as caught:
+        Database.open(wrong)
+    assert "sqlite:///path/to/state.db" in str(caught.value.hint)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_missing_driver_becomes_the_install_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(MissingExtra, match="needs the library 'psycopg'") as caught:
+        Database.open("postgresql://me:secret@localhost/lake")
+    assert caught.value.hint == "Install it with: pip install 'headgate[postgres]'"
+    assert "secret" not in str(caught.value)
+
+
+def test_processes_that_open_a_new_database_at_once_all_succeed(tmp_path: Path) -> None:
+    program = f"from headgate.database import Database; Database.open({url(tmp_path / 'state.db')!r}).close()"
+    processes = [subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE) for _ in range(6)]
+    assert [process.communicate()[1] for process in processes] == [b""] * 6
