@@ -10,11 +10,10 @@ import multiprocessing
 import sys
 from multiprocessing.synchronize import Barrier
 
-from headgate.catalog import Operation, embedded, open_catalog
+from headgate.catalog import Operation
+from headgate.catalog.embedded import EmbeddedCatalog
+from headgate.database import Database
 from headgate.types import Content, Kind, Name
-
-# Imported before the processes part, so that twenty of them start at once and not one after the other.
-assert embedded
 
 SHARED = Name.of("bronze", "shared")
 
@@ -30,7 +29,7 @@ def rejoin(name: Name, base: Content | None, theirs: Content, ours: Content) -> 
 
 
 def commit(url: str, name: str, commits: int, all_ready: Barrier) -> None:
-    catalog = open_catalog(url)
+    catalog = EmbeddedCatalog(Database.open(url))
     all_ready.wait()
     for number in range(commits):
         held = catalog.state().get(SHARED)

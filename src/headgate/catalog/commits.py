@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import Connection, RowMapping, Table, literal, select
+from sqlalchemy import Connection, RowMapping, Table, select
 
 from headgate import database
 from headgate.catalog.model import Commit, Operation, RefKind
@@ -207,12 +208,11 @@ class CommitStore:
         return commits
 
     def ancestors(
-        self, start: Header, *, down_to: int, first_parent: bool = False
-    ) -> dict[str, tuple[Header, list[str]]]:
-        """A commit and its ancestors of at least generation `down_to`, each with its parents' ids."""
+        self, starts: Sequence[str], *, down_to: int, first_parent: bool = False
+    ) -> dict[str, list[Header]]:
+        """The parents of some commits, and of those of their ancestors that have at least generation `down_to`."""
         commits, links = database.commits, database.commit_parents
-        found: dict[str, tuple[Header, list[str]]] = {}
-        walk = select(literal(start.id).label("id")).cte("walk", recursive=True)
+        walk = select(commits.c.id).where(commits.c.id.in_(starts)).cte("walk", recursive=True)
         step = (
             select(links.c.parent_id)
             .join(walk, links.c.commit_id == walk.c.id)
@@ -223,38 +223,42 @@ class CommitStore:
             step = step.where(links.c.position == 0)
         walk = walk.union(step)
         query = (
-            select(commits.c.id, commits.c.root, commits.c.generation, links.c.parent_id)
-            .join(walk, walk.c.id == commits.c.id)
-            .outerjoin(links, links.c.commit_id == commits.c.id)
-            .order_by(commits.c.id, links.c.position)
+            select(walk.c.id.label("child"), commits.c.id, commits.c.root, commits.c.generation)
+            .outerjoin(links, links.c.commit_id == walk.c.id)
+            .outerjoin(commits, commits.c.id == links.c.parent_id)
+            .order_by(walk.c.id, links.c.position)
         )
+        found: dict[str, list[Header]] = {}
         with self._db.read() as connection:
             for row in connection.execute(query):
-                _, parents = found.setdefault(row.id, (Header(row.id, row.root, row.generation), []))
-                if row.parent_id is not None:
-                    parents.append(row.parent_id)
+                parents = found.setdefault(row.child, [])
+                if row.id is not None:
+                    parents.append(Header(row.id, row.root, row.generation))
         return found
 
 
 class Descent:
     """Parents of commits, read in windows of generations and kept for one question."""
 
-    def __init__(self, store: CommitStore) -> None:
+    def __init__(self, store: CommitStore, first_parent: bool = False) -> None:
         self._store = store
-        self._known: dict[str, tuple[Header, list[str]]] = {}
+        self._first_parent = first_parent
+        self._known: dict[str, list[Header]] = {}
         self._window = _FIRST_WINDOW
 
-    def header(self, commit_id: str) -> Header:
-        """The header of a commit."""
-        known = self._known.get(commit_id)
-        return known[0] if known else self._store.header(commit_id)
+    def parents(self, commit: Header, others: Iterable[str] = ()) -> list[Header]:
+        """The parents of a commit, the first one first, or that one alone.
 
-    def parents(self, commit: Header) -> list[Header]:
-        """The parents of a commit, the first parent first."""
+        Args:
+            commit: The commit.
+            others: Commits of lower generations that will be asked for next, to be read along with it.
+        """
         if commit.id not in self._known:
-            self._known.update(self._store.ancestors(commit, down_to=commit.generation - self._window))
+            starts = [commit.id, *itertools.islice((name for name in others if name not in self._known), _BATCH)]
+            floor = commit.generation - self._window
+            self._known.update(self._store.ancestors(starts, down_to=floor, first_parent=self._first_parent))
             self._window = min(2 * self._window, _LARGEST_WINDOW)
-        return [self.header(parent) for parent in self._known[commit.id][1]]
+        return self._known[commit.id][: 1 if self._first_parent else None]
 
 
 _HEADERS = select(database.commits.c.id, database.commits.c.root, database.commits.c.generation)

@@ -31,7 +31,7 @@ def merge_bases(store: CommitStore, one: Header, other: Header) -> list[Header]:
         if colour == from_one | from_other:
             bases.append(header)
             colour |= below
-        for parent in descent.parents(header):
+        for parent in descent.parents(header, (name for _, name, _ in queue)):
             if parent.id not in paint:
                 heapq.heappush(queue, (-parent.generation, parent.id, parent))
             paint[parent.id] = paint.get(parent.id, 0) | colour
@@ -47,7 +47,7 @@ def is_ancestor(store: CommitStore, elder: Header, younger: Header) -> bool:
 
 def log(store: CommitStore, start: Header, limit: int | None, first_parent: bool) -> Iterator[Commit]:
     """A commit and its ancestors by falling generation, along the first parents or all of them."""
-    descent = Descent(store)
+    descent = Descent(store, first_parent)
     queue = [(-start.generation, start.id, start)]
     seen = {start.id}
     size, left = _FIRST, limit
@@ -57,7 +57,7 @@ def log(store: CommitStore, start: Header, limit: int | None, first_parent: bool
         while queue and len(batch) < wanted:
             _, _, header = heapq.heappop(queue)
             batch.append(header)
-            for parent in descent.parents(header)[: 1 if first_parent else None]:
+            for parent in descent.parents(header, (name for _, name, _ in queue)):
                 if parent.id not in seen:
                     seen.add(parent.id)
                     heapq.heappush(queue, (-parent.generation, parent.id, parent))

@@ -1,0 +1,78 @@
+"""The answer to a query, in the form that its reader wants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from headgate.errors import MissingExtra
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class ResultColumn:
+    """A column of an answer; `type` is DuckDB's name of the type."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True)
+class QueryResult:
+    """The rows of a query, held as an Arrow table."""
+
+    columns: tuple[ResultColumn, ...]
+    table: pa.Table
+
+    def arrow(self) -> pa.Table:
+        """The answer as an Arrow table."""
+        return self.table
+
+    def pandas(self) -> pd.DataFrame:
+        """The answer as a pandas data frame.
+
+        Raises:
+            MissingExtra: pandas is not installed.
+        """
+        try:
+            import pandas  # noqa: F401 - Arrow's own message would not name the extra
+        except ModuleNotFoundError as error:
+            raise _missing("pandas") from error
+        frame: pd.DataFrame = self.table.to_pandas()
+        return frame
+
+    def polars(self) -> pl.DataFrame:
+        """The answer as a polars data frame.
+
+        Raises:
+            MissingExtra: polars is not installed.
+        """
+        try:
+            import polars as pl
+        except ModuleNotFoundError as error:
+            raise _missing("polars") from error
+        frame = pl.from_arrow(self.table)
+        assert isinstance(frame, pl.DataFrame)
+        return frame
+
+    def rows(self, limit: int | None = None) -> list[tuple[Any, ...]]:
+        """The rows as Python values, all of them or the first ones."""
+        table = self.table if limit is None else self.table.slice(0, limit)
+        columns = [column.to_pylist() for column in table.columns]
+        return list(zip(*columns, strict=True)) if columns else []
+
+    def to_dict(self) -> dict[str, object]:
+        """The answer as one JSON object."""
+        names = [column.name for column in self.columns]
+        return {
+            "columns": [{"name": column.name, "type": column.type} for column in self.columns],
+            "rows": [dict(zip(names, row, strict=True)) for row in self.rows()],
+        }
+
+
+def _missing(library: str) -> MissingExtra:
+    return MissingExtra(f"{library} is not installed.", hint=f"pip install 'headgate[{library}]'")

@@ -1,0 +1,223 @@
+"""Changes that depend on what a table holds, copy on write: only files with rows that change are written again."""
+
+from __future__ import annotations
+
+import glob
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from headgate.catalog.iceberg import TableVersion
+from headgate.catalog.iceberg.storage import local_path
+from headgate.engines.columns import projection
+from headgate.engines.duckdb import Session
+from headgate.engines.exposure import scan_sql
+from headgate.engines.partitions import partition_expressions
+from headgate.engines.writer import Written, select_all, strip, write
+from headgate.errors import DataError, UsageError, did_you_mean
+from headgate.types import WrittenFile, quote
+
+
+@dataclass(frozen=True)
+class WriteResult:
+    """What a change did to a table, in rows and files."""
+
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    files_added: int = 0
+    files_removed: int = 0
+
+    @property
+    def rows(self) -> int:
+        """Rows that are new or different."""
+        return self.inserted + self.updated
+
+
+_FILE = "_headgate_file"
+_SOURCE_ROW = "_matched_row"
+
+
+def merge(
+    session: Session,
+    version: TableVersion,
+    sql: str,
+    keys: Sequence[str],
+    *,
+    table: str,
+    prefix: str,
+    update_condition: str | None = None,
+) -> tuple[TableVersion, WriteResult]:
+    """Update rows by key and insert those whose key the table lacks.
+
+    Only files that hold a row to update are written again. Columns that the query lacks keep their value in rows that
+    are updated. A key with a null in it matches nothing.
+
+    Args:
+        session: Runs the queries.
+        version: The table, evolved to take the query's rows.
+        sql: The query; no key may come twice.
+        keys: Columns that identify a row.
+        table: Name of the table, for errors.
+        prefix: What the names of data files begin with.
+        update_condition: SQL over `source` and `target`; a matching row is updated only where it is true.
+
+    Raises:
+        DataError: A key column is missing, or a key comes twice in the query.
+    """
+    source = session.temporary("merge_source")
+    matched = session.temporary("merge_matched")
+    try:
+        columns = [str(row[0]) for row in session.rows(f"DESCRIBE {select_all(sql)}")]
+        _check_keys(version, columns, keys, table)
+        session.execute(
+            f"CREATE TEMP TABLE {source} AS SELECT {projection(version.schema, columns)} FROM ({strip(sql)}\n)"
+        )
+        _check_unique(session, source, keys, table)
+        condition = f"coalesce({update_condition}, false)" if update_condition else "true"
+        join = " AND ".join(f"target.{quote(key)} = source.{quote(key)}" for key in keys)
+        target = scan_sql(
+            session, version.store(str(session.scratch_folder("merge"))).metadata_location, with_file=_FILE
+        )
+        session.execute(
+            f"CREATE TEMP TABLE {matched} AS SELECT source.rowid AS {_SOURCE_ROW}, {_FILE}, {condition} AS updates"
+            f" FROM ({target}) AS target JOIN {source} AS source ON {join}"
+        )
+        touched = dict(session.rows(f"SELECT {_FILE}, count(*) FROM {matched} WHERE updates GROUP BY ALL"))
+        inserted = f"FROM {source} WHERE rowid NOT IN (SELECT {_SOURCE_ROW} FROM {matched})"
+        new_rows = session.value(f"SELECT count(*) {inserted}")
+        if not touched and not new_rows:
+            return version, WriteResult()
+        rows = f"SELECT * {inserted}"
+        if touched:
+            rows = f"{_updated(session, version, touched, source, join, condition, columns)} UNION ALL {rows}"
+        files = write(session, version, rows, [field.name for field in version.schema.fields], prefix=prefix)
+    finally:
+        session.execute(f"DROP TABLE IF EXISTS {source}")
+        session.execute(f"DROP TABLE IF EXISTS {matched}")
+    result = WriteResult(
+        inserted=new_rows, updated=sum(touched.values()), files_added=len(files), files_removed=len(touched)
+    )
+    return version.rewrite(touched.keys(), files), result
+
+
+def _updated(
+    session: Session,
+    version: TableVersion,
+    touched: Collection[str],
+    source: str,
+    join: str,
+    condition: str,
+    columns: Sequence[str],
+) -> str:
+    """The rows of the files that are touched, with what the source says in place of what it updates."""
+    given = {name.lower() for name in columns}
+    items = []
+    for field in version.schema.fields:
+        column = quote(field.name)
+        value = f"CASE WHEN source.rowid IS NOT NULL AND {condition} THEN source.{column} ELSE target.{column} END"
+        items.append(f"{value} AS {column}" if field.name.lower() in given else f"target.{column} AS {column}")
+    target = _scan_files(session, version, touched)
+    return f"SELECT {', '.join(items)} FROM ({target}) AS target LEFT JOIN {source} AS source ON {join}"
+
+
+def _scan_files(session: Session, version: TableVersion, paths: Collection[str]) -> str:
+    """A query over the rows of some data files, with the table's current columns."""
+    folder = session.scratch_folder(f"subset-{uuid.uuid4().hex[:12]}")
+    return scan_sql(session, version.subset(frozenset(paths), str(folder)).metadata_location)
+
+
+def _check_keys(version: TableVersion, columns: Sequence[str], keys: Sequence[str], table: str) -> None:
+    given = {name.lower() for name in columns}
+    for key in keys:
+        if key.lower() not in given:
+            raise DataError(
+                f"The rows for table '{table}' have no column '{key}', which is part of the key.",
+                hint=did_you_mean(key, columns),
+            )
+    if not keys:
+        raise UsageError(f"A merge into table '{table}' needs at least one key column.")
+
+
+def _check_unique(session: Session, source: str, keys: Sequence[str], table: str) -> None:
+    names = ", ".join(map(quote, keys))
+    present = " AND ".join(f"{quote(key)} IS NOT NULL" for key in keys)
+    twice = session.rows(
+        f"SELECT count(*), {names} FROM {source} WHERE {present} GROUP BY ALL HAVING count(*) > 1 LIMIT 1"
+    )
+    if twice:
+        count, *values = twice[0]
+        key = ", ".join(f"{name} = {value!r}" for name, value in zip(keys, values, strict=True))
+        raise DataError(
+            f"{count} rows for table '{table}' have the key {key}; a merge cannot tell which one is to stay.",
+            hint="Leave one row per key, for example the newest.",
+        )
+
+
+def delete(
+    session: Session, version: TableVersion, where: str, *, alias: str, prefix: str
+) -> tuple[TableVersion, WriteResult]:
+    """Delete rows; files of which all rows go are dropped, files of which none go stay.
+
+    Args:
+        session: Runs the queries.
+        version: The table.
+        where: SQL condition over the table's columns; rows for which it is null stay.
+        alias: What the condition may call the table.
+        prefix: What the names of data files begin with.
+    """
+    target = f"({scan_sql(session, version.metadata_location, with_file=_FILE)}) AS {quote(alias)}"
+    hit = dict(session.rows(f"SELECT {_FILE}, count(*) FROM {target} WHERE {where} GROUP BY ALL"))
+    held = {file.path: file.rows for file in version.files()}
+    partly = [path for path, rows in hit.items() if rows < held[path]]
+    files: tuple[WrittenFile, ...] = ()
+    if partly:
+        kept = f"FROM ({_scan_files(session, version, partly)}) AS {quote(alias)} WHERE NOT coalesce(({where}), false)"
+        files = write(
+            session, version, f"SELECT * {kept}", [field.name for field in version.schema.fields], prefix=prefix
+        )
+    gone = sum(held[path] for path in hit) - sum(file.rows for file in files)
+    result = WriteResult(deleted=gone, files_added=len(files), files_removed=len(hit))
+    return version.rewrite(hit.keys(), files), result
+
+
+def overwrite_partitions(session: Session, written: Written, *, prefix: str) -> tuple[TableVersion, WriteResult]:
+    """Put files in the place of all rows of the partitions that they are for; other partitions stay."""
+    version = written.version
+    held = version.files()
+    if version.spec.is_unpartitioned():
+        result = WriteResult(written.rows, 0, version.rows, len(written.files), len(held))
+        return version.replace(written.files), result
+    partitions = {file.partition for file in written.files}
+    whole = [file for file in held if file.spec_id == version.spec.spec_id and file.partition in partitions]
+    # Files of an older partitioning may hold rows of these partitions among others.
+    older = [file for file in held if file.spec_id != version.spec.spec_id] if written.files else []
+    files: tuple[WrittenFile, ...] = ()
+    if older:
+        keys = f"({', '.join(partition_expressions(session, version))})"
+        folder = str(session.scratch_folder(f"overwrite-{uuid.uuid4().hex[:12]}"))
+        new = version.with_files(written.files, folder).store(folder)
+        arriving = scan_sql(session, new.metadata_location)
+        kept = _scan_files(session, version, {file.path for file in older})
+        rows = (
+            f"SELECT target.* FROM (SELECT *, {keys} AS _key FROM ({kept})) AS target"
+            f" ANTI JOIN (SELECT DISTINCT {keys} AS _key FROM ({arriving})) AS arriving"
+            " ON target._key IS NOT DISTINCT FROM arriving._key"
+        )
+        files = write(session, version, rows, [field.name for field in version.schema.fields], prefix=prefix)
+    removed = [*whole, *older]
+    gone = sum(file.rows for file in removed) - sum(file.rows for file in files)
+    added = (*written.files, *files)
+    result = WriteResult(written.rows, 0, gone, len(added), len(removed))
+    return version.rewrite({file.path for file in removed}, added), result
+
+
+def remove_files(warehouse: str, run_id: str) -> int:
+    """Delete the data files below a local warehouse whose names begin with a run's id."""
+    root = local_path(warehouse)
+    if root is None:
+        raise UsageError(f"Files below '{warehouse}' cannot be listed: it is not a folder of this machine.")
+    found = list(root.glob(f"**/data/**/{glob.escape(run_id)}-*.parquet"))
+    for path in found:
+        path.unlink(missing_ok=True)
+    return len(found)

@@ -1,0 +1,181 @@
+"""Tables and views of a state as a person or a program wants them described."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from headgate.catalog.iceberg import TableVersion
+from headgate.catalog.views import read_view
+from headgate.engines.workspace import Workspace
+from headgate.errors import TableNotFound, did_you_mean
+from headgate.types import Kind, Name
+
+_COMMENT = "comment"
+
+
+@dataclass(frozen=True)
+class TableInfo:
+    """A table or view in a listing; a view has no rows, bytes or time of its own."""
+
+    name: str
+    kind: str
+    rows: int | None = None
+    bytes: int | None = None
+    updated: datetime | None = None
+    comment: str | None = None
+
+
+@dataclass(frozen=True)
+class ColumnInfo:
+    """A column; `type` is Iceberg's name of the type."""
+
+    name: str
+    type: str
+    required: bool = False
+    comment: str | None = None
+
+
+@dataclass(frozen=True)
+class SnapshotInfo:
+    """A version of a table's rows."""
+
+    snapshot_id: int
+    time: datetime
+    operation: str
+    rows: int
+    files: int
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """A data file of the current snapshot."""
+
+    path: str
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class TableDetail:
+    """All there is to tell of one table or view."""
+
+    name: str
+    kind: str
+    comment: str | None
+    location: str
+    metadata_location: str
+    rows: int | None
+    bytes: int | None
+    partition_by: tuple[str, ...]
+    sort_by: tuple[str, ...]
+    sql: str | None
+    columns: tuple[ColumnInfo, ...]
+    snapshots: tuple[SnapshotInfo, ...]
+    files: tuple[FileInfo, ...]
+    properties: dict[str, str]
+
+
+def list_tables(workspace: Workspace) -> list[TableInfo]:
+    """Every table and view of the workspace's state, in order."""
+    found = []
+    for name in workspace.names():
+        content = workspace.content(name)
+        if content is None:
+            continue
+        if content.kind is Kind.VIEW:
+            comment = workspace.properties(name).get(_COMMENT)
+            found.append(TableInfo(str(name), content.kind.value, comment=comment))
+            continue
+        version = TableVersion.load(content.metadata_location)
+        found.append(
+            TableInfo(
+                str(name),
+                content.kind.value,
+                rows=version.rows,
+                bytes=version.bytes,
+                updated=_moment(version.metadata.last_updated_ms),
+                comment=version.properties.get(_COMMENT),
+            )
+        )
+    return found
+
+
+def describe_table(workspace: Workspace, name: Name) -> TableDetail:
+    """One table or view of the workspace's state.
+
+    Raises:
+        TableNotFound: There is none of that name.
+    """
+    content = workspace.content(name)
+    if content is None:
+        raise TableNotFound(f"There is no table '{name}'.", hint=did_you_mean(str(name), map(str, workspace.names())))
+    if content.kind is Kind.VIEW:
+        return _describe_view(name, content.metadata_location)
+    version = TableVersion.load(content.metadata_location)
+    columns = {field.field_id: field.name for field in version.schema.fields}
+    return TableDetail(
+        name=str(name),
+        kind=content.kind.value,
+        comment=version.properties.get(_COMMENT),
+        location=version.location,
+        metadata_location=content.metadata_location,
+        rows=version.rows,
+        bytes=version.bytes,
+        partition_by=tuple(_transform(str(f.transform), columns[f.source_id]) for f in version.spec.fields),
+        sort_by=tuple(
+            f"{_transform(str(f.transform), columns[f.source_id])} {f.direction.name.lower()}"
+            for f in version.sort_order.fields
+        ),
+        sql=None,
+        columns=tuple(
+            ColumnInfo(field.name, str(field.field_type), field.required, field.doc) for field in version.schema.fields
+        ),
+        snapshots=tuple(reversed([_snapshot(snapshot) for snapshot in version.metadata.snapshots])),
+        files=tuple(FileInfo(file.path, file.rows, file.bytes) for file in version.files()),
+        properties={key: value for key, value in version.properties.items() if key != _COMMENT},
+    )
+
+
+def _describe_view(name: Name, metadata_location: str) -> TableDetail:
+    view = read_view(metadata_location)
+    return TableDetail(
+        name=str(name),
+        kind=Kind.VIEW.value,
+        comment=view.properties.get(_COMMENT),
+        location=metadata_location.rpartition("/metadata/")[0],
+        metadata_location=metadata_location,
+        rows=None,
+        bytes=None,
+        partition_by=(),
+        sort_by=(),
+        sql=view.sql,
+        columns=tuple(ColumnInfo(column, kind) for column, kind in view.columns),
+        snapshots=(),
+        files=(),
+        properties={key: value for key, value in view.properties.items() if key != _COMMENT},
+    )
+
+
+def _snapshot(snapshot: object) -> SnapshotInfo:
+    summary = snapshot.summary  # type: ignore[attr-defined]  # PyIceberg's Snapshot, which only the catalog names
+    totals = summary.additional_properties if summary else {}
+    return SnapshotInfo(
+        snapshot_id=snapshot.snapshot_id,  # type: ignore[attr-defined]  # as above
+        time=_moment(snapshot.timestamp_ms),  # type: ignore[attr-defined]  # as above
+        operation=summary.operation.value if summary else "",
+        rows=int(totals.get("total-records", 0)),
+        files=int(totals.get("total-data-files", 0)),
+    )
+
+
+def _transform(transform: str, column: str) -> str:
+    """`bucket[16]` of `id` as headgate writes it: `bucket(16, id)`."""
+    if transform == "identity":
+        return column
+    name, _, argument = transform.removesuffix("]").partition("[")
+    return f"{name}({argument}, {column})" if argument else f"{name}({column})"
+
+
+def _moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

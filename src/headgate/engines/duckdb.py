@@ -1,0 +1,164 @@
+"""A DuckDB session: one in-memory database with the extensions that Iceberg needs, made for one run or request."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+from duckdb_extensions import import_extension
+
+from headgate.config import EngineSettings
+from headgate.errors import Cancelled, HeadgateError, QueryError, StorageError
+from headgate.types import literal
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# avro reads Iceberg's manifests; httpfs has to be there before both.
+_EXTENSIONS = ("httpfs", "avro", "iceberg")
+_LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
+_DISK = ("No space left on device", "Permission denied", "Disk quota exceeded", "Read-only file system")
+
+
+class Session:
+    """An in-memory DuckDB database; nothing of it outlives `close`.
+
+    Args:
+        settings: Limits of memory and threads, and where to spill.
+        warehouse: Folder or URI of the lake's tables.
+
+    Attributes:
+        connection: DuckDB's own connection, for what the methods here do not offer.
+        warehouse: As given.
+        functions: Names of the functions that were defined on this session so far.
+        scratch: A folder of this session's own for spilled and temporary files, removed at the end.
+    """
+
+    def __init__(self, settings: EngineSettings, warehouse: str) -> None:
+        self.warehouse = warehouse
+        self.functions: set[str] = set()
+        temporary = Path(settings.temp_directory or tempfile.gettempdir()).expanduser().absolute()
+        self.scratch = temporary / f"session-{uuid.uuid4().hex[:12]}"
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            # Variables of the calling Python code are not tables.
+            "python_enable_replacements": False,
+            "temp_directory": str(self.scratch / "spill"),
+        }
+        if settings.memory_limit:
+            config["memory_limit"] = settings.memory_limit
+        if settings.threads:
+            config["threads"] = settings.threads
+        self.connection = duckdb.connect(":memory:", config=config)
+        for extension in _EXTENSIONS:
+            import_extension(extension, con=self.connection)
+            self.connection.load_extension(extension)
+        self.connection.execute("SET TimeZone = 'UTC'")
+
+    def execute(self, sql: str, parameters: Sequence[object] | None = None) -> duckdb.DuckDBPyConnection:
+        """Run SQL and leave the result on the connection.
+
+        Raises:
+            QueryError: DuckDB rejects the statement, or it fails.
+            StorageError: A file cannot be read or written.
+        """
+        try:
+            return self.connection.execute(sql, parameters)
+        except duckdb.Error as error:
+            raise translate(error, sql) from error
+
+    def rows(self, sql: str, parameters: Sequence[object] | None = None) -> list[tuple[Any, ...]]:
+        """All rows of a small result as Python values."""
+        cursor = self.execute(sql, parameters)
+        try:
+            return cursor.fetchall()
+        except duckdb.Error as error:
+            raise translate(error, sql) from error
+
+    def value(self, sql: str, parameters: Sequence[object] | None = None) -> Any:
+        """The first column of the first row; None without rows."""
+        rows = self.rows(sql, parameters)
+        return rows[0][0] if rows else None
+
+    def arrow(self, sql: str, parameters: Sequence[object] | None = None) -> pa.Table:
+        """The whole result as an Arrow table."""
+        cursor = self.execute(sql, parameters)
+        try:
+            return cursor.to_arrow_table()
+        except duckdb.Error as error:
+            raise translate(error, sql) from error
+
+    def batches(self, sql: str, rows: int = 100_000) -> pa.RecordBatchReader:
+        """The result as a stream of Arrow batches, for results that do not fit into memory."""
+        return self.execute(sql).to_arrow_reader(rows)
+
+    def scratch_folder(self, name: str) -> Path:
+        """A folder for temporary files below `scratch`, which is made if it is not there."""
+        folder = self.scratch / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"Cannot make the temporary folder '{folder}': {error.strerror}.",
+                hint="Set engine.temp_directory in headgate.yml to a folder that can be written to.",
+            ) from error
+        return folder
+
+    def temporary(self, name: str) -> str:
+        """A name that no other temporary table of this session has."""
+        return f"{name}_{uuid.uuid4().hex[:12]}"
+
+    @contextmanager
+    def searching(self, folder: Path) -> Iterator[None]:
+        """Let relative paths in SQL start at a folder while the body lasts."""
+        before = self.value("SELECT current_setting('file_search_path')")
+        self.execute(f"SET file_search_path = {literal(str(folder))}")
+        try:
+            yield
+        finally:
+            self.execute(f"SET file_search_path = {literal(before)}")
+
+    def interrupt(self) -> None:
+        """Stop the statement that is running, from another thread."""
+        self.connection.interrupt()
+
+    def close(self) -> None:
+        """Drop the database and what it spilled."""
+        self.connection.close()
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def translate(error: duckdb.Error, sql: str) -> HeadgateError:
+    """An error of DuckDB's as one of ours, with the line of the statement where DuckDB names one."""
+    message = str(error)
+    if isinstance(error, duckdb.InterruptException):
+        return Cancelled("The query was stopped.")
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return QueryError(
+            f"The engine ran out of memory: {message.partition(': ')[2] or message}",
+            hint="Raise engine.memory_limit in headgate.yml, or let it spill to a larger engine.temp_directory.",
+        )
+    if isinstance(error, duckdb.IOException) and any(sign in message for sign in _DISK):
+        full = "No space" in message or "quota" in message
+        hint = "Free some space and run again." if full else "Give the user who runs headgate access to the folder."
+        return StorageError(message.splitlines()[0], hint=f"{hint} Nothing refers to what was half written.")
+    line = _LINE.search(message)
+    place = f"line {line[1]} of the statement" if line else None
+    return QueryError(message, place=place, data={"sql": sql, "line": int(line[1]) if line else None})

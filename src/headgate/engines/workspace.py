@@ -1,0 +1,340 @@
+"""A state of the lake that is being read and changed: the one thing that knows both the catalog and the engine."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from headgate.catalog import MAIN, Catalog, Commit, Operation, RefKind, State
+from headgate.catalog.iceberg import Mode, TableVersion, new_table, rejoin
+from headgate.catalog.iceberg.storage import to_uri
+from headgate.catalog.properties import table_properties
+from headgate.catalog.views import read_view, write_view
+from headgate.engines import changes
+from headgate.engines.changes import WriteResult
+from headgate.engines.duckdb import Session
+from headgate.engines.exposure import Exposure
+from headgate.engines.writer import Written, describe, without_type, write
+from headgate.errors import DataError, ReadOnly, RefNotFound, TableNotFound, UsageError, did_you_mean
+from headgate.types import Content, Kind, Layout, Name
+
+if TYPE_CHECKING:
+    import duckdb
+
+_COMMENT = "comment"
+
+
+class Workspace:
+    """A state, and what has been changed on top of it and not been committed yet.
+
+    Reads see the changes. Until `refresh` or `commit` the state stays what it was, whatever others commit.
+
+    Args:
+        catalog: Where the state is from and where commits go.
+        ref: A branch; anything else that names a state can only be read.
+        session: Runs the SQL. Data files go below its warehouse.
+        run_id: What the names of data files begin with, so that those of an interrupted run are found.
+        author: Who commits.
+
+    Attributes:
+        state: The state as it was when it was read.
+        changes: What stands on top of it; None for a name that was dropped.
+    """
+
+    def __init__(
+        self, catalog: Catalog, ref: str, session: Session, *, run_id: str | None = None, author: str = "headgate"
+    ) -> None:
+        self.catalog = catalog
+        self.ref = ref
+        self.session = session
+        self.run_id = run_id or f"write-{secrets.token_hex(6)}"
+        self.author = author
+        self.state: State = catalog.state(ref)
+        self.changes: dict[Name, Content | None] = {}
+        self._exposure = Exposure(session, self.content, self.names)
+
+    # What is there
+
+    def content(self, name: Name) -> Content | None:
+        """What a name stands for, or None."""
+        return self.changes[name] if name in self.changes else self.state.get(name)
+
+    def exists(self, name: Name) -> bool:
+        return self.content(name) is not None
+
+    def names(self, schema: str | None = None) -> list[Name]:
+        """All names, or those of one schema, in order."""
+        found = set(self.state.names(schema))
+        for name, content in self.changes.items():
+            if content is None:
+                found.discard(name)
+            elif schema is None or name.schema == schema:
+                found.add(name)
+        return sorted(found)
+
+    def version(self, name: Name) -> str | None:
+        """The metadata location of a table or view: another one for every change; None when there is no such name."""
+        content = self.content(name)
+        return content.metadata_location if content is not None else None
+
+    def table(self, name: Name) -> TableVersion:
+        """The Iceberg table of a name.
+
+        Raises:
+            TableNotFound: There is no table of that name.
+        """
+        content = self.content(name)
+        if content is None or content.kind is not Kind.TABLE:
+            what = "is a view, not a table" if content is not None else "does not exist"
+            raise TableNotFound(f"'{name}' {what}.", hint=did_you_mean(str(name), map(str, self.names())))
+        return TableVersion.load(content.metadata_location)
+
+    def properties(self, name: Name) -> dict[str, str]:
+        """The properties of a table or view; empty when there is no such name."""
+        content = self.content(name)
+        return table_properties(content.metadata_location) if content is not None else {}
+
+    # Reading
+
+    def expose(self, *names: Name) -> None:
+        """Make sure that DuckDB has these tables and views, as they stand now."""
+        for name in names:
+            self._exposure.expose(name)
+
+    def expose_for(self, sql: str) -> None:
+        """Expose every table and view that a SQL text names."""
+        self._exposure.expose_for(sql)
+
+    def references(self, sql: str) -> list[Name]:
+        """The tables and views of this state that a SQL text names."""
+        return self._exposure.references(sql)
+
+    def query(self, sql: str, parameters: Sequence[object] | None = None) -> duckdb.DuckDBPyConnection:
+        """Run SQL on the state; the result is on the cursor.
+
+        Raises:
+            TableNotFound: It names a table that there is not.
+            QueryError: DuckDB rejects it.
+        """
+        return self._exposure.retry(sql, lambda: self.session.execute(sql, parameters))
+
+    # Writing
+
+    def write_files(
+        self,
+        name: Name,
+        sql: str,
+        *,
+        layout: Layout | None = None,
+        schema_mode: Mode | str = Mode.ADD,
+        ordered: bool = False,
+    ) -> Written:
+        """Write the rows of a query as data files for a table, which does not refer to them before `append_files`.
+
+        Args:
+            name: The table, which may not exist yet.
+            sql: A query. Its columns are matched by name.
+            layout: Partitions, sort order, properties and comments; what the table has if None.
+            schema_mode: How far the query's columns may change the table's.
+            ordered: Keep the order of the rows; see `writer.write`.
+
+        Raises:
+            DataError: A column does not fit the table's.
+            QueryError: The query fails.
+            StorageError: The disk is full or cannot be written to.
+        """
+        self._check_writable()
+        columns, prepared = self._prepare(name, sql, layout, Mode(schema_mode))
+        files = write(self.session, prepared, sql, columns, prefix=self.run_id, ordered=ordered)
+        return Written(prepared, files)
+
+    def append_files(self, name: Name, written: Written, summary: Mapping[str, str] | None = None) -> WriteResult:
+        """Make files that `write_files` wrote part of the table; an empty table is made if there were none."""
+        self._put(name, written.version.append(written.files, summary))
+        return WriteResult(inserted=written.rows, files_added=len(written.files))
+
+    def append(
+        self, name: Name, sql: str, *, layout: Layout | None = None, schema_mode: Mode | str = Mode.ADD
+    ) -> WriteResult:
+        """Add the rows of a query to a table, which is made if it does not exist; see `write_files`."""
+        return self.append_files(name, self.write_files(name, sql, layout=layout, schema_mode=schema_mode))
+
+    def replace(self, name: Name, sql: str, *, layout: Layout | None = None) -> WriteResult:
+        """Make the rows of a query those of a table, in one snapshot.
+
+        The table keeps its identity and history. Columns become those of the query; one whose type does not widen is
+        from then on another column of that name.
+        """
+        written = self.write_files(name, sql, layout=layout, schema_mode=Mode.REPLACE)
+        before = written.version.rows
+        replaced = len(written.version.files())
+        self._put(name, written.version.replace(written.files))
+        return WriteResult(
+            inserted=written.rows, deleted=before, files_added=len(written.files), files_removed=replaced
+        )
+
+    def merge(
+        self,
+        name: Name,
+        sql: str,
+        keys: Sequence[str],
+        *,
+        update_condition: str | None = None,
+        layout: Layout | None = None,
+        schema_mode: Mode | str = Mode.ADD,
+    ) -> WriteResult:
+        """Update the rows whose key the query has too, and insert the rest; see `changes.merge`."""
+        self._check_writable()
+        _, prepared = self._prepare(name, sql, layout, Mode(schema_mode))
+        version, result = changes.merge(
+            self.session, prepared, sql, keys, table=str(name), prefix=self.run_id, update_condition=update_condition
+        )
+        self._put(name, version)
+        return result
+
+    def delete(self, name: Name, where: str) -> WriteResult:
+        """Delete the rows for which a condition is true; files without such rows stay as they are."""
+        self._check_writable()
+        self.expose_for(where)
+        version, result = changes.delete(self.session, self.table(name), where, alias=name.table, prefix=self.run_id)
+        self._put(name, version)
+        return result
+
+    def overwrite_partitions(
+        self, name: Name, sql: str, *, layout: Layout | None = None, schema_mode: Mode | str = Mode.ADD
+    ) -> WriteResult:
+        """Replace every partition of which the query has rows; others stay. Without partitions all is replaced."""
+        written = self.write_files(name, sql, layout=layout, schema_mode=schema_mode)
+        version, result = changes.overwrite_partitions(self.session, written, prefix=self.run_id)
+        self._put(name, version)
+        return result
+
+    def create_view(
+        self, name: Name, sql: str, *, properties: Mapping[str, str] | None = None, comment: str | None = None
+    ) -> None:
+        """Make or change a view; it reads whatever state it is later read in.
+
+        Raises:
+            QueryError: The SQL does not run.
+            UsageError: A table has that name.
+        """
+        self._check_writable()
+        old = self.content(name)
+        if old is not None and old.kind is not Kind.VIEW:
+            raise UsageError(f"'{name}' is a table; drop it before you make a view of that name.")
+        _, schema = self._exposure.retry(sql, lambda: describe(self.session, sql))
+        view_id = old.content_id if old is not None else str(uuid.uuid4())
+        location = write_view(
+            self._new_location(name) if old is None else old.metadata_location.rpartition("/metadata/")[0],
+            sql.rstrip().rstrip(";"),
+            [(field.name, str(field.field_type)) for field in schema.fields],
+            properties={**(properties or {}), **({_COMMENT: comment} if comment is not None else {})},
+            view_id=view_id,
+        )
+        self._set(name, Content(Kind.VIEW, view_id, location))
+
+    def view_sql(self, name: Name) -> str | None:
+        """The SQL text of a view; None for a table."""
+        content = self.content(name)
+        return read_view(content.metadata_location).sql if content is not None and content.kind is Kind.VIEW else None
+
+    def drop(self, name: Name) -> None:
+        """Take a table or view out of the state; its files stay for those who read older states."""
+        self._check_writable()
+        if not self.exists(name):
+            raise TableNotFound(f"'{name}' does not exist.", hint=did_you_mean(str(name), map(str, self.names())))
+        self._set(name, None)
+
+    def set_properties(self, name: Name, properties: Mapping[str, str | None]) -> None:
+        """Set properties of a table; None removes one."""
+        self._check_writable()
+        self._put(name, self.table(name).with_properties(properties))
+
+    def rename_columns(self, name: Name, renames: Mapping[str, str]) -> None:
+        """Rename columns by their current names; data files stay as they are."""
+        self._check_writable()
+        self._put(name, self.table(name).rename_columns(renames, table=str(name)))
+
+    # Committing
+
+    def commit(self, message: str, properties: Mapping[str, str] | None = None) -> Commit:
+        """Make the changes a commit on the branch; what others only appended to meanwhile is joined.
+
+        Raises:
+            Conflict: Others changed the same tables in another way; names them.
+        """
+        self._check_writable()
+        operations = [
+            Operation(name, before=self.state.get(name), after=content) for name, content in self.changes.items()
+        ]
+        commit = self.catalog.commit(
+            self.ref, operations, message=message, author=self.author, properties=properties, rejoin=rejoin
+        )
+        self._move_to(commit.id)
+        return commit
+
+    def refresh(self) -> None:
+        """Read the head of the branch again, which a merge or another writer has moved; changes stay on top."""
+        self.state = self.catalog.state(self.ref)
+        self._exposure.update_all()
+
+    def discard(self) -> None:
+        """Forget the changes."""
+        self.changes = {}
+        self._exposure.update_all()
+
+    def remove_files_of(self, run_id: str) -> int:
+        """Delete the data files of a run that no state has or will have; returns their number.
+
+        The caller knows that the run is over and published nothing.
+        """
+        return changes.remove_files(self.session.warehouse, run_id)
+
+    def _move_to(self, commit_id: str) -> None:
+        self.state = self.catalog.state(commit_id)
+        self.changes = {}
+        self._exposure.update_all()
+
+    def _check_writable(self) -> None:
+        try:
+            kind = self.catalog.ref(self.ref).kind
+        except RefNotFound:
+            kind = None
+        if kind is not RefKind.BRANCH:
+            raise ReadOnly(
+                f"'{self.ref}' is not a branch and cannot be written to.", hint=f"Write to a branch, such as '{MAIN}'."
+            )
+
+    def _prepare(self, name: Name, sql: str, layout: Layout | None, mode: Mode) -> tuple[list[str], TableVersion]:
+        """The columns of a query, and the table as it has to be to take them."""
+        columns, wanted = self._exposure.retry(sql, lambda: describe(self.session, sql))
+        content = self.content(name)
+        if content is None:
+            return columns, new_table(self._new_location(name), wanted, layout)
+        if content.kind is not Kind.TABLE:
+            raise UsageError(f"'{name}' is a view; drop it before you write rows under that name.")
+        version = self.table(name)
+        try:
+            evolved = version.evolve(wanted, mode, table=str(name))
+        except DataError:
+            evolved = version.evolve(without_type(self.session, sql, wanted), mode, table=str(name))
+        return columns, evolved.with_layout(layout) if layout is not None else evolved
+
+    def _new_location(self, name: Name) -> str:
+        folder = "/".join(name.namespace)
+        return to_uri(f"{self.session.warehouse.rstrip('/')}/{folder}/{name.table}-{secrets.token_hex(4)}")
+
+    def _put(self, name: Name, version: TableVersion) -> None:
+        stored = version.store()
+        self._set(name, Content(Kind.TABLE, stored.table_id, stored.metadata_location))
+
+    def _set(self, name: Name, content: Content | None) -> None:
+        self.changes[name] = content
+        if content == self.state.get(name):
+            del self.changes[name]
+        if content is None:
+            self._exposure.forget(name)
+        else:
+            self._exposure.expose(name)

@@ -1,0 +1,178 @@
+"""Writing: the rows of a query become Parquet data files with Iceberg field ids and statistics, in one `COPY`."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from duckdb.sqltypes import DuckDBPyType
+from pyiceberg.schema import Schema
+from pyiceberg.types import IntegerType, UnknownType
+
+from headgate.catalog.iceberg import TableVersion
+from headgate.catalog.iceberg.storage import local_path, storage_errors, sync, to_uri
+from headgate.engines.columns import field_ids, projection, to_iceberg
+from headgate.engines.duckdb import Session
+from headgate.engines.partitions import partition_expressions, partition_values, sort_expressions
+from headgate.engines.statistics import column_stats
+from headgate.types import WrittenFile, literal, quote
+
+_TARGET_PROPERTY = "write.target-file-size-bytes"
+_TARGET_BYTES = 128 * 1024 * 1024
+# A file that had to be written in one piece is split above this.
+_MAX_BYTES = 512 * 1024 * 1024
+_PARTITION = "_partition_"
+
+
+@dataclass(frozen=True)
+class Written:
+    """Data files that no table refers to yet.
+
+    Attributes:
+        version: The table as it has to be to take them: evolved, but without the files.
+        files: Those that hold rows.
+    """
+
+    version: TableVersion
+    files: tuple[WrittenFile, ...]
+
+    @property
+    def rows(self) -> int:
+        return sum(file.rows for file in self.files)
+
+
+def describe(session: Session, sql: str) -> tuple[list[str], Schema]:
+    """The columns of a query: their names, and an Iceberg schema with placeholder ids."""
+    rows = session.rows(f"DESCRIBE {select_all(sql)}")
+    columns = [(str(row[0]), DuckDBPyType(str(row[1]))) for row in rows]
+    return [name for name, _ in columns], to_iceberg(columns)
+
+
+def without_type(session: Session, sql: str, columns: Schema) -> Schema:
+    """The columns again, with those that are a bare NULL of unknown type, which DESCRIBE gives as INTEGER."""
+    asked = [field.name for field in columns.fields if isinstance(field.field_type, IntegerType)]
+    if not asked:
+        return columns
+    # An integer beside a boolean is an integer, but a NULL without a type becomes a boolean.
+    items = ", ".join(f"coalesce({quote(name)}, NULL::BOOLEAN) AS {quote(name)}" for name in asked)
+    source = select_all(sql).removeprefix("SELECT * ")
+    untyped = {row[0] for row in session.rows(f"DESCRIBE SELECT {items} {source}") if row[1] == "BOOLEAN"}
+    fields = [
+        field.model_copy(update={"field_type": UnknownType()}) if field.name in untyped else field
+        for field in columns.fields
+    ]
+    return Schema(*fields)
+
+
+def select_all(sql: str) -> str:
+    """A query over the rows of another, whatever that ends with."""
+    return f"SELECT * FROM ({strip(sql)}\n)"
+
+
+def strip(sql: str) -> str:
+    """A query without the semicolon at its end."""
+    return sql.rstrip().rstrip(";")
+
+
+def write(
+    session: Session, version: TableVersion, sql: str, columns: Sequence[str], *, prefix: str, ordered: bool = False
+) -> tuple[WrittenFile, ...]:
+    """Write the rows of a query as data files of a table.
+
+    Args:
+        session: Runs the query.
+        version: The table; its schema, partitions and sort order hold.
+        sql: The query; its columns are matched to the table's by name.
+        columns: Names of the query's columns.
+        prefix: What the names of the files begin with.
+        ordered: Keep the order of the query's rows, in one file, unless the table has partitions or a sort order.
+
+    Raises:
+        QueryError: The query fails, or a value does not fit its column's type.
+        StorageError: The disk is full or cannot be written to.
+    """
+    partitions = partition_expressions(session, version)
+    sort = sort_expressions(version)
+    keys = [f"{_PARTITION}{number}" for number in range(len(partitions))]
+    rows = f"SELECT {projection(version.schema, columns)} FROM ({strip(sql)}\n)"
+    if partitions:
+        items = ", ".join(f"{expression} AS {key}" for expression, key in zip(partitions, keys, strict=True))
+        rows = f"SELECT *, {items} FROM ({rows})"
+    if keys or sort:
+        rows += f" ORDER BY {', '.join([*keys, *sort])}"
+    whole = not keys and (ordered or bool(sort))
+    files = _copy(session, version, rows, keys, prefix, whole=whole)
+    result = [part for file in files for part in _split(session, version, file, prefix)]
+    for file in result:
+        sync(file.path)
+    return tuple(result)
+
+
+def _target_bytes(version: TableVersion) -> int:
+    return int(version.properties.get(_TARGET_PROPERTY, _TARGET_BYTES))
+
+
+def _copy(
+    session: Session, version: TableVersion, rows: str, keys: Sequence[str], prefix: str, *, whole: bool
+) -> list[WrittenFile]:
+    folder = _data_folder(version)
+    codec = version.properties.get("write.parquet.compression-codec", "zstd")
+    options = [
+        "FORMAT parquet",
+        f"COMPRESSION {literal(codec)}",
+        f"FIELD_IDS {field_ids(version.schema)}",
+        "RETURN_STATS true",
+    ]
+    target = folder
+    if whole:
+        target = f"{folder}/{prefix}-{uuid.uuid4()}.parquet"
+    else:
+        options += [f"FILENAME_PATTERN {literal(prefix + '-{uuidv7}')}", "OVERWRITE_OR_IGNORE true"]
+        options += [f"PARTITION_BY ({', '.join(keys)})"] if keys else [f"FILE_SIZE_BYTES {_target_bytes(version)}"]
+    reported = session.rows(f"COPY ({rows}) TO {literal(target)} ({', '.join(options)})")
+    return [file for row in reported if (file := _written(session, version, row, keys)) is not None]
+
+
+def _data_folder(version: TableVersion) -> str:
+    path = local_path(version.location)
+    if path is None:
+        return f"{version.location}/data"
+    with storage_errors(version.location):
+        (path / "data").mkdir(parents=True, exist_ok=True)
+    return str(path / "data")
+
+
+def _written(session: Session, version: TableVersion, row: tuple[Any, ...], keys: Sequence[str]) -> WrittenFile | None:
+    """A row of `RETURN_STATS` as a data file; a file without rows is removed."""
+    path, rows, size, _, statistics, partition = row
+    local = local_path(path)
+    if not rows:
+        if local is not None:
+            local.unlink(missing_ok=True)
+        return None
+    values = partition_values(session, version, [partition[key] for key in keys], path) if keys else ()
+    return WrittenFile(to_uri(path), rows, size, values, column_stats(version.schema, statistics))
+
+
+def _split(session: Session, version: TableVersion, file: WrittenFile, prefix: str) -> list[WrittenFile]:
+    """The file in pieces of the target size, if it is far above it; the order of the rows stays."""
+    target = _target_bytes(version)
+    local = local_path(file.path)
+    if file.bytes <= max(_MAX_BYTES, 2 * target) or local is None:
+        return [file]
+    pieces = -(-file.bytes // target)
+    step = -(-file.rows // pieces)
+    result = []
+    columns = ", ".join(quote(field.name) for field in version.schema.fields)
+    for start in range(0, file.rows, step):
+        rows = (
+            f"SELECT {columns} FROM read_parquet({literal(str(local))}, file_row_number = true)"
+            f" WHERE file_row_number >= {start} AND file_row_number < {start + step}"
+        )
+        (piece,) = _copy(session, version, rows, (), prefix, whole=True)
+        result.append(WrittenFile(piece.path, piece.rows, piece.bytes, file.partition, piece.columns))
+    Path(local).unlink()
+    return result

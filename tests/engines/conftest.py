@@ -1,0 +1,111 @@
+"""A lake of one's own, and readers that know nothing of headgate to hold its tables against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyiceberg.table import StaticTable
+
+from headgate.catalog import Catalog, open_catalog
+from headgate.config import EngineSettings
+from headgate.engines.duckdb import Session
+from headgate.engines.workspace import Workspace
+from headgate.types import quote
+
+Rows = list[dict[str, Any]]
+MakeSession = Callable[..., Session]
+MakeWorkspace = Callable[..., Workspace]
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Catalog:
+    return open_catalog(f"sqlite:///{tmp_path}/state.db")
+
+
+@pytest.fixture(scope="session")
+def make_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeSession]:
+    """Sessions on one warehouse, closed when the tests end."""
+    root = tmp_path_factory.mktemp("lake")
+    opened: list[Session] = []
+
+    def make(**limits: Any) -> Session:
+        settings = EngineSettings(**{"threads": 2, "temp_directory": str(root / "tmp"), **limits})
+        opened.append(Session(settings, str(root / "warehouse")))
+        return opened[-1]
+
+    yield make
+    for session in opened:
+        session.close()
+
+
+@pytest.fixture(scope="session")
+def shared_session(make_session: MakeSession) -> Session:
+    return make_session()
+
+
+@pytest.fixture
+def session(shared_session: Session) -> Session:
+    """A session without schemas and tables; loading the extensions anew for every test would cost more than the test."""
+    for (name,) in shared_session.rows(
+        "SELECT schema_name FROM duckdb_schemas() WHERE NOT internal AND database_name = 'memory' AND schema_name <> 'main'"
+    ):
+        shared_session.execute(f"DROP SCHEMA {quote(name)} CASCADE")
+    for (name,) in shared_session.rows("SELECT table_name FROM duckdb_tables() WHERE temporary"):
+        shared_session.execute(f"DROP TABLE {quote(name)}")
+    return shared_session
+
+
+@pytest.fixture
+def make_workspace(catalog: Catalog, make_session: MakeSession) -> MakeWorkspace:
+    """Workspaces on one catalog, each with a session of its own, as processes have."""
+
+    def make(ref: str = "main", **options: Any) -> Workspace:
+        return Workspace(catalog, ref, make_session(), **options)
+
+    return make
+
+
+@pytest.fixture
+def workspace(catalog: Catalog, session: Session) -> Workspace:
+    return Workspace(catalog, "main", session, run_id="run1")
+
+
+def _ordered(rows: Rows) -> Rows:
+    return sorted(rows, key=lambda row: [(value is None, str(value)) for value in row.values()])
+
+
+@pytest.fixture
+def by_pyiceberg() -> Callable[..., Rows]:
+    """Rows as plain PyIceberg reads them, in an order that does not depend on the reader."""
+
+    def read(metadata_location: str, row_filter: str = "true") -> Rows:
+        scan = StaticTable.from_metadata(metadata_location).scan()
+        table = (scan if row_filter == "true" else scan.filter(row_filter)).to_arrow()
+        return _ordered(_plain(table.to_pylist()))
+
+    return read
+
+
+@pytest.fixture
+def by_duckdb(session: Session) -> Callable[..., Rows]:
+    """Rows as a bare `iceberg_scan` reads them."""
+
+    def read(metadata_location: str, row_filter: str = "true") -> Rows:
+        cursor = session.execute(f"SELECT * FROM iceberg_scan('{metadata_location}') WHERE {row_filter}")
+        names = [column[0] for column in cursor.description]
+        return _ordered([dict(zip(names, row, strict=True)) for row in cursor.fetchall()])
+
+    return read
+
+
+def _plain(value: Any) -> Any:
+    """Arrow gives a map as a list of pairs, DuckDB as a dictionary."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        pairs = bool(value) and all(isinstance(item, tuple) for item in value)
+        return {key: _plain(item) for key, item in value} if pairs else [_plain(item) for item in value]
+    return value
