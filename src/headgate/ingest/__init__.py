@@ -1,0 +1,1 @@
+"""Ingestion: from files, under a contract, to bronze tables, with every row accounted for."""

@@ -1,0 +1,194 @@
+"""CSV files: their dialect, their header, and DuckDB's reader set to exactly these."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from headgate.errors import DataError
+from headgate.ingest.contract import Options
+from headgate.ingest.plain import CHUNK, PlainFile
+from headgate.types import literal
+
+# DuckDB refuses longer records unless it is told; a header is no longer either.
+LONGEST_RECORD = 2_000_000
+# What no file holds: with it, the reader keeps an empty text apart from no value.
+_NEVER = "\x01headgate\x01"
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a CSV file is written.
+
+    Attributes:
+        before: Lines before the first row: preamble and header.
+        start: Bytes before the first row.
+        skip: Records that DuckDB has to pass over.
+        columns: Names in the file; positions as text where it has no header.
+        comment: What lines start with that are no records.
+    """
+
+    delimiter: str
+    quote: str
+    escape: str
+    before: int
+    start: int
+    skip: int
+    columns: tuple[str, ...]
+    comment: str | None = None
+
+
+def dialect_of(
+    file: PlainFile, options: Options, delimiter: str, scratch: Path, columns: tuple[str, ...] = ()
+) -> tuple[PlainFile, Dialect]:
+    """The dialect of a file under a contract's options, and the file without its preamble.
+
+    DuckDB passes over a preamble by records, not lines, so that one quote in it swallows rows without a word: where there is
+    more than a header line, it is cut off.
+
+    Args:
+        file: The file.
+        options: What the contract says.
+        delimiter: The format's own, where the contract names none.
+        scratch: Folder for a file without its preamble.
+        columns: The contract's columns, for files without header.
+
+    Raises:
+        DataError: The file is empty where a header is wanted, or names a column twice.
+    """
+    delimiter = options.delimiter or delimiter
+    escape = options.escape if options.escape is not None else options.quote
+    with file.path.open("rb") as stream:
+        lines = _Lines(stream, file.name)
+        lines.pass_over(options.skip, options.comment)
+        before, start = lines.count, lines.bytes
+        record = lines.record(delimiter, options.quote, escape)
+    if options.header and record is None:
+        raise DataError(
+            "The file is empty: it has not even a header.",
+            place=file.name,
+            hint="Fetch it again, or remove it; with `header: false` an empty file has no rows.",
+        )
+    if options.header and record is not None:
+        names, before, start = header_names(record, file.name), lines.count, lines.bytes
+    else:
+        names = by_position(columns, len(record) if record is not None else len(columns))
+    skip = 1 if options.header and before == 1 else 0
+    if before > skip:
+        file = _cut(file, start, scratch / "rows")
+    dialect = Dialect(delimiter, options.quote, escape, before, skip and start, skip, names, options.comment)
+    return file, dialect
+
+
+def _cut(file: PlainFile, start: int, target: Path) -> PlainFile:
+    with file.path.open("rb") as stream, target.open("wb") as out:
+        stream.seek(start)
+        shutil.copyfileobj(stream, out, CHUNK)
+    return PlainFile(target, file.name, file.encoding, file.bytes - start)
+
+
+def by_position(columns: tuple[str, ...], width: int) -> tuple[str, ...]:
+    """Names for a file without header: the contract's in their order, or positions where it counts them."""
+    if not columns or any(name.isdigit() for name in columns):
+        return tuple(str(position) for position in range(1, width + 1))
+    return (*columns[:width], *(str(position) for position in range(len(columns) + 1, width + 1)))
+
+
+def nameless(position: int) -> str:
+    """What a column is called whose name in the header is empty; positions count from 1."""
+    return f"column {position}"
+
+
+def header_names(record: list[str], file: str) -> tuple[str, ...]:
+    names = [name.strip() or nameless(position) for position, name in enumerate(record, start=1)]
+    seen: dict[str, int] = {}
+    for position, name in enumerate(names, start=1):
+        if name in seen:
+            raise DataError(
+                f"The header names the column '{name}' twice, in columns {seen[name]} and {position}.",
+                place=file,
+                hint="Correct the header; or skip it with `header: false` and `skip: 1`, and give columns by position.",
+            )
+        seen[name] = position
+    return tuple(names)
+
+
+class _Lines:
+    """The beginning of a file, line by line; `count` and `bytes` tell how much of it was passed."""
+
+    def __init__(self, stream: BinaryIO, name: str) -> None:
+        self._name = name
+        head = stream.read(LONGEST_RECORD)
+        if b"\n" not in head:
+            head = head.replace(b"\r", b"\n")
+        self._lines: Iterator[bytes] = iter(io.BytesIO(head))
+        self.count = 0
+        self.bytes = 0
+
+    def pass_over(self, lines: int, comment: str | None) -> None:
+        """Go to the first line after the preamble that is neither blank nor a comment."""
+        for line in self._lines:
+            text = line.strip()
+            if self.count >= lines and text and not (comment and line.startswith(comment.encode())):
+                self._lines = itertools.chain([line], self._lines)
+                break
+            self._passed(line)
+
+    def _passed(self, line: bytes) -> None:
+        self.count += 1
+        self.bytes += len(line)
+
+    def record(self, delimiter: str, quote: str, escape: str) -> list[str] | None:
+        """The first record, or None at the end of the file."""
+        reader = csv.reader(
+            self._texts(),
+            delimiter=delimiter,
+            quotechar=quote or None,
+            quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
+            doublequote=escape == quote,
+            escapechar=None if escape == quote or not escape else escape,
+        )
+        return next(reader, None)
+
+    def _texts(self) -> Iterator[str]:
+        for line in self._lines:
+            self._passed(line)
+            try:
+                yield line.decode()
+            except UnicodeDecodeError as error:
+                raise DataError(
+                    f"The first record is not UTF-8: {error.reason} at its byte {error.start}.",
+                    place=self._name,
+                    hint="Say what the file is written in, such as `options: {encoding: cp1252}`.",
+                ) from error
+
+
+def read_csv(path: Path, dialect: Dialect, types: dict[str, str], *, nulls: tuple[str, ...] | None = None) -> str:
+    """DuckDB's reader as an SQL expression: nothing is guessed, and any record that does not fit stops it.
+
+    Args:
+        path: A plain file.
+        dialect: How it is written.
+        types: DuckDB type by column, in the order of the file; the names are the result's.
+        nulls: Texts that stand for no value; None keeps every text as it is.
+    """
+    struct = "{" + ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in types.items()) + "}"
+    texts = [_NEVER] if nulls is None else list(nulls) or [_NEVER]
+    parts = [
+        literal(str(path)),
+        "auto_detect = false",
+        f"columns = {struct}",
+        "header = false",
+        f"skip = {dialect.skip}",
+        f"delim = {literal(dialect.delimiter)}",
+        f"quote = {literal(dialect.quote)}",
+        f"escape = {literal(dialect.escape)}",
+        f"nullstr = [{', '.join(map(literal, texts))}]",
+    ]
+    return f"read_csv({', '.join(parts)})"

@@ -1,0 +1,118 @@
+"""Excel workbooks: the cells of a sheet, written as CSV for the reader that everything else goes through.
+
+A sheet has at most 1,048,576 rows, and its dates are numbers that only the cell's format tells from others; so this is the one format
+that is read in Python, row by row.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import json
+import re
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from headgate.errors import DataError, MissingExtra, did_you_mean
+from headgate.ingest.contract import Options
+from headgate.ingest.csvfile import Dialect, by_position, header_names
+from headgate.ingest.plain import PlainFile
+
+
+def excel_as_csv(
+    path: Path, name: str, options: Options, scratch: Path, columns: Sequence[str] = ()
+) -> tuple[PlainFile, Dialect, Path]:
+    """A sheet as a CSV file without header, its dialect, and how far its rows' lines are ahead of their numbers.
+
+    Rows without any value are no rows.
+
+    Raises:
+        MissingExtra: openpyxl is not installed.
+        DataError: It is no workbook, has no such sheet, or the sheet is empty.
+    """
+    target, lines = scratch / "sheet.csv", scratch / "sheet-lines.ndjson"
+    cells = _cells(path, name, options)
+    header = next(cells, None) if options.header else None
+    if options.header and header is None:
+        raise DataError("The sheet is empty: it has not even a header.", place=name, hint="Check `sheet` and `range`.")
+    while header and not header[1][-1]:
+        header[1].pop()
+    row, width, offset = 0, len(header[1]) if header else 0, None
+    with target.open("w", encoding="utf-8", newline="") as out, lines.open("w", encoding="utf-8") as notes:
+        writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        for line, values in cells:
+            row += 1
+            width = width or len(values)
+            if line - row != offset:
+                offset = line - row
+                notes.write(json.dumps({"row": row, "line": offset}) + "\n")
+            while len(values) > width and not values[-1]:
+                values.pop()
+            writer.writerow(values + [""] * (width - len(values)))
+    names = header_names(header[1], name) if header else by_position(tuple(columns), width)
+    dialect = Dialect(",", '"', '"', 0, 0, 0, names)
+    return PlainFile(target, name, "utf-8", target.stat().st_size), dialect, lines
+
+
+def _cells(path: Path, name: str, options: Options) -> Iterator[tuple[int, list[str]]]:
+    """Row number in the sheet and texts of each row that has any, after those to be skipped."""
+    try:
+        import openpyxl
+    except ImportError as error:
+        raise MissingExtra(
+            "Reading Excel needs openpyxl.", place=name, hint="Install it: pip install 'headgate[excel]'"
+        ) from error
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
+        raise DataError(
+            f"The file is not an Excel workbook: {error}.", place=name, hint="Save it as .xlsx, or fetch it again."
+        ) from error
+    try:
+        if options.sheet and options.sheet not in book.sheetnames:
+            raise DataError(
+                f"The workbook has no sheet '{options.sheet}'.", place=name, hint=did_you_mean(options.sheet, book.sheetnames)
+            )
+        sheet = book[options.sheet] if options.sheet else book.worksheets[0]
+        bounds = _bounds(options.range)
+        sheet.reset_dimensions()
+        rows = sheet.iter_rows(values_only=True, **bounds)
+        for line, values in enumerate(rows, start=bounds.get("min_row", 1)):
+            texts = [_text(value) for value in values]
+            if line - bounds.get("min_row", 1) >= options.skip and any(texts):
+                yield line, texts
+    finally:
+        book.close()
+
+
+def _bounds(text: str | None) -> dict[str, int]:
+    """`A1:F99` as openpyxl wants it; `A1:F` goes on to the last row."""
+    if not text:
+        return {}
+    found = re.fullmatch(r"([A-Za-z]+)(\d+):([A-Za-z]+)(\d*)", text)
+    assert found, "the contract's pattern has seen to this"
+    left, top, right, bottom = found.groups()
+    bounds = {"min_col": _column(left), "min_row": int(top), "max_col": _column(right)}
+    return {**bounds, "max_row": int(bottom)} if bottom else bounds
+
+
+def _column(letters: str) -> int:
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + ord(letter) - ord("A") + 1
+    return number
+
+
+def _text(value: Any) -> str:
+    """A cell as text: whole numbers without point, dates as ISO 8601, midnight left out."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    if isinstance(value, datetime.datetime):
+        return value.isoformat(" ") if value.time() != datetime.time() else value.date().isoformat()
+    return str(value)

@@ -1,0 +1,236 @@
+"""JSON: documents with a path to the rows, and files with a record per line."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+from headgate.engines.duckdb import Session
+from headgate.errors import DataError, QueryError, did_you_mean
+from headgate.ingest.contract import Options
+from headgate.ingest.plain import CHUNK, PlainFile, shown
+from headgate.ingest.rows import Raw, Rows
+from headgate.ingest.rules import pointer
+from headgate.types import literal
+
+# A quote alone is the beginning of a string that goes on behind what has been read.
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}\[\]:,]|[^\s"{}\[\]:,]+|"', re.DOTALL)
+_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}\[\]]|"', re.DOTALL)
+
+
+def ndjson_rows(session: Session, file: PlainFile, options: Options) -> Rows:
+    """A file with one record per line; a line that is no JSON is a record without content."""
+    relation = f"(SELECT json AS __j FROM read_ndjson_objects({literal(str(file.path))}, ignore_errors = true))"
+    return replace(_rows(session, relation, options), lines_of=None if options.unnest else file)
+
+
+def document_rows(session: Session, file: PlainFile, options: Options, scratch: Path) -> Rows:
+    """A document: an array of records, one record or several, or an object with the records at `options.rows`.
+
+    Raises:
+        DataError: It is no JSON, ends too early, or has nothing at the path.
+    """
+    path = file.path
+    if options.rows:
+        path = scratch / "rows.json"
+        with file.path.open("rb") as source, path.open("wb") as out:
+            for part in _value_at(source, options.rows.split("."), file.name):
+                out.write(part)
+    with path.open("rb") as stream:
+        first = stream.read(CHUNK).lstrip()[:1]
+    if not first:
+        raise DataError("The file is empty.", place=file.name, hint="Fetch it again, or remove it.")
+    shape = "array" if first == b"[" else "unstructured"
+    relation = f"(SELECT json AS __j FROM read_json_objects({literal(str(path))}, format = '{shape}'))"
+    try:
+        return _rows(session, relation, options)
+    except QueryError as error:
+        raise DataError(
+            f"The file is not a JSON document: {error.message.splitlines()[0]}",
+            place=file.name,
+            hint="Correct it; if it has one record per line, say `format: ndjson`, and bad lines are set aside.",
+        ) from error
+
+
+def _rows(session: Session, relation: str, options: Options) -> Rows:
+    """Rows with a column per key, after unnesting."""
+    parts = [("", "__j")]
+    for number, path in enumerate(options.unnest):
+        prefix, holder = next(
+            ((prefix, part) for prefix, part in reversed(parts) if prefix and path.startswith(prefix)), parts[0]
+        )
+        value = f"json_extract({holder}, {literal(pointer(path.removeprefix(prefix)))})"
+        elements = (
+            f"CASE WHEN json_type({value}) = 'ARRAY' AND json_array_length({value}) > 0"
+            f" THEN json_extract({value}, '$[*]') ELSE [{value}] END"
+        )
+        relation = f"(SELECT *, unnest({elements}) AS __e{number} FROM {relation})"
+        parts.append((f"{path}.", f"__e{number}"))
+    columns = _columns(session, relation, parts, options.unnest)
+    items = [
+        f"json_extract({part}, {literal(pointer(key))})" if key is not None else part for part, key, _ in columns
+    ]
+    names = tuple(name for _, _, name in columns)
+    record = "__j"
+    if options.unnest:
+        record = "json_object(" + ", ".join(f"{literal(name)}, __c{i}" for i, name in enumerate(names)) + ")"
+    listed = "".join(f", {item} AS __c{i}" for i, item in enumerate(items))
+    return Rows(
+        relation=f"(SELECT __j{listed} FROM {relation})",
+        columns=names,
+        raw=Raw.JSON,
+        record=record,
+        broken=(
+            ("json", "__j IS NULL", "the line is not JSON"),
+            ("structure", "json_type(__j) <> 'OBJECT'", "is no JSON object with keys and values"),
+        ),
+    )
+
+
+def _columns(
+    session: Session, relation: str, parts: list[tuple[str, str]], unnested: tuple[str, ...]
+) -> list[tuple[str, str | None, str]]:
+    """Every key that any record has: the JSON that holds it, the key (None for the whole), its full name."""
+    found: list[tuple[str, str | None, str]] = []
+    for prefix, part in parts:
+        keys = session.rows(
+            f"SELECT key FROM (SELECT unnest(json_keys({part})) AS key FROM {relation}) GROUP BY key ORDER BY key"
+        )
+        names = [str(key) for (key,) in keys]
+        for path in unnested if not prefix else ():
+            if "." not in path and path not in names and names:
+                raise DataError(
+                    f"No record has the key '{path}', which `unnest` names.", hint=did_you_mean(path, names)
+                )
+        found += [(part, key, prefix + key) for key in names if prefix + key not in unnested]
+        if prefix and not names:
+            found.append((part, None, prefix.removesuffix(".")))
+    return found
+
+
+def broken_lines(file: PlainFile, rows: set[int], lines: int, target: Path) -> None:
+    """Write what stands in the lines that are no JSON, as JSON lines `{row, line, rule, reason, raw}`.
+
+    Args:
+        file: The file.
+        rows: Which of its records, counted from 1, blank lines left out.
+        lines: How many records it has, to see that both readers count alike.
+        target: The list.
+
+    Raises:
+        DataError: They do not.
+    """
+    row = 0
+    with file.path.open("rb") as source, target.open("w", encoding="utf-8") as out:
+        for number, line in enumerate(source, start=1):
+            if not line.strip():
+                continue
+            row += 1
+            if row in rows:
+                raw = shown(line.rstrip(b"\r\n"))
+                found = {"row": row, "line": number, "rule": "json", "reason": "the line is not JSON", "raw": raw}
+                out.write(json.dumps(found) + "\n")
+    if row != lines:
+        raise DataError(
+            f"The file has {row} lines that are not blank, but {lines} records were read.",
+            place=file.name,
+            hint="Check that there is one JSON object per line; else say `format: json`.",
+        )
+
+
+class _Tokens:
+    """The tokens of a JSON text, read in pieces; `end` is the position after the last one in the file."""
+
+    def __init__(self, source: BinaryIO, name: str) -> None:
+        self._source, self._name = source, name
+        self._buffer, self._position, self._base = b"", 0, 0
+
+    @property
+    def end(self) -> int:
+        return self._base + self._position
+
+    def next(self) -> bytes:
+        """The next token; raises a DataError at the end of the file."""
+        while True:
+            found = _TOKEN.search(self._buffer, self._position)
+            if found and found.end() < len(self._buffer) and found.group() != b'"':
+                self._position = found.end()
+                return found.group()
+            if not self._read_on(found.start() if found else len(self._buffer)):
+                if found and found.group() != b'"':
+                    self._position = len(self._buffer)
+                    return found.group()
+                raise self._too_early()
+
+    def close(self, depth: int) -> None:
+        """Pass over what is left of so many objects and arrays, the inner ones of which are open."""
+        while depth:
+            for found in _BRACKETS.finditer(self._buffer, self._position):
+                token = found.group()
+                if token == b'"':
+                    break
+                depth += (token in (b"{", b"[")) - (token in (b"}", b"]"))
+                self._position = found.end()
+                if not depth:
+                    return
+            if not self._read_on(self._position):
+                raise self._too_early()
+
+    def skip(self, token: bytes) -> None:
+        """Pass over the rest of a value whose first token is given."""
+        self.close(1 if token in (b"{", b"[") else 0)
+
+    def _read_on(self, start: int) -> bool:
+        """Read more, and forget what was before a position; False at the end of the file."""
+        more = self._source.read(CHUNK)
+        self._base += start
+        self._buffer, self._position = self._buffer[start:] + more, 0
+        return bool(more)
+
+    def _too_early(self) -> DataError:
+        place = f"{self._name}: byte {self._base + len(self._buffer)}"
+        return DataError("The JSON document ends too early.", place=place, hint="Fetch it again.")
+
+
+def _value_at(source: BinaryIO, path: list[str], name: str) -> Iterator[bytes]:
+    """The bytes of the value at a path of keys, once the whole document has been seen to be complete."""
+    tokens = _Tokens(source, name)
+    token = tokens.next()
+    for depth, key in enumerate(path):
+        token = _enter(tokens, token, key, ".".join(path[: depth + 1]), name)
+    start = tokens.end - len(token)
+    tokens.skip(token)
+    end = tokens.end
+    tokens.close(len(path))
+    source.seek(start)
+    while start < end:
+        part = source.read(min(CHUNK, end - start))
+        start += len(part)
+        yield part
+
+
+def _enter(tokens: _Tokens, token: bytes, key: str, path: str, name: str) -> bytes:
+    """The first token of the value of a key of the object that begins with a token."""
+    seen: list[str] = []
+    if token == b"{":
+        token = tokens.next()
+        while token != b"}":
+            found = json.loads(token) if token.startswith(b'"') else None
+            tokens.next()
+            value = tokens.next()
+            if found == key:
+                return value
+            seen.append(str(found))
+            tokens.skip(value)
+            token = tokens.next()
+            if token == b",":
+                token = tokens.next()
+    raise DataError(
+        f"The document has nothing at the path '{path}', where the contract says the rows are.",
+        place=name,
+        hint=did_you_mean(key, seen) or "Correct `options: {rows: ...}`.",
+    )

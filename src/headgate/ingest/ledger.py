@@ -1,0 +1,134 @@
+"""The ledger `headgate.loads`: one row per file that was loaded, in the lake, in the commit of its rows."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from headgate.types import Layout, LoadResult, Name, literal
+
+if TYPE_CHECKING:
+    from headgate.engines.workspace import Workspace
+
+LEDGER = Name.of("headgate", "loads")
+
+_COLUMNS = {
+    "load_id": ("VARCHAR", "Identity of the load: the same source and bytes give the same."),
+    "source": ("VARCHAR", "The contract's name."),
+    "table_name": ("VARCHAR", "The table that was filled."),
+    "file": ("VARCHAR", "The file, relative to the project, or its address."),
+    "sha256": ("VARCHAR", "Hash of the file's bytes."),
+    "bytes": ("BIGINT", "Size of the file."),
+    "read": ("BIGINT", "Rows that the file has."),
+    "loaded": ("BIGINT", "Rows that were written, new or updating."),
+    "quarantined": ("BIGINT", "Rows that were refused; negative where a replay took rows out of quarantine."),
+    "duplicates": ("BIGINT", "Rows that lost to another of their key, or that the table already held in full."),
+    "replaces": ("VARCHAR", "The load whose rows were removed in favour of this one."),
+    "corrects": ("VARCHAR", "The load whose refused rows were replayed."),
+    "run_id": ("VARCHAR", "The run."),
+    "contract_hash": ("VARCHAR", "Identity of the contract that held."),
+    "started": ("TIMESTAMP", "UTC."),
+    "finished": ("TIMESTAMP", "UTC."),
+}
+
+
+@dataclass(frozen=True)
+class KnownLoad:
+    """A row of the ledger, as planning needs it."""
+
+    load_id: str
+    source: str
+    file: str
+    sha256: str
+    replaces: str | None = None
+    corrects: str | None = None
+    contract_hash: str = ""
+
+
+@dataclass(frozen=True)
+class Load(LoadResult):
+    """What became of one file, with what the checks and the ledger need to know.
+
+    Attributes:
+        corrects: For a replay, the load whose refused rows were read again.
+        contract_hash: Identity of the contract that held.
+        started: UTC.
+        finished: UTC.
+        found_loaded: Rows of this load that were counted in the table after writing.
+        found_quarantined: The same in the quarantine table.
+        broken_rules: How often each rule was broken.
+        sample_columns: Of the sample.
+        sample: The first refused rows.
+    """
+
+    corrects: str | None = None
+    contract_hash: str = ""
+    started: datetime.datetime = datetime.datetime.min
+    finished: datetime.datetime = datetime.datetime.min
+    found_loaded: int = 0
+    found_quarantined: int = 0
+    broken_rules: dict[str, int] = field(default_factory=dict)
+    sample_columns: tuple[str, ...] = ()
+    sample: tuple[tuple[object, ...], ...] = ()
+
+
+def known_loads(workspace: Workspace, source: str | None = None) -> list[KnownLoad]:
+    """The ledger of the workspace's state, in the order of loading."""
+    if not workspace.exists(LEDGER):
+        return []
+    where = f"WHERE source = {literal(source)}" if source is not None else ""
+    rows = workspace.query(
+        "SELECT load_id, source, file, sha256, replaces, corrects, contract_hash"
+        f" FROM {LEDGER.sql} {where} ORDER BY started, finished, load_id"
+    ).fetchall()
+    return [KnownLoad(*row) for row in rows]
+
+
+def recorded_loads(workspace: Workspace) -> list[Load]:
+    """The ledger with its figures, in the order of loading; what the tables held after each load is taken as recorded."""
+    if not workspace.exists(LEDGER):
+        return []
+    rows = workspace.query(
+        "SELECT load_id, source, table_name, file, sha256, bytes, read, loaded, quarantined, duplicates"
+        f" FROM {LEDGER.sql} ORDER BY started, finished, load_id"
+    ).fetchall()
+    return [Load(*row, found_loaded=row[7], found_quarantined=max(row[8], 0)) for row in rows]
+
+
+def live(known: Iterable[KnownLoad]) -> list[KnownLoad]:
+    """The loads whose rows are in the lake: neither replaced since, nor replays, nor removals."""
+    known = list(known)
+    replaced = {load.replaces for load in known}
+    return [load for load in known if load.load_id not in replaced and load.corrects is None and load.sha256]
+
+
+def record(workspace: Workspace, loads: Sequence[Load]) -> None:
+    """Write loads to the ledger, in the commit that the workspace makes of them."""
+    if not loads:
+        return
+    rows = ", ".join(f"({', '.join(_values(workspace, load))})" for load in loads)
+    items = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, (kind, _) in _COLUMNS.items())
+    layout = None
+    if not workspace.exists(LEDGER):
+        layout = Layout(
+            comment="What was loaded: one row per file, or per replay of its refused rows.",
+            column_comments={name: comment for name, (_, comment) in _COLUMNS.items()},
+        )
+    workspace.append(LEDGER, f"SELECT {items} FROM (VALUES {rows}) AS v({', '.join(_COLUMNS)})", layout=layout)
+
+
+def _values(workspace: Workspace, load: Load) -> list[str]:
+    facts: dict[str, object] = {
+        **{name: getattr(load, name, None) for name in _COLUMNS},
+        "table_name": load.table,
+        "run_id": workspace.run_id,
+    }
+    return [_constant(facts[name]) for name in _COLUMNS]
+
+
+def _constant(value: object) -> str:
+    if value is None:
+        return "NULL"
+    return str(value) if isinstance(value, int) else literal(str(value))

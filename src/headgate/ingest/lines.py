@@ -1,0 +1,42 @@
+"""From the number of a row to its line in the file, for the few rows of which a person wants to know."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from headgate.ingest.plain import CHUNK, PlainFile
+from headgate.ingest.repair import repair
+from headgate.ingest.rows import Rows
+
+
+def line_map(rows: Rows, read: int, scratch: Path) -> tuple[Path | None, int | None]:
+    """How far the line of each row is ahead of its number.
+
+    Args:
+        rows: The file's rows.
+        read: How many there are.
+        scratch: Folder for the answer.
+
+    Returns:
+        JSON lines `{row, line}`, each of which holds from its row on; or one number that holds for all; or neither, where rows are not
+        lines or that is not known.
+    """
+    if rows.lines is not None:
+        return rows.lines, None
+    if rows.csv is not None:
+        file, dialect = rows.csv
+        if _lines(file) - dialect.skip == read:
+            return None, dialect.before
+        return repair(file, dialect, scratch).lines, None
+    if rows.lines_of is not None and _lines(rows.lines_of) == read:
+        return None, 0
+    return None, None
+
+
+def _lines(file: PlainFile) -> int:
+    count, last = 0, b""
+    with file.path.open("rb") as stream:
+        while chunk := stream.read(CHUNK):
+            count += chunk.count(b"\n")
+            last = chunk[-1:]
+    return count + (last not in (b"\n", b""))

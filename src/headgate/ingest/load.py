@@ -1,0 +1,293 @@
+"""Loading one file: from its bytes to rows in the table, rows in quarantine, and figures that add up."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from headgate.engines.workspace import Workspace
+from headgate.engines.writer import Written
+from headgate.errors import DataError, QueryError
+from headgate.events import Emit, Loaded, LoadStarted, ignore
+from headgate.ingest.contract import Source
+from headgate.ingest.direct import direct_sql
+from headgate.ingest.fields import Field, match
+from headgate.ingest.files import InputFile
+from headgate.ingest.jsonfile import broken_lines
+from headgate.ingest.ledger import Load
+from headgate.ingest.lines import line_map
+from headgate.ingest.merging import merge_rows
+from headgate.ingest.plan import PlannedLoad
+from headgate.ingest.reading import open_rows, repaired_rows
+from headgate.ingest.refusal import Refusals, refuse, sample
+from headgate.ingest.rows import Raw, Rows
+from headgate.ingest.staging import VIOLATIONS, stage_sql, staged_rows
+from headgate.ingest.uniqueness import has_repeats, repeats_sql
+from headgate.types import Layout, literal, quote
+
+# Errors of a statement that tell of the rows, not of the machine.
+_OF_ROWS = (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfRangeException)
+
+
+@dataclass(frozen=True)
+class _Figures:
+    """What became of a file's rows."""
+
+    read: int
+    loaded: int
+    quarantined: int
+    duplicates: int
+
+
+def load(planned: PlannedLoad, ws: Workspace, emit: Emit = ignore) -> Load:
+    """Carry out one planned load; its rows are in the workspace afterwards, `record` writes it to the ledger.
+
+    Raises:
+        ContractError: The file has not the columns that the contract wants.
+        DataError: The file is damaged, changes while it is read, or does not fit the table.
+    """
+    started = _now()
+    clock = time.perf_counter()
+    source, file = planned.source, planned.file
+    if file is not None:
+        emit(LoadStarted(source.name, file.name, file.bytes))
+    remove_loads(ws, source, planned.removes)
+    figures = _Figures(0, 0, 0, 0)
+    if file is not None:
+        with _scratch(ws) as scratch:
+            figures = _FileLoad(ws, source, file, planned.load_id, scratch).run()
+    result = Load(
+        load_id=planned.load_id,
+        source=source.name,
+        table=str(source.table),
+        file=planned.name,
+        sha256=file.sha256 if file else "",
+        bytes=file.bytes if file else 0,
+        read=figures.read,
+        loaded=figures.loaded,
+        quarantined=figures.quarantined,
+        duplicates=figures.duplicates,
+        seconds=time.perf_counter() - clock,
+        replaces=planned.replaces,
+        contract_hash=source.contract_hash,
+        started=started,
+        finished=_now(),
+        **found(ws, source, planned.load_id),
+    )
+    emit(Loaded(result))
+    return result
+
+
+def remove_loads(ws: Workspace, source: Source, load_ids: tuple[str, ...]) -> None:
+    """Take the rows of loads, and of replays of what they refused, out of the table and out of quarantine."""
+    if not load_ids:
+        return
+    for name, column in ((source.table, "_load_id"), (source.quarantine, "load_id")):
+        if ws.exists(name):
+            listed = ", ".join(map(literal, load_ids))
+            ws.delete(name, f"split_part({column}, '.', 1) IN ({listed})")
+
+
+def found(ws: Workspace, source: Source, load_id: str) -> dict[str, object]:
+    """What the tables have of a load, counted in them; arguments for `Load`."""
+    counts = [
+        int(ws.query(f"SELECT count(*) FROM {name.sql} WHERE {column} = {literal(load_id)}").fetchall()[0][0])
+        if ws.exists(name)
+        else 0
+        for name, column in ((source.table, "_load_id"), (source.quarantine, "load_id"))
+    ]
+    rules, columns, rows = sample(ws, source, load_id) if counts[1] else ({}, (), ())
+    return {
+        "found_loaded": counts[0],
+        "found_quarantined": counts[1],
+        "broken_rules": rules,
+        "sample_columns": columns,
+        "sample": rows,
+    }
+
+
+class _FileLoad:
+    """The load of one file into one table."""
+
+    def __init__(self, ws: Workspace, source: Source, file: InputFile, load_id: str, scratch: Path) -> None:
+        self.ws, self.source, self.file, self.load_id, self.scratch = ws, source, file, load_id, scratch
+        self.now = _now()
+
+    def run(self) -> _Figures:
+        rows = open_rows(self.ws.session, self.source, self.file, self.scratch)
+        fields = match(self.source, rows.columns, self.file.name, typed=rows.raw is Raw.TYPED)
+        return self._direct(rows, fields) or self._staged(rows, fields)
+
+    # The direct way
+
+    def _direct(self, rows: Rows, fields: tuple[Field, ...]) -> _Figures | None:
+        """Load the file in one statement, or None if it is not sound."""
+        query = direct_sql(rows, fields, self.source)
+        if query is None:
+            return None
+        audit = self._audit("CAST(NULL AS BIGINT)")
+        try:
+            written = self.ws.write_files(
+                self.source.table, f"SELECT *, {audit} FROM ({query})", layout=self._layout(fields), schema_mode=self._mode(), ordered=True
+            )
+        except QueryError as error:
+            if isinstance(error.__cause__, _OF_ROWS):
+                return None
+            raise
+        if has_repeats(self.ws, self.source, fields, written):
+            _remove(written)
+            return None
+        try:
+            self.file.check_unchanged()
+        except DataError:
+            _remove(written)
+            raise
+        loaded = self.ws.append_files(self.source.table, written).inserted
+        return _Figures(written.rows, loaded, 0, 0)
+
+    # The staged way
+
+    def _staged(self, rows: Rows, fields: tuple[Field, ...]) -> _Figures:
+        staged = self.scratch / f"staged-{uuid.uuid4().hex[:8]}.parquet"
+        rows, read = self._stage(rows, fields, staged)
+        self.file.check_unchanged()
+        rows = self._with_broken_lines(rows, staged, read)
+        refusals = self._refusals(rows, fields, staged)
+        try:
+            return self._split(rows, fields, staged, refusals, read)
+        finally:
+            self.ws.session.execute(f"DROP TABLE IF EXISTS {refusals.repeats}")
+
+    def _stage(self, rows: Rows, fields: tuple[Field, ...], staged: Path) -> tuple[Rows, int]:
+        """Write the staged file; a CSV file that stops the reader is read record by record."""
+        try:
+            return rows, self._copy(rows, fields, staged)
+        except QueryError as error:
+            if rows.csv is None or not isinstance(error.__cause__, _OF_ROWS):
+                raise self._unreadable(error) from error
+        rows, expected = repaired_rows(rows, self.scratch)
+        try:
+            read = self._copy(rows, fields, staged)
+        except QueryError as error:
+            raise self._unreadable(error) from error
+        if read != expected:
+            raise DataError(
+                f"The file has {expected} records, but {read} were read.",
+                place=self.file.name,
+                hint="Check delimiter, quote and escape in `options`.",
+            )
+        return rows, read
+
+    def _copy(self, rows: Rows, fields: tuple[Field, ...], staged: Path) -> int:
+        keep = any(field.column and field.column.unique for field in fields)
+        query = stage_sql(rows, fields, self.source, keep_records=keep)
+        return int(self.ws.session.value(f"COPY ({query}) TO {literal(str(staged))} (FORMAT parquet)") or 0)
+
+    def _unreadable(self, error: QueryError) -> QueryError | DataError:
+        """What to tell when the rows cannot be read at all; errors of the machine stay what they are."""
+        if isinstance(error.__cause__, duckdb.BinderException | duckdb.ParserException | duckdb.CatalogException):
+            return QueryError(
+                f"The contract's expressions do not run: {error.message.splitlines()[0]}",
+                place=str(self.source.path),
+                hint="Computed columns may use the columns' names in the lake; check types and functions.",
+            )
+        if not isinstance(error.__cause__, _OF_ROWS):
+            return error
+        return DataError(
+            f"The file cannot be read: {error.message.splitlines()[0]}",
+            place=self.file.name,
+            hint=f"Check that it is what {self.source.path.name} says: format, delimiter, quote, encoding.",
+        )
+
+    def _with_broken_lines(self, rows: Rows, staged: Path, read: int) -> Rows:
+        """The rows, with what stands in lines that are no JSON."""
+        if rows.lines_of is None:
+            return rows
+        query = f"SELECT file_row_number + 1 FROM read_parquet({literal(str(staged))}, file_row_number = true) WHERE {VIOLATIONS}[1].rule = 'json'"
+        broken = {int(row) for (row,) in self.ws.session.rows(query)}
+        if not broken:
+            return rows
+        target = self.scratch / "broken.ndjson"
+        broken_lines(rows.lines_of, broken, read, target)
+        return rows.with_refused(target)
+
+    def _refusals(self, rows: Rows, fields: tuple[Field, ...], staged: Path) -> Refusals:
+        """Which rows are refused: those with violations of their own, and those that repeat a value."""
+        repeats = self.ws.session.temporary("repeats")
+        sound = staged_rows(staged, rows.refused, sound=True)
+        self.ws.query(f"CREATE TEMP TABLE {repeats} AS {repeats_sql(self.ws, self.source, fields, sound)}")
+        return Refusals(staged, rows, repeats)
+
+    def _split(
+        self, rows: Rows, fields: tuple[Field, ...], staged: Path, refusals: Refusals, read: int
+    ) -> _Figures:
+        ws, source = self.ws, self.source
+        if refusals.any(ws):
+            refusals = refusals.with_lines(*line_map(rows, read, self.scratch))
+        quarantined = refuse(ws, source, refusals, load_id=self.load_id, file=self.file.name, now=self.now)
+        sound = f"SELECT * FROM ({staged_rows(staged, rows.refused, sound=True)}) WHERE _source_row NOT IN (SELECT row FROM {refusals.repeats})"
+        columns = [*(field.name for field in fields), *source.contract.computed]
+        selected = f"{', '.join(map(quote, columns))}, {self._audit('_source_row')}"
+        layout = self._layout(fields)
+        if source.contract.load == "merge":
+            merged = merge_rows(ws, source, sound, columns, selected, layout)
+            return _Figures(read, merged.written, quarantined, merged.duplicates)
+        written = ws.append(source.table, f"SELECT {selected} FROM ({sound})", layout=layout, schema_mode=self._mode())
+        return _Figures(read, written.inserted, quarantined, 0)
+
+    def _audit(self, row: str) -> str:
+        return (
+            f"{literal(self.file.name)} AS _source_file, {row} AS _source_row, {literal(self.load_id)} AS _load_id,"
+            f" TIMESTAMP {literal(str(self.now))} AS _loaded_at"
+        )
+
+    def _mode(self) -> str:
+        """An empty table takes whatever columns come, as when everything is loaded again under another contract."""
+        empty = self.ws.exists(self.source.table) and not self.ws.table(self.source.table).rows
+        return "replace" if empty else "add"
+
+    def _layout(self, fields: tuple[Field, ...]) -> Layout:
+        contract = self.source.contract
+        comments = {field.name: field.column.description for field in fields if field.column and field.column.description}
+        comments |= {name: column.description for name, column in contract.computed.items() if column.description}
+        return Layout(
+            partition_by=contract.partition_by,
+            sort_by=contract.sort_by,
+            comment=contract.description,
+            column_comments={**comments, **_AUDIT_COMMENTS},
+        )
+
+
+_AUDIT_COMMENTS = {
+    "_source_file": "File that the row came from.",
+    "_source_row": "Which of the file's rows it was, counted from 1 without the header.",
+    "_load_id": "Load that wrote the row, see headgate.loads.",
+    "_loaded_at": "When, in UTC.",
+}
+
+
+def _remove(written: Written) -> None:
+    """Delete data files that no table is going to refer to."""
+    for file in written.files:
+        Path(file.path.removeprefix("file://")).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _scratch(ws: Workspace) -> Iterator[Path]:
+    folder = ws.session.scratch_folder(f"load-{uuid.uuid4().hex[:12]}")
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC).replace(tzinfo=None)

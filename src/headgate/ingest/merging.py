@@ -1,0 +1,72 @@
+"""Loads that keep one row per key: which rows of a file go into the table, and what becomes of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from headgate.engines.workspace import Workspace
+from headgate.ingest.contract import AUDIT_COLUMNS, Source
+from headgate.types import Layout, quote
+
+
+@dataclass(frozen=True)
+class Merged:
+    """Rows written, and rows that were not."""
+
+    written: int
+    duplicates: int
+
+
+def merge_rows(ws: Workspace, source: Source, sound: str, columns: Sequence[str], selected: str, layout: Layout) -> Merged:
+    """Merge the sound rows of a file into its table.
+
+    Of several rows with one key the newest wins, by `newest_by` where the contract has it, a row without such a value being the oldest;
+    among equals the one that comes later in the file. A row that is older than the table's, or that the table holds in full,
+    is a duplicate.
+
+    Args:
+        ws: The state.
+        source: The contract.
+        sound: Query that gives the sound rows with `_source_row`.
+        columns: The table's columns that the file fills, audit columns left out.
+        selected: Select items that make rows of the table of rows of `sound`.
+        layout: For the table.
+    """
+    outcomes = ws.session.temporary("outcomes")
+    ws.query(f"CREATE TEMP TABLE {outcomes} AS {_outcomes(ws, source, sound, columns)}")
+    try:
+        rows = f"SELECT {selected} FROM ({sound}) JOIN {outcomes} USING (_source_row) WHERE {outcomes}.outcome = 'written'"
+        result = ws.merge(source.table, rows, source.contract.key, layout=layout)
+        lost = ws.session.value(f"SELECT count(*) FROM {outcomes} WHERE outcome <> 'written'")
+    finally:
+        ws.session.execute(f"DROP TABLE IF EXISTS {outcomes}")
+    return Merged(result.rows, int(lost))
+
+
+def _outcomes(ws: Workspace, source: Source, sound: str, columns: Sequence[str]) -> str:
+    """A query that says of each sound row, by `_source_row`, what becomes of it."""
+    contract = source.contract
+    keys = ", ".join(map(quote, contract.key))
+    newest = quote(contract.newest_by) if contract.newest_by else None
+    order = f"{newest} DESC NULLS LAST, _source_row DESC" if newest else "_source_row DESC"
+    ranked = f"SELECT *, row_number() OVER (PARTITION BY {keys} ORDER BY {order}) AS __rank FROM ({sound})"
+    if not ws.exists(source.table):
+        return f"SELECT _source_row, CASE WHEN __rank > 1 THEN 'superseded' ELSE 'written' END AS outcome FROM ({ranked})"
+    held = {field.name for field in ws.table(source.table).schema.fields}
+    others = [column for column in columns if column not in contract.key]
+    same = " AND ".join(
+        f"target.{quote(column)} IS NOT DISTINCT FROM source.{quote(column)}"
+        if column in held
+        else f"source.{quote(column)} IS NULL"
+        for column in others
+    )
+    older = "false"
+    if newest and contract.newest_by in held:
+        older = f"coalesce(target.{newest} > source.{newest}, target.{newest} IS NOT NULL AND source.{newest} IS NULL)"
+    join = " AND ".join(f"target.{quote(key)} = source.{quote(key)}" for key in contract.key)
+    return (
+        "SELECT source._source_row, CASE WHEN __rank > 1 THEN 'superseded' WHEN target._load_id IS NULL THEN 'written'"
+        f" WHEN {older} THEN 'older' WHEN {same or 'true'} THEN 'held' ELSE 'written' END AS outcome"
+        f" FROM ({ranked}) AS source LEFT JOIN {source.table.sql} AS target ON __rank = 1 AND {join}"
+    )

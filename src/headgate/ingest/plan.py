@@ -1,0 +1,195 @@
+"""Planning: which files have to be loaded, told by their bytes, the ledger and the contract."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from headgate.database import Database
+from headgate.errors import ContractError, DataError
+from headgate.ingest.contract import Source
+from headgate.ingest.files import InputFile, discover
+from headgate.ingest.ledger import KnownLoad, live
+from headgate.project import Project
+
+
+class Action(enum.StrEnum):
+    """What is to be done with a file."""
+
+    LOAD = "load"
+    REPLACE = "replace"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True)
+class PlannedLoad:
+    """One file that is to be loaded, or whose rows are to go.
+
+    Attributes:
+        source: Whose file.
+        file: The file; None where it is gone and its rows are to go as well.
+        action: What is to be done.
+        reason: Why, for a person.
+        name: The file's name, as it is recorded.
+        load_id: Identity of the load: the same for the same source, bytes and history, whoever plans it.
+        replaces: The load that this one is recorded to replace.
+        removes: Loads whose rows have to go before this one's come.
+    """
+
+    source: Source
+    file: InputFile | None
+    action: Action
+    reason: str
+    name: str
+    load_id: str
+    replaces: str | None = None
+    removes: tuple[str, ...] = ()
+
+
+def plan_loads(
+    project: Project,
+    sources: Iterable[Source],
+    known: Sequence[KnownLoad],
+    db: Database | None = None,
+    *,
+    full_refresh: bool = False,
+) -> list[PlannedLoad]:
+    """What has to be loaded so that the lake holds what the sources have now.
+
+    Args:
+        project: Where relative paths start.
+        sources: Whose files to look at.
+        known: The ledger of the state that is built on.
+        db: Remembers hashes of files.
+        full_refresh: Whether to load again what was loaded already.
+
+    Raises:
+        DataError: A file is missing, or a source has none and never had.
+        ContractError: A file changed whose contract forbids that.
+    """
+    planned: list[PlannedLoad] = []
+    for source in sources:
+        history = [load for load in known if load.source == source.name]
+        files = discover(project, source, db)
+        if not files and (not history or source.contract.load == "replace"):
+            raise DataError(
+                f"The source '{source.name}' has no file: nothing matches {', '.join(source.contract.files)}.",
+                place=f"{source.path}: files",
+                hint="Put files there, or correct `files`.",
+            )
+        planned += _plan(source, _distinct(files), history, full_refresh)
+    return planned
+
+
+def _distinct(files: Sequence[InputFile]) -> list[InputFile]:
+    """Files with different bytes; of equal ones, the first."""
+    return list({file.sha256: file for file in reversed(files)}.values())[::-1]
+
+
+def _plan(source: Source, files: list[InputFile], history: list[KnownLoad], full_refresh: bool) -> list[PlannedLoad]:
+    current = live(history)
+    present = {file.sha256 for file in files}
+    by_hash = {load.sha256: load for load in current}
+    # Equal bytes under another name keep the load of a file that changed alive.
+    by_name = {load.file: load for load in current if load.sha256 not in present}
+    changed = source.contract.changed_file
+    planned = []
+    for file in files:
+        loaded = by_hash.get(file.sha256)
+        if loaded is not None:
+            if full_refresh:
+                planned.append(_load(source, file, history, "is read again", loaded))
+            continue
+        before = by_name.get(file.name)
+        if before is None:
+            planned.append(_load(source, file, history, "is new"))
+        elif full_refresh or changed == "replace" or source.contract.load == "replace":
+            planned.append(_load(source, file, history, "has other content", before))
+        elif changed == "append":
+            planned.append(_load(source, file, history, "has other content"))
+        else:
+            raise ContractError(
+                f"The file '{file.name}' has changed since it was loaded, which its contract forbids.",
+                place=f"{source.path}: changed_file",
+                hint="Restore it, give the new content a name of its own, or say `changed_file: replace` or `append`.",
+            )
+    if source.contract.load == "replace":
+        planned += _removals(source, current, planned, present)
+    if source.contract.load == "merge" and any(load.replaces for load in planned):
+        return _rebuild(source, files, history, planned)
+    return planned
+
+
+def _load(
+    source: Source, file: InputFile, history: Sequence[KnownLoad], why: str, before: KnownLoad | None = None
+) -> PlannedLoad:
+    replaces = before.load_id if before else None
+    return PlannedLoad(
+        source,
+        file,
+        Action.REPLACE if before else Action.LOAD,
+        why,
+        file.name,
+        _load_id(source, file.sha256, history),
+        replaces,
+        (replaces,) if replaces else (),
+    )
+
+
+def _load_id(source: Source, sha256: str, history: Sequence[KnownLoad]) -> str:
+    """The same for everyone who loads these bytes at this point of the source's history, so that two loads of one file collide."""
+    times = sum(load.sha256 == sha256 and load.corrects is None for load in history)
+    return hashlib.sha256(f"{source.name}\0{sha256}\0{times}".encode()).hexdigest()[:16]
+
+
+def _removals(
+    source: Source, current: Sequence[KnownLoad], planned: Sequence[PlannedLoad], present: set[str]
+) -> list[PlannedLoad]:
+    """For a table that holds the files that are there now: the loads of files that are not."""
+    replaced = {load.replaces for load in planned}
+    gone = [load for load in current if load.sha256 not in present and load.load_id not in replaced]
+    return [
+        PlannedLoad(
+            source,
+            None,
+            Action.REMOVE,
+            "is gone",
+            load.file,
+            hashlib.sha256(f"{load.load_id}\0removed".encode()).hexdigest()[:16],
+            load.load_id,
+            (load.load_id,),
+        )
+        for load in gone
+    ]
+
+
+def _rebuild(
+    source: Source, files: Sequence[InputFile], history: Sequence[KnownLoad], planned: Sequence[PlannedLoad]
+) -> list[PlannedLoad]:
+    """Every file of a merged table again, in the order they were first loaded.
+
+    A row that the old content of a file had put in the place of another file's row, or that had kept one out, cannot be told from
+    the table; only merging all files again gives what a clean load would. Rows of files that are gone stay as they are.
+    """
+    current = live(history)
+    order = {load.load_id: position for position, load in enumerate(current)}
+    chosen = {load.file.sha256: load for load in planned if load.file}
+    by_hash = {load.sha256: load for load in current}
+    for file in files:
+        if file.sha256 not in chosen:
+            chosen[file.sha256] = _load(source, file, history, "is merged again", by_hash[file.sha256])
+    again = sorted(chosen.values(), key=lambda load: order.get(load.replaces or "", len(order)))
+    removes = tuple(load.replaces for load in again if load.replaces)
+    return [replace(again[0], removes=removes), *(replace(load, removes=()) for load in again[1:])]
+
+
+def outdated(sources: Iterable[Source], known: Sequence[KnownLoad]) -> list[Source]:
+    """Sources of which something was loaded under another contract than the one that holds now."""
+    loads = live(known)
+    return [
+        source
+        for source in sources
+        if any(load.source == source.name and load.contract_hash != source.contract_hash for load in loads)
+    ]

@@ -1,0 +1,59 @@
+"""What a reader makes of a file: rows of raw values that SQL can read, whatever the file's format."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from headgate.ingest.csvfile import Dialect
+from headgate.ingest.plain import PlainFile
+
+
+class Raw(enum.Enum):
+    """What a reader's values are."""
+
+    TEXT = "text"
+    JSON = "json"
+    TYPED = "typed"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a file in their order, before the contract.
+
+    Attributes:
+        relation: SQL to select from, with columns `__c0`, `__c1`, ... in the order of `columns`.
+        columns: Names in the source.
+        raw: What the values are.
+        types: DuckDB types of the columns, where values are typed.
+        record: SQL expression for the whole raw record as a JSON object, from the relation's columns.
+        broken: SQL expression that is true for a record that is none, with rule and reason.
+        empty_is_null: Whether an empty text stands for no value unless the contract says otherwise.
+        csv: The file and its dialect, where it is CSV: it may be read with types, or record by record.
+        lines_of: The file, where a record is a line that may be broken without the reader telling what stands there.
+        refused: JSON lines about records that are in `relation` only to hold a place.
+        lines: JSON lines that say by how much the line of a row is ahead of its number.
+        offset: The same where it is the same for all rows.
+    """
+
+    relation: str
+    columns: tuple[str, ...]
+    raw: Raw
+    types: tuple[str, ...] = ()
+    record: str = ""
+    broken: tuple[tuple[str, str, str], ...] = ()
+    empty_is_null: bool = False
+    csv: tuple[PlainFile, Dialect] | None = None
+    lines_of: PlainFile | None = None
+    refused: Path | None = None
+    lines: Path | None = None
+    offset: int | None = None
+
+    def value(self, position: int) -> str:
+        """The column of the relation for one of `columns`."""
+        return f"__c{position}"
+
+    def with_refused(self, refused: Path) -> Rows:
+        """The same rows, of which some turned out to be none."""
+        return replace(self, refused=refused)

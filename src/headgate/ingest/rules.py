@@ -1,0 +1,229 @@
+"""Contracts as SQL: from a raw text to a typed value, and what is wrong with it.
+
+Every function here makes text of SQL expressions; none runs them. A raw text is a VARCHAR expression that is NULL
+where the source has no value. The same expressions serve the direct load, which stops at the first violation, and
+the staged load, which collects all of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from headgate.ingest.columntypes import INTEGERS, MOMENTS, NUMBERS, ColumnType
+from headgate.ingest.contract import DURATION, ISO, Column, Options, Scalar
+from headgate.types import literal, quote
+
+WHOLE = r"^\s*[-+]?\d[\d_]*(\.0*)?\s*$"
+_DURATION = r"^\s*-?\d+:[0-5]?\d(:[0-5]?\d(\.\d+)?)?\s*$"
+# strptime reads `20` as the year 20 where %Y is asked for; nobody means that.
+_FIRST_YEAR = 1000
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One way in which a value can break its contract, as SQL.
+
+    Attributes:
+        rule: `type`, `format`, `nul`, `required`, `accepted`, `min`, `max` or `pattern`.
+        condition: True where it does; may be NULL where it does not.
+        reason: Text expression for a person.
+    """
+
+    rule: str
+    condition: str
+    reason: str
+
+
+def null_texts(column: Column | None, options: Options, *, empty_is_null: bool) -> tuple[str, ...]:
+    """The texts that stand for no value in a column."""
+    declared = options.null_values
+    texts = declared if declared is not None else (("",) if empty_is_null else ())
+    own = column.null_values if column and column.null_values is not None else ()
+    return tuple(dict.fromkeys((*texts, *own)))
+
+
+def text_sql(raw: str, nulls: tuple[str, ...]) -> str:
+    """The raw text, or NULL where it stands for no value."""
+    if not nulls:
+        return raw
+    return f"CASE WHEN {raw} NOT IN ({', '.join(map(literal, nulls))}) THEN {raw} END"
+
+
+def value_sql(text: str, kind: ColumnType, formats: tuple[str, ...], options: Options) -> str:
+    """The typed value of a raw text; NULL where it is none."""
+    if kind.base == "VARCHAR":
+        return text
+    if kind.base in NUMBERS:
+        text = _plain_number(text, options)
+    plain = f"TRY_CAST({text} AS {kind.sql})"
+    parts = []
+    if DURATION in formats:
+        seconds = f"epoch(TRY_CAST(CASE WHEN regexp_matches({text}, {literal(_DURATION)}) THEN {text} END AS INTERVAL))"
+        parts.append(f"TRY_CAST({seconds} AS {kind.sql})" if kind.base in NUMBERS else plain)
+    parts += [_moment(text, group, kind) for group in _by_year(formats)]
+    if ISO in formats or not parts:
+        parts.append(plain)
+    return parts[0] if len(parts) == 1 else f"coalesce({', '.join(parts)})"
+
+
+def _plain_number(text: str, options: Options) -> str:
+    if options.thousands:
+        text = f"replace({text}, {literal(options.thousands)}, '')"
+    if options.decimal == ",":
+        text = f"replace({text}, ',', '.')"
+    return text
+
+
+def _by_year(formats: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """The strptime formats with a year of four digits, and those without; no text matches both."""
+    patterns = [text for text in formats if text not in (ISO, DURATION)]
+    long = tuple(text for text in patterns if "%Y" in text or "%x" in text or "%c" in text)
+    short = tuple(text for text in patterns if text not in long)
+    return [group for group in (long, short) if group]
+
+
+def _moment(text: str, formats: tuple[str, ...], kind: ColumnType) -> str:
+    parsed = f"try_strptime({text}, [{', '.join(map(literal, formats))}])"
+    if any("%Y" in pattern for pattern in formats):
+        parsed = f"CASE WHEN year({parsed}) >= {_FIRST_YEAR} THEN {parsed} END"
+    zoned = any("%z" in pattern or "%Z" in pattern for pattern in formats)
+    if zoned and kind.base != "TIMESTAMPTZ":
+        parsed = f"timezone('UTC', {parsed})"
+    return f"CAST({parsed} AS {kind.sql})"
+
+
+def typed_directly(column: Column | None, kind: ColumnType, options: Options) -> bool:
+    """Whether DuckDB's CSV reader itself turns the raw text into what `value_sql` would."""
+    if column is not None and (column.format or column.null_values):
+        return False
+    if kind.base in NUMBERS and (options.decimal != "." or options.thousands):
+        return False
+    return not kind.nested and kind.base in NUMBERS | MOMENTS | {"VARCHAR", "BOOLEAN"}
+
+
+def inexact(text: str, value: str) -> str:
+    """Where an integer was made of a text that is none: DuckDB makes 2 of `1.5` and 1000 of `1e3`, without a word.
+
+    The regular expression is looked at only where the integer is written in another way than DuckDB writes it.
+    """
+    return f"CAST({value} AS VARCHAR) <> {text} AND NOT regexp_matches({text}, {literal(WHOLE)})"
+
+
+def violations(
+    text: str | None, value: str, kind: ColumnType, column: Column | None, options: Options
+) -> list[Violation]:
+    """What can be wrong with one value.
+
+    Args:
+        text: Its raw text; None where the reader yields typed values only.
+        value: Its typed value.
+        kind: The column's type.
+        column: Its contract; None for a column that the contract does not name.
+        options: The source's.
+    """
+    found: list[Violation] = []
+    if text is not None and (kind.base != "VARCHAR"):
+        found.append(_type_violation(text, value, kind, column, options))
+    if kind.base == "VARCHAR":
+        found.append(Violation("nul", f"contains({value}, chr(0))", literal("holds a NUL character")))
+    if column is None:
+        return found
+    shown = f"coalesce({text or f'CAST({value} AS VARCHAR)'}, '')"
+    if column.required:
+        missing = f"{text} IS NULL" if text is not None else f"{value} IS NULL"
+        found.append(Violation("required", missing, literal("has no value")))
+    if column.accepted:
+        texts = ", ".join(constant(item, kind) for item in column.accepted)
+        listed = ", ".join(str(item) for item in column.accepted[:8]) + (", ..." if len(column.accepted) > 8 else "")
+        found.append(_about("accepted", f"{value} NOT IN ({texts})", shown, f"is not one of: {listed}"))
+    if column.min is not None:
+        found.append(_about("min", f"{value} < {constant(column.min, kind)}", shown, f"is below {column.min}"))
+    if column.max is not None:
+        found.append(_about("max", f"{value} > {constant(column.max, kind)}", shown, f"is above {column.max}"))
+    if column.pattern is not None:
+        matches = f"regexp_matches({text or f'CAST({value} AS VARCHAR)'}, {literal(column.pattern)})"
+        found.append(_about("pattern", f"NOT {matches}", shown, f"does not match {column.pattern}"))
+    return found
+
+
+def _about(rule: str, condition: str, shown: str, what: str) -> Violation:
+    after = "' " + what
+    return Violation(rule, condition, f"'''' || {shown} || {literal(after)}")
+
+
+def _type_violation(text: str, value: str, kind: ColumnType, column: Column | None, options: Options) -> Violation:
+    condition = f"{text} IS NOT NULL AND {value} IS NULL"
+    formats = column.format if column else ()
+    if DURATION not in formats and kind.base in INTEGERS:
+        number = _plain_number(text, options)
+        condition = f"({condition}) OR ({inexact(number, value)})"
+    if formats:
+        return _about("format", condition, f"coalesce({text}, '')", f"is no {kind} written as {' or '.join(formats)}")
+    return _about("type", condition, f"coalesce({text}, '')", f"is no {kind}")
+
+
+def constant(value: Scalar, kind: ColumnType) -> str:
+    """A value of a contract as SQL of the column's type."""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return f"CAST({literal(text)} AS {kind.sql})"
+
+
+def struct_sql(violation: Violation, column: str, value: str) -> str:
+    """The violation as a struct where its condition holds, else NULL."""
+    return (
+        f"CASE WHEN {violation.condition} THEN {{'rule': {literal(violation.rule)}, 'column': {literal(column)}, "
+        f"'value': CAST({value} AS VARCHAR), 'reason': {violation.reason}}} END"
+    )
+
+
+def nested_violation(json: str, kind: ColumnType, *, extra_allowed: bool) -> str:
+    """Where a JSON value does not fit a nested type: DuckDB's own cast makes NULL of a part that does not.
+
+    Args:
+        json: Expression of type JSON.
+        kind: The type.
+        extra_allowed: Whether an object may have keys that the type does not have; they are left out.
+    """
+    return f"{json} IS NOT NULL AND json_type({json}) <> 'NULL' AND NOT {_fits(json, kind, extra_allowed, 0)}"
+
+
+def _fits(json: str, kind: ColumnType, extra_allowed: bool, depth: int) -> str:
+    """Whether a JSON value is NULL or of the type, as a boolean that is never NULL."""
+    absent = f"{json} IS NULL OR json_type({json}) = 'NULL'"
+    if kind.base in ("VARCHAR", "JSON"):
+        return "true"
+    if not kind.nested:
+        text = f"({json} ->> '$')"
+        whole = f" AND regexp_matches({text}, {literal(WHOLE)})" if kind.base in INTEGERS else ""
+        return f"({absent} OR (TRY_CAST({text} AS {kind.sql}) IS NOT NULL{whole}))"
+    if kind.base == "STRUCT":
+        parts = [
+            _fits(f"json_extract({json}, {literal(pointer(name))})", inner, extra_allowed, depth)
+            for name, inner in kind.fields
+        ]
+        if not extra_allowed:
+            names = ", ".join(literal(name) for name, _ in kind.fields)
+            parts.append(f"list_has_all([{names}], json_keys({json}))")
+        tests = " AND ".join(part for part in parts if part != "true") or "true"
+        return f"({absent} OR (json_type({json}) = 'OBJECT' AND {tests}))"
+    item = f"e{depth}"
+    every, shape = ("'$[*]'", "ARRAY") if kind.base == "LIST" else ("'$.*'", "OBJECT")
+    inner = _fits(item, kind.items[-1], extra_allowed, depth + 1)
+    if inner == "true":
+        return f"({absent} OR json_type({json}) = '{shape}')"
+    elements = f"list_transform(json_extract({json}, {every}), lambda {item}: {inner})"
+    return f"({absent} OR (json_type({json}) = '{shape}' AND coalesce(list_bool_and({elements}), true)))"
+
+
+def pointer(key: str) -> str:
+    """A key of a JSON object as a JSON Pointer (RFC 6901), which needs no care for dots and quotes."""
+    return "/" + key.replace("~", "~0").replace("/", "~1")
+
+
+def computed_sql(expression: str, kind: ColumnType) -> str:
+    """A computed column; NULL where its expression fails on a row."""
+    return f"TRY(CAST(({expression}) AS {kind.sql}))"
+
+
+def named(expression: str, name: str) -> str:
+    return f"{expression} AS {quote(name)}"

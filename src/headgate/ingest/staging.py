@@ -1,0 +1,173 @@
+"""The staged load: every value meets the contract on its own, and what is wrong with a row stands beside it.
+
+A file is first copied to one Parquet file in its own order, typed, with violations and the raw record of rows that
+have any. The position in that file is the row's number in the source; splitting sound from refused rows is then a query.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from headgate.ingest.columntypes import ColumnType, parse_type
+from headgate.ingest.contract import Source
+from headgate.ingest.fields import Field
+from headgate.ingest.rows import Raw, Rows
+from headgate.ingest.rules import (
+    Violation,
+    computed_sql,
+    nested_violation,
+    null_texts,
+    pointer,
+    struct_sql,
+    text_sql,
+    value_sql,
+    violations,
+)
+from headgate.types import literal, quote
+
+VIOLATIONS, RECORD = "__violations", "__record"
+VIOLATION_TYPE = 'STRUCT("rule" VARCHAR, "column" VARCHAR, "value" VARCHAR, "reason" VARCHAR)[]'
+
+
+@dataclass(frozen=True)
+class _Value:
+    """SQL for one field: its raw text (None for typed values), its typed value, and what can be wrong."""
+
+    field: Field
+    text: str | None
+    value: str
+    shown: str
+
+
+def stage_sql(rows: Rows, fields: tuple[Field, ...], source: Source, *, keep_records: bool) -> str:
+    """A query that gives, for each row of the relation in its order, typed columns, violations and raw record.
+
+    Args:
+        rows: The file's rows.
+        fields: The columns of the table.
+        source: The contract.
+        keep_records: Whether every row keeps its raw record, or only those with violations.
+    """
+    contract = source.contract
+    values = [_value(rows, field, source, position) for position, field in enumerate(fields)]
+    texts = [f"{value.text} AS __t{position}" for position, value in enumerate(values) if value.text is not None]
+    inner = f"SELECT *{''.join(', ' + text for text in texts)} FROM {rows.relation}"
+    typed = ", ".join(f"{value.value} AS {quote(value.field.name)}" for value in values)
+    typed = f"SELECT *{', ' + typed if typed else ''} FROM ({inner})"
+    computed = ", ".join(
+        f"{computed_sql(column.expression, parse_type(column.type))} AS {quote(name)}"
+        for name, column in contract.computed.items()
+    )
+    if computed:
+        typed = f"SELECT *, {computed} FROM ({typed})"
+    checks = _checks(rows, values, source)
+    bad = " OR ".join(f"coalesce({condition}, false)" for condition, _ in checks) or "false"
+    listed = f"list_filter([{', '.join(struct for _, struct in checks)}], lambda v: v IS NOT NULL)" if checks else "NULL"
+    for rule, condition, reason in reversed(rows.broken):
+        bad = f"coalesce({condition}, false) OR {bad}"
+        alone = f"[{{'rule': {literal(rule)}, 'column': NULL, 'value': NULL, 'reason': {literal(reason)}}}]"
+        listed = f"CASE WHEN coalesce({condition}, false) THEN {alone} ELSE {listed} END"
+    names = ", ".join([quote(field.name) for field in fields] + [quote(name) for name in contract.computed])
+    record = rows.record if keep_records else f"CASE WHEN __bad THEN {rows.record} END"
+    return (
+        f"SELECT {names}, CAST(CASE WHEN __bad THEN {listed} END AS {VIOLATION_TYPE}) AS {VIOLATIONS}, "
+        f"CAST({record} AS VARCHAR) AS {RECORD} FROM (SELECT *, {bad} AS __bad FROM ({typed}))"
+    )
+
+
+def _value(rows: Rows, field: Field, source: Source, number: int) -> _Value:
+    options = source.contract.options
+    if field.position is None:
+        kind = field.type.sql if field.type else "VARCHAR"
+        return _Value(field, None, f"CAST(NULL AS {kind})", "NULL")
+    raw, kind = rows.value(field.position), field.type
+    nulls = null_texts(field.column, options, empty_is_null=rows.empty_is_null)
+    if rows.raw is Raw.TYPED and same_type(rows.types[field.position], kind):
+        return _Value(field, None, raw, f"CAST({raw} AS VARCHAR)")
+    assert kind is not None, "only typed values keep the file's type"
+    if kind.nested:
+        return _Value(field, None, f"TRY_CAST({raw} AS {kind.sql})", f"CAST({raw} AS VARCHAR)")
+    if rows.raw is Raw.TEXT:
+        text = raw
+    else:
+        text = f"({raw} ->> '$')" if rows.raw is Raw.JSON else f"CAST({raw} AS VARCHAR)"
+    formats = field.column.format if field.column else ()
+    return _Value(field, text_sql(text, nulls), value_sql(f"__t{number}", kind, formats, options), f"__t{number}")
+
+
+def same_type(native: str, kind: ColumnType | None) -> bool:
+    """Whether values already are what they have to become; types that are not known to contracts are."""
+    if kind is None:
+        return True
+    try:
+        return parse_type(native) == kind
+    except ValueError:
+        return False
+
+
+def _checks(rows: Rows, values: list[_Value], source: Source) -> list[tuple[str, str]]:
+    """Condition and struct of every violation that a row can have on its own."""
+    contract = source.contract
+    found: list[tuple[str, str]] = []
+    for number, value in enumerate(values):
+        field = value.field
+        name = field.source or field.name
+        for violation in _violations_of(rows, value, f"__t{number}", source):
+            found.append((violation.condition, struct_sql(violation, name, value.shown)))
+    keys = set(contract.key) if contract.load == "merge" else set()
+    for value in values:
+        name = value.field.name
+        if name in keys and not (value.field.column and value.field.column.required):
+            missing = Violation("required", f"{quote(name)} IS NULL", literal("is part of the key and has no value"))
+            found.append((missing.condition, struct_sql(missing, value.field.source or name, "NULL")))
+    for name, column in contract.computed.items():
+        if column.required or name in keys:
+            missing = Violation("required", f"{quote(name)} IS NULL", literal("could not be computed"))
+            found.append((missing.condition, struct_sql(missing, name, "NULL")))
+    return found
+
+
+def _violations_of(rows: Rows, value: _Value, text: str, source: Source) -> list[Violation]:
+    field, options = value.field, source.contract.options
+    if field.position is None:
+        return []
+    typed = quote(field.name)
+    kind = field.type or ColumnType("VARCHAR")
+    if kind.nested and rows.raw is Raw.JSON:
+        extra = source.contract.new_columns == "ignore"
+        wrong = nested_violation(rows.value(field.position), kind, extra_allowed=extra)
+        misfit = Violation("type", wrong, literal(f"does not fit {kind}"))
+        return [misfit, *violations(None, typed, kind, field.column, options)]
+    return violations(text if value.text is not None else None, typed, kind, field.column, options)
+
+
+def staged_rows(staged: Path, refused: Path | None, *, sound: bool) -> str:
+    """The rows of a staged file with `_source_row`, leaving out those that only hold a place.
+
+    Args:
+        staged: The staged file.
+        refused: The list of records that the reader could not read.
+        sound: Whether to give the rows without violations, or those with.
+    """
+    sql = (
+        "SELECT * EXCLUDE (file_row_number), file_row_number + 1 AS _source_row"
+        f" FROM read_parquet({literal(str(staged))}, file_row_number = true)"
+        f" WHERE {VIOLATIONS} IS {'NULL' if sound else 'NOT NULL'}"
+    )
+    if refused is not None:
+        sql += f" AND file_row_number + 1 NOT IN (SELECT row FROM {refused_list(refused)})"
+    return sql
+
+
+def refused_list(path: Path) -> str:
+    """The list that a reader made of records it could not read, as a relation."""
+    types = "{row: 'BIGINT', line: 'BIGINT', rule: 'VARCHAR', reason: 'VARCHAR', raw: 'VARCHAR'}"
+    return f"read_json({literal(str(path))}, format = 'newline_delimited', columns = {types}, maximum_object_size = 134217728)"
+
+
+def record_relation(records: str, columns: tuple[str, ...], raw: Raw) -> str:
+    """Raw records `record` (JSON objects) of a relation as the columns that a reader would have given."""
+    kind = "json_extract" if raw is Raw.JSON else "json_extract_string"
+    items = ", ".join(f"{kind}(record, {literal(pointer(name))}) AS __c{i}" for i, name in enumerate(columns))
+    return f"(SELECT *, record AS __j{', ' + items if items else ''} FROM {records})"

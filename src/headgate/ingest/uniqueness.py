@@ -1,0 +1,81 @@
+"""Columns whose values may not repeat: within a file, and against what the table holds."""
+
+from __future__ import annotations
+
+from headgate.engines.workspace import Workspace
+from headgate.engines.writer import Written
+from headgate.ingest.contract import Source
+from headgate.ingest.fields import Field
+from headgate.types import literal, quote
+
+
+def _unique(fields: tuple[Field, ...]) -> list[Field]:
+    return [field for field in fields if field.column and field.column.unique and field.position is not None]
+
+
+def _held(ws: Workspace, source: Source, name: str) -> bool:
+    """Whether the table has rows that a value of the column can repeat."""
+    return ws.exists(source.table) and any(field.name == name for field in ws.table(source.table).schema.fields)
+
+
+def has_repeats(ws: Workspace, source: Source, fields: tuple[Field, ...], written: Written) -> bool:
+    """Whether any unique column repeats a value in files that were written and are not part of the table yet."""
+    paths = ", ".join(literal(file.path.removeprefix("file://")) for file in written.files)
+    if not paths:
+        return False
+    rows = f"read_parquet([{paths}])"
+    for field in _unique(fields):
+        name = quote(field.name)
+        (repeats,) = ws.query(f"SELECT count({name}) <> count(DISTINCT {name}) FROM {rows}").fetchall()[0]
+        if repeats:
+            return True
+        if _held(ws, source, field.name):
+            known = f"SELECT 1 FROM {rows} AS new SEMI JOIN {source.table.sql} AS held ON new.{name} = held.{name} LIMIT 1"
+            if ws.query(known).fetchall():
+                return True
+    return False
+
+
+def repeats_sql(ws: Workspace, source: Source, fields: tuple[Field, ...], sound: str) -> str:
+    """A query for the rows that repeat a value: `row, column, value, reason`, one for each column it repeats.
+
+    Of the rows of a file with one value the first stays, unless the table has it. In a merge, rows of one key are
+    versions of one row and repeat nothing.
+
+    Args:
+        ws: The state.
+        source: The contract.
+        fields: The columns.
+        sound: Query for the rows without violations of their own.
+    """
+    found = [_repeats(ws, source, field, sound) for field in _unique(fields)]
+    empty = "SELECT NULL::BIGINT AS row, NULL::VARCHAR AS \"column\", NULL::VARCHAR AS value, NULL::VARCHAR AS reason WHERE false"
+    return " UNION ALL ".join([empty, *found])
+
+
+def _repeats(ws: Workspace, source: Source, field: Field, sound: str) -> str:
+    name, shown = quote(field.name), literal(field.source or field.name)
+    keys = [quote(key) for key in source.contract.key] if source.contract.load == "merge" else []
+    key = f"row({', '.join(keys)})" if keys else "NULL"
+    other = f" AND {key} IS DISTINCT FROM first_key" if keys else ""
+    first = (
+        f"SELECT {name} AS __value, min(_source_row) AS first_row, arg_min({key}, _source_row) AS first_key"
+        f" FROM ({sound}) WHERE {name} IS NOT NULL GROUP BY ALL HAVING count(*) > 1"
+    )
+    within = (
+        f"SELECT _source_row AS row, {shown} AS \"column\", CAST({name} AS VARCHAR) AS value,"
+        f" 'repeats the value of row ' || first_row AS reason"
+        f" FROM ({sound}) AS rows JOIN ({first}) AS firsts ON rows.{name} = firsts.__value"
+        f" WHERE _source_row > first_row{other}"
+    )
+    if not _held(ws, source, field.name):
+        return within
+    same = "".join(f" AND rows.{key} IS DISTINCT FROM held.{key}" for key in keys[:1]) if len(keys) == 1 else ""
+    if len(keys) > 1:
+        same = f" AND ({' OR '.join(f'rows.{part} IS DISTINCT FROM held.{part}' for part in keys)})"
+    against = (
+        f"SELECT _source_row AS row, {shown} AS \"column\", CAST({name} AS VARCHAR) AS value,"
+        f" 'repeats a value that the table holds' AS reason"
+        f" FROM ({sound}) AS rows SEMI JOIN {source.table.sql} AS held ON rows.{name} = held.{name}{same}"
+    )
+    return f"{within} UNION ALL {against}"
