@@ -1,0 +1,3 @@
+"""Where dbt's factory looks for the version of an adapter."""
+
+from dbt.adapters.duckdb.__version__ import version as version

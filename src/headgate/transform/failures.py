@@ -1,0 +1,131 @@
+"""What dbt and DuckDB raise, as ours: model, file, line and the database's own words."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from dbt_common.exceptions import DbtBaseException, DbtRuntimeError
+
+from headgate.errors import Cancelled, HeadgateError, ModelError
+from headgate.transform.definition import Definition
+
+# The line that DuckDB quotes below its message, `LINE 3: select nope`; long lines are cut with dots.
+_QUOTED_LINE = re.compile(r"^LINE \d+: (.*)$", re.MULTILINE)
+_FILE_IN_MESSAGE = re.compile(r"/?(?:[\w.\-]+/)*[\w.\-]+\.(?:sql|yml|yaml|py|md|csv)\b")
+_LINE_IN_MESSAGE = re.compile(r"^\s*line (\d+)\s*$|\bline (\d+)\b", re.MULTILINE)
+_JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}")
+_HEAD = re.compile(r"^(?:\w+ )?(?:Error|error)(?: in [^\n]*)?\n\s*")
+
+
+def as_model_error(error: BaseException, definition: Definition, node: Any = None) -> HeadgateError:
+    """An error of dbt's, or raised below it, as a `ModelError` that names file and line where they are known.
+
+    Args:
+        error: What was raised.
+        definition: The project.
+        node: dbt's node that was being built, if one was.
+    """
+    if isinstance(error, ModelError) and error.place:
+        return error
+    node = node if node is not None else getattr(error, "node", None)
+    path = getattr(node, "original_file_path", None)
+    cause = _cause(error)
+    message = _message(cause)
+    if path is None:
+        path = _named_file(str(error), definition.root)
+    line = _line_in_traceback(cause, path)
+    if line:
+        message = f"{type(cause).__name__}: {message}"
+    elif isinstance(cause, DbtBaseException):
+        line = _line_of_dbt(cause)
+    else:
+        line = _line(message, path, definition.root)
+    place = None if path is None else f"{path}:{line}" if line else path
+    hint = cause.hint if isinstance(cause, HeadgateError) else None
+    subject = "" if node is None else f"{str(node.resource_type).replace('_', ' ').capitalize()} {node.name}: "
+    return ModelError(f"{subject}{message}", place=place, hint=hint, data={"node": getattr(node, "unique_id", None)})
+
+
+def cancelled_by(error: BaseException) -> BaseException | None:
+    """The cancellation that an error wraps, if it does."""
+    current: BaseException | None = error
+    while current is not None:
+        if isinstance(current, Cancelled | duckdb.InterruptException | KeyboardInterrupt):
+            return current
+        current = current.__cause__
+    return None
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The error of DuckDB's or ours that dbt wrapped, or the error itself."""
+    current: BaseException | None = error
+    while current is not None:
+        if isinstance(current, duckdb.Error | HeadgateError):
+            return current
+        current = current.__cause__
+    return error
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, HeadgateError):
+        return error.message
+    if isinstance(error, DbtRuntimeError):
+        return str(error.msg).strip()
+    if isinstance(error, DbtBaseException):
+        return _HEAD.sub("", str(error)).strip()
+    return str(error) or type(error).__name__
+
+
+def _named_file(message: str, root: Path) -> str | None:
+    """The first file of the project that a message names, by its path or, as dbt's parser of YAML does, without."""
+    for named in _FILE_IN_MESSAGE.findall(message):
+        path = root / named
+        if path.is_file() and path.is_relative_to(root):
+            return path.relative_to(root).as_posix()
+        found = [
+            path
+            for path in root.glob(f"*/**/{Path(named).name}")
+            if not path.relative_to(root).parts[0].startswith(".")
+        ]
+        if len(found) == 1:
+            return found[0].relative_to(root).as_posix()
+    return None
+
+
+def _line(message: str, path: str | None, root: Path) -> int | None:
+    """The line of the model's file that DuckDB quotes as it was compiled, if one line alone can have become that."""
+    quoted = _QUOTED_LINE.search(message)
+    if quoted is None or path is None or not (root / path).is_file():
+        return None
+    text = quoted[1].strip()
+    cut = text.startswith("...") or text.endswith("...")
+    text = text.removeprefix("...").removesuffix("...").strip()
+    lines = (root / path).read_text(encoding="utf-8", errors="replace").splitlines()
+    found = [number for number, line in enumerate(lines, start=1) if _becomes(line.strip(), text, cut)]
+    return found[0] if len(found) == 1 else None
+
+
+def _becomes(line: str, text: str, cut: bool) -> bool:
+    """Whether a line with Jinja in it may have been compiled to a text, of which the ends may be missing."""
+    if cut:
+        return text in line
+    literal = _JINJA.split(line)
+    if not any(part.strip() for part in literal):
+        return False
+    return re.fullmatch(".*".join(re.escape(part) for part in literal), text) is not None
+
+
+def _line_in_traceback(error: BaseException, path: str | None) -> int | None:
+    """The last line of a Python model that an exception went through."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
+    return lines[-1] if lines else None
+
+
+def _line_of_dbt(error: BaseException) -> int | None:
+    """The line that Jinja or YAML names."""
+    found = _LINE_IN_MESSAGE.search(str(error))
+    return int(found[1] or found[2]) if found else None

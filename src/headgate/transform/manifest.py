@@ -1,0 +1,202 @@
+"""Parsing a dbt project into its manifest, with a cache that processes may share.
+
+The cache holds parsed manifests named by what went into them (files by path, size and times; project file; variables),
+so that a reader finds either the one it wants or none, and whoever writes never changes a file in place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from dbt.adapters.factory import get_adapter
+from dbt.cli.types import Command
+from dbt.contracts.files import FileHash
+from dbt.contracts.graph.manifest import Manifest, ManifestStateCheck
+from dbt.parser.hooks import HookParser
+from dbt.parser.manifest import (
+    ManifestLoader,
+    _check_manifest,
+    extended_mashumaro_encoder,
+    extended_mashumuro_decoder,
+)
+from dbt.version import __version__ as dbt_version
+
+from headgate.transform.definition import Definition, write_atomically
+from headgate.transform.runtime import Invocation, dbt_invocation
+from headgate.version import __version__
+
+_KEPT = 8
+"""Manifests in the cache; more than the states that one switches between (branches of git, profiles)."""
+
+_DEFINITIONS = (".sql", ".yml", ".yaml", ".py", ".md", ".csv", ".dbtignore")
+
+
+def read_manifest(packed: bytes) -> Manifest:
+    """A manifest of one's own; dbt changes the one that it works with."""
+    manifest = Manifest.from_msgpack(packed, decoder=extended_mashumuro_decoder)
+    manifest.build_flat_graph()
+    manifest.build_parent_and_child_maps()
+    return manifest
+
+
+@contextmanager
+def scratch_folder(definition: Definition) -> Iterator[Path]:
+    """A folder below `.headgate` for what dbt writes during one invocation."""
+    parent = definition.folder / "tmp"
+    parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=parent, prefix=f"{os.getpid()}-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A manifest as dbt packs it, with what it does not hold.
+
+    Attributes:
+        packed: For `read_manifest`.
+        variables: Of `dbt_project.yml` and `headgate.yml`, those of packages below the package's name.
+        warnings: What dbt had to say; empty when nothing was parsed.
+    """
+
+    packed: bytes
+    variables: dict[str, Any]
+    warnings: tuple[str, ...]
+
+
+def parse(definition: Definition) -> Parsed:
+    """Read the manifest of a project, parsing only what changed since the last time.
+
+    Raises:
+        DbtBaseException: dbt's own, see `failures.as_model_error`.
+    """
+    with (
+        scratch_folder(definition) as scratch,
+        dbt_invocation(definition, scratch, command=Command.PARSE) as invocation,
+    ):
+        cached = definition.folder / "manifests" / f"{_fingerprint(definition, invocation)}.msgpack"
+        variables = {**invocation.config.vars.to_dict(), **definition.vars}
+        packed = _read(cached)
+        if packed is not None and _environment_holds(packed, definition):
+            os.utime(cached)
+            return Parsed(packed, variables, ())
+        loader = _Loader(definition, invocation, latest=_latest(cached.parent))
+        packed = loader.parse()
+        write_atomically(cached, packed)
+        _evict(cached.parent)
+        return Parsed(packed, variables, tuple(invocation.warnings))
+
+
+class _Loader(ManifestLoader):
+    """dbt's parser, with its state in memory and a project file that may lie elsewhere than the project."""
+
+    def __init__(self, definition: Definition, invocation: Invocation, latest: bytes | None) -> None:
+        self._definition = definition
+        self._latest = latest
+        self._packed = latest
+        self._adapter = get_adapter(invocation.config)
+        super().__init__(
+            invocation.config,
+            invocation.config.load_dependencies(),
+            macro_hook=self._adapter.connections.set_query_header,
+        )
+
+    def parse(self) -> bytes:
+        manifest = self.load()
+        _check_manifest(manifest, self.root_project)
+        assert self._packed is not None  # written by load, or what load found unchanged
+        return self._packed
+
+    def build_manifest_state_check(self) -> ManifestStateCheck:
+        """What must be equal for a partial parse."""
+        config = self.root_project
+        files = {name: Path(project.project_root, "dbt_project.yml") for name, project in self.all_projects.items()}
+        files[config.project_name] = self._definition.file
+        variables = f"{sorted(config.cli_vars.items(), key=str)}\0{config.target_name}\0{dbt_version}"
+        return ManifestStateCheck(
+            vars_hash=FileHash.from_contents(variables),
+            profile_hash=FileHash.from_contents(config.credentials.schema),
+            project_env_vars_hash=FileHash.from_contents(str(sorted(config.project_env_vars.items()))),
+            project_hashes={name: FileHash.from_contents(path.read_text("utf-8")) for name, path in files.items()},
+        )
+
+    def parse_project(self, project: Any, parser_files: Any, parser_types: list[Any]) -> None:
+        """Without hooks where the project has no file of its own: dbt would read them from it."""
+        if project is self.root_project and self._definition.file.parent != self._definition.root:
+            parser_types = [parser for parser in parser_types if parser is not HookParser]
+        super().parse_project(project, parser_files, parser_types)
+
+    def read_manifest_for_partial_parse(self) -> Manifest | None:
+        if self._latest is None:
+            return None
+        saved = Manifest.from_msgpack(self._latest, decoder=extended_mashumuro_decoder)
+        return saved if self.is_partial_parsable(saved)[0] else None
+
+    def write_manifest_for_partial_parse(self) -> None:
+        self._packed = self.manifest.to_msgpack(extended_mashumaro_encoder)
+
+    def inject_external_nodes(self) -> bool:
+        """None are: dbt would import every module on the path that is called `dbt_...` to ask it for nodes."""
+        return False
+
+
+def _fingerprint(definition: Definition, invocation: Invocation) -> str:
+    config = invocation.config
+    digest = hashlib.sha256()
+    for part in (__version__, dbt_version, definition.target, repr(sorted(definition.vars.items(), key=str))):
+        digest.update(part.encode() + b"\0")
+    digest.update(repr(sorted(config.project_env_vars.items())).encode())
+    digest.update(definition.file.read_bytes())
+    for project in config.load_dependencies().values():
+        folders = {*project.all_source_paths, *project.docs_paths, *project.test_paths, *project.asset_paths}
+        # Includes dbt's and the adapters' macros, whose project file tells their version.
+        digest.update(f"{project.project_name}\0{project.version}\0".encode())
+        if project.project_name.startswith("dbt"):
+            continue
+        for folder in sorted(folders):
+            for path in sorted(Path(project.project_root, folder).rglob("*")):
+                if path.name.endswith(_DEFINITIONS):
+                    stat = path.stat()
+                    digest.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\0{stat.st_ctime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _environment_holds(packed: bytes, definition: Definition) -> bool:
+    """Whether every variable that the files read has the value that it had."""
+    used: dict[str, str] = Manifest.from_msgpack(packed, decoder=extended_mashumuro_decoder).env_vars
+    return all(definition.environment.get(name, value) == value for name, value in used.items())
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _by_age(folder: Path) -> list[Path]:
+    """The manifests of the cache, newest first; another process may be evicting at the same time."""
+    ages = []
+    for path in folder.glob("*.msgpack"):
+        try:
+            ages.append((path.stat().st_mtime_ns, path))
+        except FileNotFoundError:
+            continue
+    return [path for _, path in sorted(ages, reverse=True)]
+
+
+def _latest(folder: Path) -> bytes | None:
+    for path in _by_age(folder):
+        return _read(path)
+    return None
+
+
+def _evict(folder: Path) -> None:
+    for path in _by_age(folder)[_KEPT:]:
+        path.unlink(missing_ok=True)

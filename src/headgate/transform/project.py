@@ -1,0 +1,145 @@
+"""Opening a project's dbt side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from typing import Any
+
+from dbt.contracts.graph.manifest import Manifest
+from dbt_common.exceptions import DbtBaseException
+
+from headgate.errors import ModelError
+from headgate.project import Project
+from headgate.transform.code import CodeHasher
+from headgate.transform.definition import Definition, find_definition
+from headgate.transform.failures import as_model_error
+from headgate.transform.manifest import Parsed, parse, read_manifest
+from headgate.transform.sources import write_source_definitions
+from headgate.transform.values import DbtProject, Model, Resource, Test, TestKind
+from headgate.types import Name, Severity
+
+_BUILDING = frozenset({"model", "seed", "snapshot"})
+
+
+def open_project(project: Project) -> DbtProject:
+    """Parse a project's models, seeds, snapshots and tests; only what changed since the last time.
+
+    The project's own `dbt_project.yml` holds. Without one, models in `models/staging` go to schema silver, those in
+    `models/marts` to gold, and everything else to silver. Writes below `.headgate` only.
+
+    Raises:
+        ModelError: Something does not parse; names the file.
+    """
+    definition = find_definition(project)
+    write_source_definitions(project, definition)
+    try:
+        parsed = parse(definition)
+    except DbtBaseException as error:
+        raise as_model_error(error, definition) from error
+    return _describe(definition, parsed)
+
+
+def _describe(definition: Definition, parsed: Parsed) -> DbtProject:
+    manifest = read_manifest(parsed.packed)
+    hasher = CodeHasher(manifest, definition, parsed.variables)
+    models = tuple(_model(manifest, unique_id, hasher) for unique_id in _in_order(manifest))
+    _refuse_shared_names(models)
+    data_tests = [node for node in manifest.nodes.values() if node.resource_type == "test"]
+    tests = [_data_test(manifest, node, hasher) for node in data_tests]
+    tests += [_unit_test(manifest, node, hasher) for node in manifest.unit_tests.values()]
+    return DbtProject(
+        definition=definition,
+        models=models,
+        tests=tuple(sorted(tests, key=lambda test: test.name)),
+        sources=tuple(sorted({name_of_node(source) for source in manifest.sources.values()})),
+        warnings=parsed.warnings,
+        packed=parsed.packed,
+    )
+
+
+def name_of_node(node: Any) -> Name:
+    """The table or view that a node of the manifest stands for."""
+    table = node.identifier if node.resource_type == "source" else node.alias
+    return Name((*node.schema.split("."), table))
+
+
+def inputs_of(manifest: Manifest, node: Any) -> tuple[Name, ...]:
+    """The tables and views that a node reads; ephemeral models stand for what they read."""
+    return tuple(sorted(set(_inputs(manifest, node))))
+
+
+def _inputs(manifest: Manifest, node: Any) -> Iterator[Name]:
+    for parent_id in node.depends_on_nodes:
+        parent: Any = manifest.nodes.get(parent_id) or manifest.sources.get(parent_id)
+        if parent is None:
+            continue
+        if parent.resource_type != "source" and parent.is_ephemeral_model:
+            yield from _inputs(manifest, parent)
+        else:
+            yield name_of_node(parent)
+
+
+def _in_order(manifest: Manifest) -> list[str]:
+    """Ids of what builds a table or view, inputs before what reads them."""
+    sorter: TopologicalSorter[str] = TopologicalSorter()
+    for node in sorted(manifest.nodes.values(), key=lambda node: node.unique_id):
+        if node.resource_type in _BUILDING:
+            sorter.add(node.unique_id, *(parent for parent in node.depends_on_nodes if parent in manifest.nodes))
+    order = list(sorter.static_order())
+    return [unique_id for unique_id in order if not manifest.nodes[unique_id].is_ephemeral_model]
+
+
+def _model(manifest: Manifest, unique_id: str, hasher: CodeHasher) -> Model:
+    node: Any = manifest.nodes[unique_id]
+    return Model(
+        unique_id=unique_id,
+        name=name_of_node(node),
+        resource=Resource(str(node.resource_type)),
+        materialized=node.config.materialized,
+        inputs=inputs_of(manifest, node),
+        path=node.original_file_path,
+        code_hash=hasher.of(unique_id),
+    )
+
+
+def _data_test(manifest: Manifest, node: Any, hasher: CodeHasher) -> Test:
+    attached = manifest.nodes.get(getattr(node, "attached_node", None) or "")
+    inputs = inputs_of(manifest, node)
+    table = name_of_node(attached) if attached is not None and not attached.is_ephemeral_model else None
+    generic = getattr(node, "test_metadata", None) is not None
+    return Test(
+        unique_id=node.unique_id,
+        name=node.alias,
+        kind=TestKind.GENERIC if generic else TestKind.SINGULAR,
+        severity=Severity(str(node.config.severity).lower()),
+        inputs=inputs,
+        table=table or (inputs[0] if len(inputs) == 1 else None),
+        path=node.original_file_path,
+        code_hash=hasher.of(node.unique_id),
+    )
+
+
+def _unit_test(manifest: Manifest, node: Any, hasher: CodeHasher) -> Test:
+    tested: Any = manifest.nodes[node.depends_on_nodes[0]]
+    return Test(
+        unique_id=node.unique_id,
+        name=f"{node.model}.{node.name}",
+        kind=TestKind.UNIT,
+        severity=Severity.ERROR,
+        inputs=(),
+        table=None if tested.is_ephemeral_model else name_of_node(tested),
+        path=node.original_file_path,
+        code_hash=hasher.of(node.unique_id),
+    )
+
+
+def _refuse_shared_names(models: tuple[Model, ...]) -> None:
+    """Raise when two models build the same table, which dbt allows across schemas that differ in case."""
+    seen: dict[str, Model] = {}
+    for model in models:
+        other = seen.setdefault(str(model.name).lower(), model)
+        if other is not model:
+            raise ModelError(
+                f"Two models build {model.name}.", place=model.path, hint=f"The other one is {other.path}."
+            )

@@ -1,0 +1,99 @@
+"""The cache of parsed manifests."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from headgate.project import Project
+from headgate.transform import open_project
+
+from .conftest import Lake
+
+MODELS = {"models/a.sql": "select 1 as n", "models/b.sql": "select * from {{ ref('a') }}"}
+
+
+def cached(lake: Lake) -> list[str]:
+    return sorted(path.name for path in (lake.root / ".headgate/dbt/manifests").iterdir())
+
+
+def test_an_unchanged_project_is_read_from_the_cache(lake: Lake) -> None:
+    lake.write(MODELS)
+    first = lake.open()
+    names = cached(lake)
+    second = lake.open()
+    assert second == first
+    assert cached(lake) == names
+    assert len(names) == 1
+
+
+def test_each_state_of_the_files_has_its_manifest(lake: Lake) -> None:
+    lake.write(MODELS).open()
+    lake.write({"models/c.sql": "select * from {{ ref('b') }}"})
+    assert [model.name.table for model in lake.open().models] == ["a", "b", "c"]
+    (lake.root / "models/c.sql").unlink()
+    assert [model.name.table for model in lake.open().models] == ["a", "b"]
+
+
+def test_hashes_do_not_depend_on_how_the_project_was_parsed(lake: Lake) -> None:
+    lake.write(MODELS).open()
+    lake.write({"models/c.sql": "select 3 as n"})
+    partly = lake.open()
+    for path in (lake.root / ".headgate/dbt/manifests").iterdir():
+        path.unlink()
+    assert lake.open().models == partly.models
+
+
+def test_the_cache_is_kept_small(lake: Lake) -> None:
+    for number in range(12):
+        lake.write({"models/a.sql": f"select {number} as n"}).open()
+    assert len(cached(lake)) == 8
+
+
+def test_a_damaged_manifest_is_parsed_anew(lake: Lake) -> None:
+    lake.write(MODELS).open()
+    (path,) = (lake.root / ".headgate/dbt/manifests").iterdir()
+    path.write_bytes(b"half of it")
+    assert [model.name.table for model in lake.open().models] == ["a", "b"]
+
+
+def test_threads_wait_for_each_other(lake: Lake) -> None:
+    lake.write(MODELS)
+    project = Project.open(lake.root)
+    found: list[int] = []
+    threads = [threading.Thread(target=lambda: found.append(len(open_project(project).models))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [2, 2, 2, 2]
+
+
+def test_processes_share_a_project(lake: Lake) -> None:
+    lake.write({**MODELS, **{f"models/m{number}.sql": f"select {number} as n" for number in range(20)}})
+    script = """
+import sys
+from pathlib import Path
+from headgate.project import Project
+from headgate.transform import open_project
+for round in range(5):
+    Path(f"models/of_{sys.argv[1]}.sql").write_text(f"select {round} as n")
+    names = {model.name.table for model in open_project(Project.open(".")).models}
+    assert {"a", "b", "m19", f"of_{sys.argv[1]}"} <= names, names
+"""
+    processes = [
+        subprocess.Popen([sys.executable, "-c", script, str(number)], cwd=lake.root, stderr=subprocess.PIPE, text=True)
+        for number in range(2)
+    ]
+    assert [process.communicate()[1] for process in processes] == ["", ""]
+    assert [process.returncode for process in processes] == [0, 0]
+    assert list((lake.root / ".headgate/dbt/tmp").iterdir()) == []
+
+
+def test_files_of_other_tools_are_no_business_of_ours(lake: Lake) -> None:
+    lake.write({**MODELS, ".venv/lib/models/x.yml": "sources: [", "data/notes.txt": "x"})
+    assert len(lake.open().models) == 2
+    assert not Path(lake.root / "target").exists()
+    assert not Path(lake.root / "logs").exists()
