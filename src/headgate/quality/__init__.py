@@ -1,0 +1,1 @@
+"""Checks: reconciliation between tables, the books of the loads, and the gate."""

@@ -1,0 +1,120 @@
+"""The gate: whether a state may become `main`.
+
+A check is a pure function of its own definition and of the versions of the tables it reads. So its outcome is
+recorded under a fingerprint of both, a state needs no check again that ran on exactly these versions, and the
+gate can prove of the very state that is about to be published that every blocking check ran on it and passed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import delete, insert, select
+
+from headgate import database
+from headgate.database import Database
+from headgate.types import CheckResult, CheckStatus, Name, Severity
+
+Version = Callable[[Name], str | None]
+"""What a name stands for in the state at hand: an opaque text that changes with the content, None when absent."""
+
+# SQLite binds at most 32,766 values in one statement, older builds 999.
+_BATCH = 500
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A check that has to hold on every state that has its inputs.
+
+    Attributes:
+        name: As in its `CheckResult`.
+        severity: What a failure does.
+        inputs: The tables and views it reads.
+        code_hash: Changes whenever the check's definition does.
+    """
+
+    name: str
+    severity: Severity
+    inputs: tuple[Name, ...]
+    code_hash: str
+
+    def fingerprint(self, version: Version) -> str | None:
+        """The identity of this check on this state; None when an input is not there."""
+        versions = [version(name) for name in self.inputs]
+        if any(found is None for found in versions):
+            return None
+        text = json.dumps([self.name, self.code_hash, versions])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Gate:
+    """Remembers which checks passed on which versions, and judges a state by it."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def due(self, checks: Iterable[Standing], version: Version) -> list[Standing]:
+        """The checks that have not passed on the state's present versions."""
+        prints = {check.name: check.fingerprint(version) for check in checks}
+        passed = self._passed(found for found in prints.values() if found)
+        return [check for check in checks if prints[check.name] and prints[check.name] not in passed]
+
+    def record(self, run_id: str, checks: Iterable[Standing], results: Iterable[CheckResult], version: Version) -> None:
+        """Keep the outcomes of `results` for the versions they were carried out on."""
+        by_name = {check.name: check for check in checks}
+        rows = []
+        for result in results:
+            check = by_name.get(result.name)
+            found = check.fingerprint(version) if check else None
+            if found is None or result.status is CheckStatus.SKIPPED:
+                continue
+            rows.append(
+                {
+                    "check_name": result.name,
+                    "fingerprint": found,
+                    "status": result.status.value,
+                    "failures": result.failures,
+                    "severity": result.severity.value,
+                    "run_id": run_id,
+                    "checked_at": datetime.now(UTC),
+                }
+            )
+        if not rows:
+            return
+        outcomes = database.check_outcomes
+        with self._db.write() as connection:
+            for row in rows:
+                connection.execute(
+                    delete(outcomes).where(
+                        outcomes.c.check_name == row["check_name"], outcomes.c.fingerprint == row["fingerprint"]
+                    )
+                )
+            connection.execute(insert(outcomes), rows)
+
+    def missing(self, checks: Sequence[Standing], version: Version) -> list[Standing]:
+        """The blocking checks without a recorded pass on exactly this state: none, or the state stays off `main`."""
+        return [check for check in self.due(checks, version) if check.severity is Severity.ERROR]
+
+    def _passed(self, fingerprints: Iterable[str]) -> set[str]:
+        """Those of the fingerprints under which a check passed; a warning that failed has had its say as well."""
+        wanted = sorted(set(fingerprints))
+        outcomes = database.check_outcomes
+        passed: set[str] = set()
+        with self._db.read() as connection:
+            for start in range(0, len(wanted), _BATCH):
+                rows = connection.execute(
+                    select(outcomes.c.fingerprint).where(
+                        outcomes.c.fingerprint.in_(wanted[start : start + _BATCH]),
+                        (outcomes.c.status == CheckStatus.PASSED.value)
+                        | (
+                            (outcomes.c.severity == Severity.WARN.value)
+                            & (outcomes.c.status == CheckStatus.FAILED.value)
+                        ),
+                    )
+                )
+                passed.update(row.fingerprint for row in rows)
+        return passed

@@ -1,0 +1,198 @@
+"""Reconciliation: two tables that must agree, declared in `checks/*.yml`.
+
+```yaml
+checks:
+  - name: sales_rows_kept
+    kind: row_count                 # row_count | sum | keys | checksum
+    left: bronze.sales
+    right: {table: silver.stg_sales, where: "not is_duplicate"}
+    tolerance: 0                    # absolute, or "0.1%" of the left side
+```
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from headgate.config import Section, load_model
+from headgate.engines.workspace import Workspace
+from headgate.errors import ProjectError, QueryError
+from headgate.project import Project
+from headgate.types import CheckResult, CheckStatus, Name, Severity, quote
+
+SAMPLE_ROWS = 10
+
+
+class Side(Section):
+    """One side of a reconciliation: a table, and which of its rows and columns count."""
+
+    table: str = Field(description="`schema.table` of the lake.")
+    where: str | None = Field(default=None, description="SQL condition: only these rows count.")
+    column: str | None = Field(default=None, description="Column or SQL expression to add up; default: the check's.")
+    columns: tuple[str, ...] = Field(default=(), description="Columns to compare; default: the check's.")
+
+
+def _side(value: object) -> object:
+    return {"table": value} if isinstance(value, str) else value
+
+
+class Reconciliation(Section):
+    """One statement about two tables that has to hold before a run reaches `main`."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_\-]+$", description="Unique name of the check.")
+    description: str | None = Field(default=None, description="What it means when it fails.")
+    kind: Literal["row_count", "sum", "keys", "checksum"] = Field(
+        description="`row_count`: as many rows; `sum`: the same total of a column; `keys`: the same set of keys; "
+        "`checksum`: the same rows in the named columns, in any order."
+    )
+    left: Annotated[Side, BeforeValidator(_side)] = Field(description="A table, or a map with table, where, columns.")
+    right: Annotated[Side, BeforeValidator(_side)] = Field(description="A table, or a map with table, where, columns.")
+    column: str | None = Field(default=None, description="For `sum`: the column or SQL expression on both sides.")
+    columns: tuple[str, ...] = Field(default=(), description="For `keys` and `checksum`: the columns on both sides.")
+    tolerance: Decimal | str = Field(
+        default=Decimal(0),
+        description="For `row_count` and `sum`: the difference that is allowed, absolute or as a percentage of the left side.",
+    )
+    severity: Severity = Field(default=Severity.ERROR, description="`error` blocks the merge, `warn` reports.")
+
+    @field_validator("tolerance")
+    @classmethod
+    def _tolerance_is_a_number(cls, value: Decimal | str) -> Decimal | str:
+        text = str(value).removesuffix("%")
+        if Decimal(text) < 0:
+            raise ValueError("tolerance cannot be negative")
+        return value
+
+    @model_validator(mode="after")
+    def _has_its_columns(self) -> Reconciliation:
+        for side in (self.left, self.right):
+            if self.kind == "sum" and not (side.column or self.column):
+                raise ValueError("a check of kind sum needs `column`")
+            if self.kind in ("keys", "checksum") and not (side.columns or self.columns):
+                raise ValueError(f"a check of kind {self.kind} needs `columns`")
+        if len(self.left.columns or self.columns) != len(self.right.columns or self.columns):
+            raise ValueError("left and right name a different number of columns")
+        return self
+
+    @property
+    def inputs(self) -> tuple[Name, ...]:
+        return (Name.parse(self.left.table), Name.parse(self.right.table))
+
+    @property
+    def code_hash(self) -> str:
+        """Changes whenever the check says something else."""
+        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+
+    def allowed(self, left: Decimal) -> Decimal:
+        """The largest difference that passes, given the left side's figure."""
+        text = str(self.tolerance)
+        if text.endswith("%"):
+            return abs(left) * Decimal(text.removesuffix("%")) / 100
+        return Decimal(text)
+
+
+class ReconciliationFile(Section):
+    """A file `checks/*.yml`."""
+
+    checks: tuple[Reconciliation, ...] = Field(description="The checks of this file.")
+
+
+def load_reconciliations(project: Project) -> list[Reconciliation]:
+    """Every check declared in `checks/*.yml`, ordered by file and place.
+
+    Raises:
+        ProjectError: A file does not read, or two checks have one name.
+    """
+    checks: dict[str, tuple[Reconciliation, Path]] = {}
+    for path in project.check_files():
+        for check in load_model(path, ReconciliationFile, project.environment).checks:
+            if check.name in checks:
+                raise ProjectError(
+                    f"Two checks are named '{check.name}'.",
+                    place=f"{checks[check.name][1]} and {path}",
+                    hint="Give one of them another name.",
+                )
+            checks[check.name] = (check, path)
+    return [check for check, _ in checks.values()]
+
+
+def reconcile(check: Reconciliation, workspace: Workspace) -> CheckResult:
+    """Carry out one check on the workspace's present state."""
+    started = time.perf_counter()
+    compare = _compare_rows if check.kind in ("keys", "checksum") else _compare_figures
+    outcome: Outcome
+    try:
+        outcome = compare(check, workspace)
+        status = CheckStatus.FAILED if outcome[0] else CheckStatus.PASSED
+    except QueryError as error:
+        outcome, status = (1, error.message, (), ()), CheckStatus.ERROR
+    failures, message, columns, sample = outcome
+    return CheckResult(
+        name=f"reconciliation:{check.name}",
+        kind="reconciliation",
+        severity=check.severity,
+        status=status,
+        failures=failures,
+        table=check.right.table,
+        message=message,
+        columns=columns,
+        sample=sample,
+        seconds=time.perf_counter() - started,
+    )
+
+
+Outcome = tuple[int, str | None, tuple[str, ...], tuple[tuple[object, ...], ...]]
+
+
+def _from(side: Side) -> str:
+    return f"FROM {Name.parse(side.table).sql}" + (f" WHERE {side.where}" if side.where else "")
+
+
+def _compare_figures(check: Reconciliation, workspace: Workspace) -> Outcome:
+    figures = []
+    for side in (check.left, check.right):
+        figure = "count(*)" if check.kind == "row_count" else f"coalesce(sum({side.column or check.column}), 0)"
+        row = workspace.query(f"SELECT {figure} {_from(side)}").fetchone()
+        figures.append(Decimal(str(row[0])) if row else Decimal(0))
+    left, right = figures
+    if abs(left - right) <= check.allowed(left):
+        return 0, None, (), ()
+    what = "rows" if check.kind == "row_count" else f"sum of {check.column or check.left.column}"
+    message = (
+        f"{check.left.table} has {left:,} and {check.right.table} has {right:,} ({what}): "
+        f"a difference of {right - left:+,}, allowed {check.allowed(left):,}."
+    )
+    rows = abs(left - right) if check.kind == "row_count" else Decimal(1)
+    return int(rows), message, (check.left.table, check.right.table), ((left, right),)
+
+
+def _compare_rows(check: Reconciliation, workspace: Workspace) -> Outcome:
+    """Rows that one side has more often than the other; for keys, that one side does not have at all."""
+    sides = []
+    for side in (check.left, check.right):
+        names = ", ".join(quote(column) for column in side.columns or check.columns)
+        sides.append(f"SELECT {'DISTINCT ' if check.kind == 'keys' else ''}{names} {_from(side)}")
+    left, right = sides
+    names = tuple(check.left.columns or check.columns)
+    differences = (
+        f"SELECT 'only in {check.left.table}' AS side, * FROM (({left}) EXCEPT ALL ({right})) "
+        f"UNION ALL SELECT 'only in {check.right.table}', * FROM (({right}) EXCEPT ALL ({left}))"
+    )
+    workspace.expose(*check.inputs)
+    counted = workspace.query(f"SELECT count(*) FROM ({differences})").fetchone()
+    failures = int(counted[0]) if counted else 0
+    if not failures:
+        return 0, None, (), ()
+    sample = workspace.query(f"SELECT * FROM ({differences}) ORDER BY ALL LIMIT {SAMPLE_ROWS}").fetchall()
+    noun = "keys" if check.kind == "keys" else "rows"
+    message = (
+        f"{failures:,} {noun} of ({', '.join(names)}) stand in only one of {check.left.table} and {check.right.table}."
+    )
+    return failures, message, ("side", *names), tuple(tuple(row) for row in sample)

@@ -1,0 +1,1 @@
+"""The run: plan, branch, ingest, models, checks, gate, publish."""

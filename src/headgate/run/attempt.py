@@ -1,0 +1,235 @@
+"""One try at bringing a state to `main`: a branch, and the loads, models and checks on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from headgate.catalog.iceberg import rejoin
+from headgate.engines.duckdb import Session
+from headgate.engines.workspace import Workspace
+from headgate.errors import Conflict, ContractError, ModelError
+from headgate.events import Checked, Emit, Loaded, Planned, Rebased
+from headgate.ingest.accounting import contract_checks
+from headgate.ingest.ledger import KnownLoad, Load, known_loads, record, recorded_loads
+from headgate.ingest.load import load
+from headgate.ingest.plan import PlannedLoad, plan_loads
+from headgate.quality.books import BOOKS, check_books
+from headgate.quality.reconciliation import reconcile
+from headgate.run.lake import Lake
+from headgate.run.planning import Work
+from headgate.types import CheckResult, CheckStatus, Content, ModelResult, ModelStatus, Name, Severity
+
+if TYPE_CHECKING:
+    from headgate.transform.values import PlannedModel, Test
+
+EVIDENCE = "checks"
+"""Schema of the tables that hold failing rows; they stay on the run's branch."""
+
+
+class Restart(Exception):
+    """What `main` did meanwhile cannot be joined with this run: the run is to start anew from there."""
+
+
+class Attempt:
+    """A run's branch and what was done on it.
+
+    Attributes:
+        run_id: The run that tries.
+        branch: Name of its branch.
+        onto: The commit of `main` that the branch's state contains.
+        loads: What became of the files.
+        models: What became of the models, by name; a rebuild replaces what was there.
+        checks: What became of the checks, by name; likewise.
+    """
+
+    def __init__(self, lake: Lake, session: Session, work: Work, run_id: str, emit: Emit) -> None:
+        self._lake = lake
+        self._session = session
+        self._work = work
+        self._emit = emit
+        self.run_id = run_id
+        self.branch = f"run/{run_id}"
+        self._workspace: Workspace | None = None
+        self.onto = ""
+        self.loads: list[Load] = []
+        self.models: dict[str, ModelResult] = {}
+        self.checks: dict[str, CheckResult] = {}
+
+    def begin(self, at: str, onto: str) -> None:
+        """Make the branch at a state that contains the commit `onto` of `main`."""
+        self._lake.catalog.create_branch(self.branch, at)
+        self.onto = onto
+        author = self._lake.project.author
+        self.workspace = Workspace(self._lake.catalog, self.branch, self._session, run_id=self.run_id, author=author)
+
+    def abandon(self) -> None:
+        """Take the branch and the files of this run away; `main` never knew of them."""
+        if self._workspace is None:
+            return
+        self._lake.catalog.delete_ref(self.branch)
+        self.workspace.remove_files_of(self.run_id)
+
+    def new_loads(self) -> list[Load]:
+        """The loads that the state has and `main` has not."""
+        known = {load.load_id for load in self._ledger_of(self.onto)}
+        return [load for load in recorded_loads(self.workspace) if load.load_id not in known]
+
+    @property
+    def blocking(self) -> list[CheckResult]:
+        """The checks that keep this state from `main`."""
+        return [check for check in self.checks.values() if check.blocks]
+
+    def ingest(self) -> None:
+        """Load every file that the ledger does not know, and judge what came."""
+        sources = [source for source in self._work.sources if self._work.wants(source)]
+        refresh = self._work.selection.full_refresh and not self._work.selection.everything
+        known = known_loads(self.workspace)
+        for step in plan_loads(self._lake.project, sources, known, self._lake.db, full_refresh=refresh):
+            self._load(step)
+        record(self.workspace, self.loads)
+        self.judge_loads(self.loads)
+
+    def _load(self, step: PlannedLoad) -> None:
+        try:
+            self.loads.append(load(step, self.workspace, self._emit))
+        except ContractError as error:
+            self._note(
+                CheckResult(
+                    name=f"contract:{step.source.name}:{step.name}",
+                    kind="contract",
+                    severity=Severity.ERROR,
+                    status=CheckStatus.FAILED,
+                    failures=1,
+                    table=str(step.source.table),
+                    message=str(error),
+                )
+            )
+
+    def keep(self, loads: Sequence[Load]) -> None:
+        """Take over what a change other than a plain load did, its books included."""
+        self.loads.extend(loads)
+        for result in loads:
+            self._emit(Loaded(result))
+
+    def judge_loads(self, loads: Sequence[Load]) -> None:
+        """Check the contracts' limits and the books of the loads that the state adds to `main`."""
+        for source in self._work.sources:
+            own = [result for result in loads if result.source == source.name]
+            for check in contract_checks(source, own) if own else ():
+                self._note(check)
+
+    def refine(self, *, tests_stop_models: bool = True) -> None:
+        """Build the models that the state lacks and carry out the checks that it has not passed.
+
+        Args:
+            tests_stop_models: Whether a failing test keeps what depends on its model from being built.
+        """
+        plan = self._work.plan_models(self.workspace)
+        planned = plan.models if plan else ()
+        tests = self._due_tests(planned)
+        self._emit(Planned(len(self.loads), len(planned), len(tests), len(plan.unchanged) if plan else 0))
+        if tests_stop_models:
+            self._build(planned, tests)
+        else:
+            self._build(planned, ())
+            self._build((), tests)
+        self._reconcile()
+
+    def _due_tests(self, planned: Sequence[PlannedModel]) -> list[Test]:
+        """Tests without a pass on the present versions, and tests of what is about to be built."""
+        if self._work.dbt is None:
+            return []
+        version = self._work.version(self.workspace)
+        due = {check.name for check in self._lake.gate.due(self._work.standing(), version)}
+        coming = {step.model.name for step in planned}
+        return [
+            test
+            for test in self._work.dbt.tests
+            if (test.name in due or coming.intersection(test.inputs))
+            and all(name in coming or version(name) is not None for name in test.inputs)
+        ]
+
+    def _build(self, planned: Sequence[PlannedModel], tests: Sequence[Test]) -> None:
+        if self._work.dbt is None or not (planned or tests):
+            return
+        from headgate.transform.build import build
+
+        refresh = self._work.selection.full_refresh
+        result = build(self._work.dbt, self.workspace, planned, tests, self._emit, full_refresh=refresh)
+        self.models.update({model.name: model for model in result.models})
+        self.checks.update({check.name: check for check in result.checks})
+        self._record(result.checks)
+        broken = [model for model in result.models if model.status is ModelStatus.ERROR]
+        if broken:
+            raise ModelError(
+                f"{broken[0].name}: {broken[0].message}",
+                hint="Correct it and run again; main is as it was.",
+                data={"models": [model.name for model in broken]},
+            )
+
+    def _reconcile(self) -> None:
+        due = {check.name for check in self._lake.gate.due(self._work.standing(), self._work.version(self.workspace))}
+        done = []
+        if BOOKS.name in due:
+            done.append(check_books(self.workspace))
+        wanted = [check for check in self._work.reconciliations if f"reconciliation:{check.name}" in due]
+        done += [reconcile(check, self.workspace) for check in wanted]
+        for result in done:
+            self._note(result)
+        self._record(done)
+
+    def _note(self, check: CheckResult) -> None:
+        self.checks[check.name] = check
+        self._emit(Checked(check))
+
+    def _record(self, results: Sequence[CheckResult]) -> None:
+        version = self._work.version(self.workspace)
+        self._lake.gate.record(self.run_id, self._work.standing(), results, version)
+
+    def catch_up(self, head: str) -> None:
+        """Merge what `main` has become into the branch; what that changed shows in the next `refine`.
+
+        Raises:
+            Restart: Another run loaded into the same tables in a way that cannot be joined, or from the same source.
+            Conflict: Likewise, when this attempt loaded nothing that could be loaded anew.
+        """
+        catalog = self._lake.catalog
+        moved = tuple(str(change.name) for change in catalog.diff(self.onto, head).changes)
+        self.workspace.commit("before main is merged in")
+        if self.loads and self._met_again(head):
+            raise Restart
+        try:
+            catalog.merge(
+                head, self.branch, message="merge main", author=self._lake.project.author, rejoin=self._rejoin
+            )
+        except Conflict:
+            if self.loads:
+                raise Restart from None
+            raise
+        self.workspace.refresh()
+        self.onto = head
+        self._emit(Rebased(head, moved))
+
+    def _met_again(self, head: str) -> bool:
+        """Whether `main` has new loads from a source that this attempt loaded from as well."""
+        before = {load.load_id for load in self._ledger_of(self.onto)}
+        own = {result.source for result in self.loads}
+        return any(load.source in own for load in self._ledger_of(head) if load.load_id not in before)
+
+    def _ledger_of(self, ref: str) -> list[KnownLoad]:
+        """The ledger of another state."""
+        with Session(self._lake.project.engine, self._lake.project.warehouse) as session:
+            return known_loads(Workspace(self._lake.catalog, ref, session))
+
+    def _rejoin(self, name: Name, base: Content | None, theirs: Content, ours: Content) -> Content | None:
+        """Join what the branch (`theirs`) and `main` (`ours`) made of one table.
+
+        A table that a model builds is taken from `main` and built again: its fingerprint tells that its inputs
+        are others now.
+        """
+        if name.schema == EVIDENCE:
+            return theirs
+        if self._work.dbt and any(model.name == name for model in self._work.dbt.models):
+            return ours
+        return rejoin(name, base, theirs, ours)

@@ -1,0 +1,232 @@
+"""The way of every change to `main`: work on a branch, catch up with `main`, pass the gate, publish."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from headgate.catalog.iceberg import rejoin
+from headgate.catalog.interface import MAIN
+from headgate.engines.duckdb import Session
+from headgate.errors import Cancelled, Conflict, HeadgateError, Refused, StaleRef
+from headgate.events import Emit, Failed, Merged, Rebased, RunRefused, Started
+from headgate.run.attempt import EVIDENCE, Attempt, Restart
+from headgate.run.history import new_run_id
+from headgate.run.lake import Lake
+from headgate.run.planning import Work
+from headgate.run.result import RunResult, RunStatus
+from headgate.types import Name
+
+# A run that lost this often to others holds the turn on `main` for the rest of its work.
+PATIENCE = 2
+
+
+class Course:
+    """One run, through as many attempts as others make necessary."""
+
+    def __init__(self, lake: Lake, work: Work, emit: Emit) -> None:
+        self._lake = lake
+        self._work = work
+        self._emit = emit
+        self._started = time.perf_counter()
+        self.run_id = new_run_id()
+        self._losses = 0
+        self._turn = ExitStack()
+
+    def run(self, fingerprint: str | None = None) -> RunResult:
+        """Load, build, check and publish.
+
+        Args:
+            fingerprint: Identity of what is worked on; recorded when the run settles it.
+        """
+        return self._follow(self._run_attempt, fingerprint)
+
+    def change(self, work: Callable[[Attempt], None], message: str) -> RunResult:
+        """Carry out a change of the lake on a branch, rebuild what depends on it, check and publish."""
+
+        def attempt_change(attempt: Attempt) -> RunResult:
+            head = self._lake.catalog.ref(MAIN).commit_id
+            attempt.begin(head, head)
+            work(attempt)
+            attempt.refine()
+            return self._finish(attempt, message)
+
+        return self._follow(attempt_change, None)
+
+    def merge(self, source: str, override: str | None) -> RunResult:
+        """Bring a branch to `main`: with `main` merged in, rebuilt where that is needed, and checked."""
+        self._lake.catalog.resolve(source)
+        return self._follow(lambda attempt: self._merge_attempt(attempt, source, override), None)
+
+    def merge_unchecked(self, source: str, into: str) -> RunResult:
+        """Merge into a branch that no gate guards."""
+        catalog = self._lake.catalog
+        before = catalog.ref(into).commit_id
+        status, error = RunStatus.MERGED, None
+        try:
+            merged = catalog.merge(
+                source, into, message=f"merge {source}", author=self._lake.project.author, rejoin=rejoin
+            )
+            after = merged.commit.id
+        except Conflict as conflict:
+            status, error, after = RunStatus.CONFLICT, conflict, before
+        if status is RunStatus.MERGED and after == before:
+            status = RunStatus.UNCHANGED
+        return self._result(status, None, error=error, branch=into, commit=after)
+
+    def _follow(self, attempt_once: Callable[[Attempt], RunResult], fingerprint: str | None) -> RunResult:
+        """Attempt until nobody is in the way, and record what became of it."""
+        base = self._lake.catalog.ref(MAIN).commit_id
+        branch = f"run/{self.run_id}"
+        selection = str(self._work.selection)
+        with self._lake.history.running(self.run_id, branch, base, selection), self._turn:
+            self._emit(Started(self.run_id, branch, base))
+            while True:
+                result = self._try(attempt_once)
+                if result is not None:
+                    break
+                self._lost()
+            settled = result.status in (RunStatus.MERGED, RunStatus.UNCHANGED)
+            self._lake.history.finish(result, fingerprint if settled else None)
+        return result
+
+    def _try(self, attempt_once: Callable[[Attempt], RunResult]) -> RunResult | None:
+        """One attempt; None when it has to be made again."""
+        with Session(self._lake.project.engine, self._lake.project.warehouse) as session:
+            attempt = Attempt(self._lake, session, self._work, self.run_id, self._emit)
+            try:
+                return attempt_once(attempt)
+            except Restart:
+                attempt.abandon()
+                self._emit(Rebased(self._lake.catalog.ref(MAIN).commit_id, ()))
+                return None
+            except KeyboardInterrupt:
+                attempt.abandon()
+                error = Cancelled("The run was stopped.", hint="main is as it was; run again when you like.")
+                return self._failed(RunStatus.FAILED, attempt, error)
+            except HeadgateError as error:
+                attempt.abandon()
+                return self._failed(_status_of(error), attempt, error)
+            except BaseException:
+                attempt.abandon()
+                raise
+
+    def _run_attempt(self, attempt: Attempt) -> RunResult:
+        head = self._lake.catalog.ref(MAIN).commit_id
+        attempt.begin(head, head)
+        attempt.ingest()
+        attempt.refine()
+        return self._finish(attempt, self._message(attempt))
+
+    def _merge_attempt(self, attempt: Attempt, source: str, override: str | None) -> RunResult:
+        catalog = self._lake.catalog
+        head = catalog.ref(MAIN).commit_id
+        attempt.begin(source, catalog.merge_base(source, MAIN).id)
+        if attempt.onto != head:
+            attempt.catch_up(head)
+        attempt.judge_loads(attempt.new_loads())
+        attempt.refine(tests_stop_models=override is None)
+        return self._finish(attempt, f"merge {source}", override)
+
+    def _finish(self, attempt: Attempt, message: str, override: str | None = None) -> RunResult:
+        """Publish what passed; keep the branch of what did not."""
+        catalog, gate = self._lake.catalog, self._lake.gate
+        while True:
+            commit = attempt.workspace.commit(message, {"run_id": self.run_id})
+            if attempt.blocking and override is None:
+                return self._refused(attempt)
+            head = catalog.ref(MAIN).commit_id
+            if head != attempt.onto:
+                self._lost()
+                attempt.catch_up(catalog.ref(MAIN).commit_id)
+                attempt.refine(tests_stop_models=override is None)
+                continue
+            if not [change for change in catalog.diff(head, commit.id).changes if not _is_evidence(change.name)]:
+                catalog.delete_ref(attempt.branch)
+                return self._result(RunStatus.UNCHANGED, attempt, commit=head)
+            unproven = gate.missing(self._work.standing(), self._work.version(attempt.workspace))
+            if unproven and override is None:
+                return self._refused(attempt, [f"{check.name} did not pass on this state" for check in unproven])
+            properties = {"run_id": self.run_id}
+            if override is not None and attempt.blocking:
+                properties |= {"override": override, "overridden": ", ".join(c.name for c in attempt.blocking)}
+                message = f"{message} (override: {override})"
+            try:
+                published = catalog.publish(
+                    attempt.branch,
+                    MAIN,
+                    message=message,
+                    author=self._lake.project.author,
+                    properties=properties,
+                    drop=_is_evidence,
+                    expected=head,
+                )
+            except StaleRef:
+                continue
+            catalog.delete_ref(attempt.branch)
+            self._emit(Merged(published.id))
+            return self._result(RunStatus.MERGED, attempt, commit=published.id)
+
+    def _lost(self) -> None:
+        """Others were faster: after a few times, make them wait."""
+        self._losses += 1
+        if self._losses == PATIENCE:
+            self._turn.enter_context(self._lake.catalog.turn(MAIN, self.run_id))
+
+    def _message(self, attempt: Attempt) -> str:
+        parts = []
+        if attempt.loads:
+            loaded = sum(load.loaded for load in attempt.loads)
+            parts.append(f"load {len(attempt.loads)} files, {loaded:,} rows")
+        if attempt.models:
+            parts.append(f"build {len(attempt.models)} models")
+        return "; ".join(parts) or "run"
+
+    def _refused(self, attempt: Attempt, further: list[str] | None = None) -> RunResult:
+        reasons = [check.message or f"{check.name} failed" for check in attempt.blocking] + (further or [])
+        self._emit(RunRefused(attempt.branch, tuple(reasons)))
+        names = ", ".join(check.name for check in attempt.blocking) or "the gate"
+        error = Refused(
+            f"{len(reasons)} blocking {'check' if len(reasons) == 1 else 'checks'} failed: {names}.",
+            place=f"branch {attempt.branch}",
+            hint=f"main is as it was. Look at the branch with --ref {attempt.branch}, mend the data or the model, "
+            f'and run again; or: headgate merge {attempt.branch} --into main --override "why"',
+            data={"reasons": reasons},
+        )
+        return self._result(RunStatus.REFUSED, attempt, error=error, branch=attempt.branch)
+
+    def _failed(self, status: RunStatus, attempt: Attempt, error: HeadgateError) -> RunResult:
+        self._emit(Failed(error.message))
+        return self._result(status, attempt, error=error)
+
+    def _result(
+        self,
+        status: RunStatus,
+        attempt: Attempt | None,
+        *,
+        error: HeadgateError | None = None,
+        branch: str | None = None,
+        commit: str | None = None,
+    ) -> RunResult:
+        return RunResult(
+            run_id=self.run_id,
+            status=status,
+            branch=branch,
+            commit=commit or self._lake.catalog.ref(MAIN).commit_id,
+            seconds=time.perf_counter() - self._started,
+            loads=tuple(attempt.loads) if attempt else (),
+            models=tuple(attempt.models.values()) if attempt else (),
+            checks=tuple(attempt.checks.values()) if attempt else (),
+            error=error,
+        )
+
+
+def _status_of(error: HeadgateError) -> RunStatus:
+    if isinstance(error, Refused):
+        return RunStatus.REFUSED
+    return RunStatus.CONFLICT if isinstance(error, Conflict) else RunStatus.FAILED
+
+
+def _is_evidence(name: Name) -> bool:
+    return name.schema == EVIDENCE

@@ -1,0 +1,101 @@
+"""What differs between two states of the lake, down to the rows of one table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headgate.catalog.iceberg import TableVersion
+from headgate.catalog.model import Change
+from headgate.engines.duckdb import Session
+from headgate.engines.exposure import scan_sql
+from headgate.errors import TableNotFound, did_you_mean
+from headgate.run.lake import Lake
+from headgate.types import Content, Kind, Name, quote
+
+_SAMPLE = 100
+
+
+def difference(lake: Lake, before: str, after: str, table: Name | None = None) -> dict[str, Any]:
+    """The changes from one state to another, in the order of the names.
+
+    Args:
+        lake: The open project.
+        before: What names the one state.
+        after: What names the other.
+        table: Only this one, with the first rows that differ.
+
+    Returns:
+        `{"changes": [{"name", "change", "rows_before", "rows_after", "rows_added", "rows_removed", "schema"}]}`; with a
+        table also `"columns"` and `"rows"`. Rows added and removed are counted for one table only: for that
+        both versions have to be read.
+
+    Raises:
+        TableNotFound: Neither state has the table.
+    """
+    changes = lake.catalog.diff(before, after).changes
+    if table is None:
+        return {"changes": [_summary(change) for change in changes]}
+    found = [change for change in changes if change.name == table]
+    if not found:
+        known = {*lake.catalog.state(before).names(), *lake.catalog.state(after).names()}
+        if table not in known:
+            raise TableNotFound(
+                f"Neither {before} nor {after} has a table '{table}'.", hint=did_you_mean(str(table), map(str, known))
+            )
+        return {"changes": [], "columns": [], "rows": []}
+    summary = _summary(found[0])
+    columns, rows = _rows(lake, found[0], summary)
+    return {"changes": [summary], "columns": columns, "rows": rows}
+
+
+def _summary(change: Change) -> dict[str, Any]:
+    kind = "changed" if change.before and change.after else "added" if change.after else "removed"
+    before, after = _version(change.before), _version(change.after)
+    return {
+        "name": str(change.name),
+        "change": kind,
+        "rows_before": before.rows if before else None,
+        "rows_after": after.rows if after else None,
+        "schema": _schema_changes(before, after) if before and after else [],
+    }
+
+
+def _version(content: Content | None) -> TableVersion | None:
+    if content is None or content.kind is not Kind.TABLE:
+        return None
+    return TableVersion.load(content.metadata_location)
+
+
+def _schema_changes(before: TableVersion, after: TableVersion) -> list[str]:
+    """Columns that were added, dropped, renamed or retyped, told apart by their field ids."""
+    old = {field.field_id: field for field in before.schema.fields}
+    new = {field.field_id: field for field in after.schema.fields}
+    found = [f"+ {new[key].name} {new[key].field_type}" for key in new if key not in old]
+    found += [f"- {old[key].name} {old[key].field_type}" for key in old if key not in new]
+    for key in old.keys() & new.keys():
+        if old[key].name != new[key].name:
+            found.append(f"{old[key].name} -> {new[key].name}")
+        if old[key].field_type != new[key].field_type:
+            found.append(f"{new[key].name} {old[key].field_type} -> {new[key].field_type}")
+    return found
+
+
+def _rows(lake: Lake, change: Change, summary: dict[str, Any]) -> tuple[list[str], list[dict[str, Any]]]:
+    """The first rows that only one side has; their counts go into the summary."""
+    if change.before is None or change.after is None or change.before.kind is not Kind.TABLE:
+        return [], []
+    with Session(lake.project.engine, lake.project.warehouse) as session:
+        sides = [scan_sql(session, content.metadata_location) for content in (change.before, change.after)]
+        names = [[str(row[0]) for row in session.rows(f"DESCRIBE {sql}")] for sql in sides]
+        shared = [name for name in names[0] if name in names[1]]
+        columns = ", ".join(quote(name) for name in shared)
+        old, new = (f"SELECT {columns} FROM ({sql})" for sql in sides)
+        session.execute(f"CREATE TEMP TABLE removed AS ({old}) EXCEPT ALL ({new})")
+        session.execute(f"CREATE TEMP TABLE added AS ({new}) EXCEPT ALL ({old})")
+        summary["rows_added"] = session.value("SELECT count(*) FROM added")
+        summary["rows_removed"] = session.value("SELECT count(*) FROM removed")
+        rows = session.rows(
+            f"SELECT '-' AS change, * FROM removed UNION ALL SELECT '+', * FROM added ORDER BY ALL LIMIT {_SAMPLE}"
+        )
+    header = ["change", *shared]
+    return header, [dict(zip(header, row, strict=True)) for row in rows]

@@ -1,0 +1,117 @@
+"""Whether all is well: the project's files, the history, the tables, the runs."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from headgate.catalog.iceberg import TableVersion
+from headgate.catalog.interface import MAIN
+from headgate.catalog.views import read_view
+from headgate.errors import HeadgateError
+from headgate.run.execute import clean_up
+from headgate.run.findings import Finding
+from headgate.run.lake import Lake
+from headgate.run.selection import Selection
+from headgate.types import Kind
+
+# Below this a run is likely to meet a full disk.
+_LOW_BYTES = 1_000_000_000
+
+
+def examine(lake: Lake) -> list[Finding]:
+    """Look at everything; nothing is changed but that interrupted runs are cleaned up after."""
+    looks: list[Callable[[Lake], Iterator[Finding]]] = [_runs, _history, _tables, _sources, _models, _disk]
+    found: list[Finding] = []
+    for look in looks:
+        try:
+            found.extend(look(lake))
+        except HeadgateError as error:
+            name = look.__name__.strip("_")
+            place = f" (at {error.place})" if error.place else ""
+            found.append(Finding(name, "error", error.message + place, error.hint))
+    return found
+
+
+def _runs(lake: Lake) -> Iterator[Finding]:
+    dead = lake.history.dead()
+    clean_up(lake)
+    for run in dead:
+        yield Finding("runs", "warn", f"Run {run.run_id} had been interrupted.", "It was cleaned up after; run again.")
+    kept = [ref.name for ref in lake.catalog.refs() if ref.name.startswith("run/")]
+    busy = {record.branch for record in lake.history.runs(100) if record.finished is None}
+    refused = [name for name in kept if name not in busy]
+    if refused:
+        yield Finding("runs", "ok", f"{len(refused)} branches of refused runs are kept.", "headgate branch delete NAME")
+    else:
+        yield Finding("runs", "ok", "No run was interrupted.")
+
+
+def _history(lake: Lake) -> Iterator[Finding]:
+    problems = lake.catalog.verify()
+    for problem in problems:
+        yield Finding(
+            "history",
+            "error",
+            f"{problem.table} {problem.row}: {problem.message}",
+            "Somebody changed the state database by hand: restore it from a backup.",
+        )
+    if not problems:
+        commits = sum(1 for _ in lake.catalog.log(MAIN, first_parent=False))
+        yield Finding("history", "ok", f"All hashes of main's {commits:,} commits hold.")
+
+
+def _tables(lake: Lake) -> Iterator[Finding]:
+    broken = 0
+    tables = 0
+    for name, content in lake.catalog.state(MAIN).items():
+        tables += 1
+        try:
+            if content.kind is Kind.VIEW:
+                read_view(content.metadata_location)
+                continue
+            missing = [file.path for file in TableVersion.load(content.metadata_location).files() if _lost(file.path)]
+        except HeadgateError as error:
+            missing = [error.message]
+        if missing:
+            broken += 1
+            yield Finding("tables", "error", f"{name}: {missing[0]} is missing.", "Restore the file from a backup.")
+    if not broken:
+        yield Finding("tables", "ok", f"All files of main's {tables:,} tables and views are there.")
+
+
+def _lost(path: str) -> bool:
+    local = path.removeprefix("file://")
+    return "://" not in local and not Path(local).exists()
+
+
+def _sources(lake: Lake) -> Iterator[Finding]:
+    from headgate.run.sources import check_sources
+
+    yield from check_sources(lake)
+
+
+def _models(lake: Lake) -> Iterator[Finding]:
+    from headgate.run.planning import Work
+
+    work = Work(lake.project, [], Selection())
+    checks = len(work.reconciliations)
+    if work.dbt is None:
+        yield Finding("models", "ok", f"There are no models; {checks} reconciliations.")
+        return
+    for warning in work.dbt.warnings:
+        yield Finding("models", "warn", warning)
+    yield Finding(
+        "models",
+        "ok",
+        f"{len(work.dbt.models)} models, {len(work.dbt.tests)} tests and {checks} reconciliations parse.",
+    )
+
+
+def _disk(lake: Lake) -> Iterator[Finding]:
+    free = shutil.disk_usage(lake.project.root).free
+    if free < _LOW_BYTES:
+        yield Finding("disk", "warn", f"{free / 1e9:.1f} GB are free.", "Make room before the next run.")
+    else:
+        yield Finding("disk", "ok", f"{free / 1e9:,.0f} GB are free.")

@@ -1,0 +1,84 @@
+"""A run from start to end, and the merge by hand, which takes the same way through the gate."""
+
+from __future__ import annotations
+
+import time
+
+from headgate.catalog.interface import MAIN
+from headgate.errors import UsageError
+from headgate.events import Emit, Note, ignore
+from headgate.ingest.contract import Source, load_sources
+from headgate.ingest.download import is_address
+from headgate.ingest.files import discover
+from headgate.run.fingerprint import project_fingerprint
+from headgate.run.history import new_run_id
+from headgate.run.lake import Lake
+from headgate.run.result import RunResult, RunStatus
+from headgate.run.selection import Selection
+
+EVERYTHING = Selection()
+
+
+def run(lake: Lake, selection: Selection = EVERYTHING, emit: Emit = ignore) -> RunResult:
+    """Load what is new, build what that changed, check it, and advance `main`; or leave `main` as it was and say why.
+
+    Raises:
+        ProjectError: A file of the project is wrong; nothing was begun.
+    """
+    started = time.perf_counter()
+    clean_up(lake, emit)
+    sources = load_sources(lake.project)
+    fingerprint = _fingerprint(lake, sources, selection)
+    head = lake.catalog.ref(MAIN).commit_id
+    if fingerprint and not selection.full_refresh and lake.history.settled(fingerprint) == head:
+        return RunResult(new_run_id(), RunStatus.UNCHANGED, None, head, time.perf_counter() - started)
+
+    from headgate.run.course import Course
+    from headgate.run.planning import Work
+
+    return Course(lake, Work(lake.project, sources, selection), emit).run(fingerprint)
+
+
+def merge(lake: Lake, source: str, into: str = MAIN, override: str | None = None, emit: Emit = ignore) -> RunResult:
+    """Merge a branch; into `main` only through the checks, or with an override that has a reason.
+
+    Args:
+        lake: The open project.
+        source: Branch, tag or commit.
+        into: The branch to merge into.
+        override: Why failing checks are to be passed over; it stands in the log for good.
+        emit: Consumer of events.
+    """
+    if override is not None and not override.strip():
+        raise UsageError("An override needs a reason.", hint='Say why: --override "the supplier confirmed the gap"')
+    from headgate.run.course import Course
+    from headgate.run.planning import Work
+
+    clean_up(lake, emit)
+    course = Course(lake, Work(lake.project, load_sources(lake.project), EVERYTHING), emit)
+    return course.merge(source, override) if into == MAIN else course.merge_unchecked(source, into)
+
+
+def clean_up(lake: Lake, emit: Emit = ignore) -> None:
+    """Take away what runs left behind whose process died."""
+    dead = lake.history.dead()
+    if not dead:
+        return
+    from headgate.engines.changes import remove_files
+
+    for record in dead:
+        if any(ref.name == record.branch for ref in lake.catalog.refs()):
+            lake.catalog.delete_ref(record.branch)
+        remove_files(lake.project.warehouse, record.run_id)
+        lake.history.bury(record.run_id)
+        emit(Note(f"Run {record.run_id} had been interrupted; its branch is gone and main was not touched."))
+
+
+def _fingerprint(lake: Lake, sources: list[Source], selection: Selection) -> str | None:
+    """The identity of what a run would work on; None when only the network could tell."""
+    if any(is_address(pattern) for source in sources for pattern in source.contract.files):
+        return None
+    files = [
+        (source.name, file.name, file.sha256) for source in sources for file in discover(lake.project, source, lake.db)
+    ]
+    return project_fingerprint(lake.project, files, str(selection))

@@ -1,0 +1,115 @@
+"""What a project says is to be done: loads, models and checks, narrowed to a selection."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from headgate.engines.workspace import Workspace
+from headgate.errors import UsageError, did_you_mean
+from headgate.ingest.contract import Source
+from headgate.project import Project
+from headgate.quality.books import BOOKS
+from headgate.quality.gate import Standing, Version
+from headgate.quality.reconciliation import Reconciliation, load_reconciliations
+from headgate.run.selection import Selection
+
+if TYPE_CHECKING:
+    from headgate.transform.values import DbtProject, ModelPlan
+
+# What may stand around a name in dbt's selection syntax: `+name`, `2+name+1`, `@name`.
+_SELECTOR = re.compile(r"^(?P<before>@|\d*\+)?(?P<name>[A-Za-z0-9_\-]+)(?P<after>\+\d*)?$")
+_DBT_FOLDERS = ("models", "seeds", "snapshots", "tests")
+
+
+class Work:
+    """A project's definitions, read when they are first needed.
+
+    dbt takes a second to import, so a project without models, and a command that asks for none, never meets it.
+    """
+
+    def __init__(self, project: Project, sources: list[Source], selection: Selection) -> None:
+        self.project = project
+        self.sources = sources
+        self.selection = selection
+
+    @cached_property
+    def reconciliations(self) -> list[Reconciliation]:
+        return load_reconciliations(self.project)
+
+    @cached_property
+    def dbt(self) -> DbtProject | None:
+        """The parsed dbt side of the project; None when there is none."""
+        root = self.project.root
+        if not (root / "dbt_project.yml").is_file() and not any((root / name).is_dir() for name in _DBT_FOLDERS):
+            return None
+        from headgate.transform.project import open_project
+
+        return open_project(self.project)
+
+    def standing(self) -> list[Standing]:
+        """Every check that a state has to pass, whatever was selected."""
+        checks = [Standing(f"reconciliation:{c.name}", c.severity, c.inputs, c.code_hash) for c in self.reconciliations]
+        if self.dbt:
+            checks += [Standing(test.name, test.severity, test.inputs, test.code_hash) for test in self.dbt.tests]
+        return [BOOKS, *checks]
+
+    def plan_models(self, workspace: Workspace) -> ModelPlan | None:
+        """The models that the selection names and the state lacks; None without dbt."""
+        if self.dbt is None:
+            return None
+        from headgate.transform.plan import plan_models
+
+        chosen = self.selection
+        return plan_models(
+            self.dbt,
+            workspace,
+            select=self._dbt_syntax(chosen.select),
+            exclude=self._dbt_syntax(chosen.exclude),
+            full_refresh=chosen.full_refresh,
+        )
+
+    def wants(self, source: Source) -> bool:
+        """Whether the selection names this source."""
+        if self.selection.everything:
+            return True
+        return source.name in self._chosen_sources
+
+    def version(self, workspace: Workspace) -> Version:
+        """What tells versions of tables and views in a workspace, the tables below a view included."""
+        from headgate.transform.versions import Versions
+
+        return Versions(workspace).of
+
+    @cached_property
+    def _chosen_sources(self) -> set[str]:
+        if self.dbt is None:
+            return self._sources_by_name()
+        from headgate.transform.selection import select_nodes
+
+        select, exclude = self._dbt_syntax(self.selection.select), self._dbt_syntax(self.selection.exclude)
+        tables = set(select_nodes(self.dbt, select, exclude).sources)
+        return {source.name for source in self.sources if source.table in tables}
+
+    def _sources_by_name(self) -> set[str]:
+        """The selection in a project without dbt, where only sources have names."""
+        known = {source.name for source in self.sources}
+        for name in (*self.selection.select, *self.selection.exclude):
+            if name not in known:
+                raise UsageError(f"There is no source '{name}' to select.", hint=did_you_mean(name, known))
+        chosen = set(self.selection.select) or known
+        return chosen - set(self.selection.exclude)
+
+    def _dbt_syntax(self, texts: tuple[str, ...]) -> tuple[str, ...]:
+        """The selection with names of sources as dbt writes them: `sales+` becomes `source:bronze.sales+`."""
+        tables = {source.name: source.table for source in self.sources}
+        models = {model.name.table for model in self.dbt.models} if self.dbt else set()
+        found = []
+        for text in texts:
+            match = _SELECTOR.match(text)
+            if match and match["name"] in tables and match["name"] not in models:
+                table = tables[match["name"]]
+                text = f"{match['before'] or ''}source:{table.schema}.{table.table}{match['after'] or ''}"
+            found.append(text)
+        return tuple(found)

@@ -1,0 +1,93 @@
+"""The sources of a project: listed, checked against their files, and begun from files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from headgate.errors import AlreadyExists, HeadgateError
+from headgate.ingest.contract import Source, load_sources
+from headgate.ingest.files import discover
+from headgate.run.findings import Finding
+from headgate.run.lake import Lake
+
+
+@dataclass(frozen=True)
+class AddedSource:
+    """A contract that was inferred and written; `notes` says what a person should look at."""
+
+    name: str
+    path: str
+    notes: tuple[str, ...]
+
+
+def list_sources(lake: Lake) -> list[dict[str, Any]]:
+    """The contracts of the project, as they stand in their files."""
+    return [
+        {
+            "name": source.name,
+            "table": str(source.table),
+            "load": source.contract.load,
+            "files": list(source.contract.files),
+            "columns": len(source.contract.columns),
+            "path": lake.project.relative(source.path),
+        }
+        for source in load_sources(lake.project)
+    ]
+
+
+def check_sources(lake: Lake) -> list[Finding]:
+    """Whether every contract reads and finds its files."""
+    try:
+        sources = load_sources(lake.project)
+    except HeadgateError as error:
+        place = f" (at {error.place})" if error.place else ""
+        return [Finding("sources", "error", error.message + place, error.hint)]
+    if not sources:
+        return [Finding("sources", "warn", "There is no source yet.", "headgate sources add PATH")]
+    return [_check(lake, source) for source in sources]
+
+
+def _check(lake: Lake, source: Source) -> Finding:
+    what = f"source {source.name}"
+    try:
+        files = discover(lake.project, source, lake.db)
+    except HeadgateError as error:
+        return Finding(what, "error", error.message, error.hint)
+    if not files:
+        return Finding(what, "warn", f"No file matches {', '.join(source.contract.files)}.", "Put files there.")
+    size = sum(file.bytes for file in files)
+    return Finding(what, "ok", f"{len(files)} file{'' if len(files) == 1 else 's'}, {size:,} bytes, to {source.table}.")
+
+
+def add_sources(lake: Lake, paths: Sequence[str | Path], name: str | None = None) -> list[AddedSource]:
+    """Infer contracts from files and write them to `ingestion/`, for a person to read.
+
+    Args:
+        lake: The open project.
+        paths: Files, folders, globs or addresses; a contract for each, or one for all of them when `name` is given.
+        name: The source's name; default: made from the file's.
+
+    Raises:
+        AlreadyExists: There is a contract of that name.
+        DataError: A file is not there or cannot be read.
+    """
+    from headgate.ingest.infer import infer_source
+
+    folder = lake.project.root / "ingestion"
+    added = []
+    for group in [list(paths)] if name else [[path] for path in paths]:
+        inferred = infer_source(lake.project, [str(path) for path in group], name)
+        target = folder / f"{inferred.name}.yml"
+        if target.exists():
+            raise AlreadyExists(
+                f"There is a contract '{inferred.name}' already.",
+                place=lake.project.relative(target),
+                hint="Choose another name with --name, or delete the file to infer it anew.",
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        target.write_text(inferred.text, encoding="utf-8")
+        added.append(AddedSource(inferred.name, lake.project.relative(target), tuple(inferred.doubts)))
+    return added

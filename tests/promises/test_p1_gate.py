@@ -1,0 +1,158 @@
+"""P1: `main` moves only to a state on which the blocking checks ran and passed, by a revert, or by an override."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import headgate
+from headgate.errors import UsageError
+from headgate.events import Event, ModelFinished
+from headgate.lakehouse import Lakehouse
+from headgate.run.result import RunStatus
+
+DUPLICATE = "id,customer,day,amount\n1,10,2026-01-07,99.00\n"
+
+
+def head(lake: Lakehouse) -> str:
+    return next(ref.commit_id for ref in lake.refs("branch") if ref.name == "main")
+
+
+def test_a_failing_blocking_test_leaves_main_where_it_was(shop: Path) -> None:
+    with headgate.open(shop) as lake:
+        assert lake.run().status is RunStatus.MERGED
+        before = head(lake)
+        (shop / "data/orders-2.csv").write_text(DUPLICATE)
+
+        result = lake.run()
+
+        assert result.status is RunStatus.REFUSED
+        assert result.exit_code == 3
+        assert head(lake) == before
+        assert result.branch is not None
+        failed = [check for check in result.checks if check.status.value == "failed"]
+        assert [check.name for check in failed] == ["unique_stg_orders_order_id"]
+        assert failed[0].failures == 1
+        assert failed[0].sample == ((1, 2),)  # order 1 stands there twice
+        assert lake.query("select count(*) from silver.stg_orders where order_id = 1", result.branch).rows() == [(2,)]
+        assert lake.query("select count(*) from silver.stg_orders where order_id = 1").rows() == [(1,)]
+
+
+def test_a_repaired_file_is_merged(shop: Path) -> None:
+    with headgate.open(shop) as lake:
+        lake.run()
+        (shop / "data/orders-2.csv").write_text(DUPLICATE)
+        assert lake.run().status is RunStatus.REFUSED
+        (shop / "data/orders-2.csv").write_text(DUPLICATE.replace("\n1,", "\n5,"))
+
+        assert lake.run().status is RunStatus.MERGED
+
+        assert lake.query("select list(order_id order by order_id) from gold.mart_spending, silver.stg_orders").rows()
+        assert lake.query("from headgate.loads").arrow().num_rows == 3
+
+
+def test_a_refused_branch_cannot_be_merged_by_hand(shop: Path) -> None:
+    with headgate.open(shop) as lake:
+        lake.run()
+        (shop / "data/orders-2.csv").write_text(DUPLICATE)
+        branch = lake.run().branch
+        assert branch is not None
+        before = head(lake)
+
+        result = lake.merge(branch)
+
+        assert result.status is RunStatus.REFUSED
+        assert head(lake) == before
+
+
+def test_an_override_needs_a_reason_and_leaves_it_in_the_log(shop: Path) -> None:
+    with headgate.open(shop) as lake:
+        lake.run()
+        (shop / "data/orders-2.csv").write_text(DUPLICATE)
+        branch = lake.run().branch
+        assert branch is not None
+        with pytest.raises(UsageError, match="reason"):
+            lake.merge(branch, override="  ")
+
+        result = lake.merge(branch, override="the till sent order 1 twice")
+
+        assert result.status is RunStatus.MERGED
+        commit = lake.log(limit=1)[0]
+        assert "the till sent order 1 twice" in commit.message
+        assert commit.properties["override"] == "the till sent order 1 twice"
+        assert commit.properties["overridden"] == "unique_stg_orders_order_id"
+        assert lake.query("select count(*) from silver.stg_orders where order_id = 1").rows() == [(2,)]
+        assert not [table.name for table in lake.tables() if table.name.startswith("checks.")]
+
+
+def test_too_many_bad_rows_refuse_the_run_also_by_hand(shop: Path) -> None:
+    (shop / "data/orders-1.csv").write_text("id,customer,day,amount\n1,10,never,1\n2,10,never,1\n3,10,2026-01-01,1\n")
+    with headgate.open(shop) as lake:
+        result = lake.run()
+        assert result.status is RunStatus.REFUSED
+        assert result.branch is not None
+
+        assert lake.merge(result.branch).status is RunStatus.REFUSED
+
+
+def test_a_check_of_severity_warn_reports_and_lets_pass(shop: Path) -> None:
+    tests = shop / "models/staging/staging.yml"
+    tests.write_text(tests.read_text().replace("[unique, not_null]", "[{unique: {config: {severity: warn}}}]"))
+    (shop / "data/orders-2.csv").write_text(DUPLICATE)
+    with headgate.open(shop) as lake:
+        result = lake.run()
+
+        assert result.status is RunStatus.MERGED
+        assert [(check.severity.value, check.status.value) for check in result.checks if check.failures] == [
+            ("warn", "failed")
+        ]
+
+
+def test_a_new_check_that_main_fails_is_told_though_nothing_else_changed(shop: Path) -> None:
+    with headgate.open(shop) as lake:
+        lake.run()
+        (shop / "tests").mkdir()
+        (shop / "tests/no_small_orders.sql").write_text("select * from {{ ref('stg_orders') }} where amount < 10")
+
+        result = lake.run()
+
+        assert result.status is RunStatus.REFUSED
+        assert [check.name for check in result.checks if check.blocks] == ["no_small_orders"]
+
+
+def test_two_runs_that_are_right_alone_and_wrong_together(shop: Path) -> None:
+    """At most three orders: each run alone brings the third; while one is at it, the other merges."""
+    (shop / "tests").mkdir()
+    (shop / "tests/at_most_three_orders.sql").write_text(
+        "select count(*) as orders from {{ ref('stg_orders') }} having count(*) > 3"
+    )
+    (shop / "ingestion/more.yml").write_text(
+        (shop / "ingestion/orders.yml").read_text().replace("data/orders*.csv", "data/more*.csv")
+    )
+    (shop / "data/more-1.csv").write_text("id,customer,day,amount\n")
+    with headgate.open(shop) as lake, headgate.open(shop) as other:
+        assert lake.run().status is RunStatus.MERGED
+        (shop / "data/orders-2.csv").write_text("id,customer,day,amount\n7,10,2026-01-07,1.00\n")
+        (shop / "data/more-2.csv").write_text("id,customer,day,amount\n8,10,2026-01-08,1.00\n")
+        inner = _once(lambda: other.run(select=["more"]).status)
+
+        result = lake.run(select=["orders+"], emit=inner)
+
+        assert inner.result is RunStatus.MERGED
+        assert result.status is RunStatus.REFUSED
+        assert [check.name for check in result.checks if check.blocks] == ["at_most_three_orders"]
+
+
+class _once:  # noqa: N801 - reads as a function
+    """A consumer of events that does something when the first model was built."""
+
+    def __init__(self, work: Callable[[], RunStatus]) -> None:
+        self._work = work
+        self.result: RunStatus | None = None
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, ModelFinished) and self.result is None:
+            self.result = RunStatus.RUNNING
+            self.result = self._work()

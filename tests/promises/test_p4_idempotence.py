@@ -1,0 +1,89 @@
+"""P4: the same input twice changes nothing; a crash at any point and a second run give what one clean run gives."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import headgate
+from headgate.lakehouse import Lakehouse
+from headgate.run.result import RunStatus
+
+TABLES = {
+    "bronze.orders": "order_id, customer_id, order_date, amount, _source_file, _source_row",
+    "bronze.customers": "customer_id, name, _source_file, _source_row",
+    "silver.stg_orders": "*",
+    "gold.mart_spending": "*",
+    "headgate.loads": "source, file, sha256, read, loaded, quarantined, duplicates",
+    "quarantine.orders": 'file, "row", "column", "value", raw',
+}
+
+
+def rows(lake: Lakehouse) -> dict[str, list[tuple[object, ...]]]:
+    """Every table but for its audit columns."""
+    return {name: lake.query(f"select {columns} from {name} order by all").rows() for name, columns in TABLES.items()}
+
+
+def test_a_second_run_changes_nothing(shop: Path) -> None:
+    with headgate.open(shop) as lake:
+        first = lake.run()
+        second = lake.run()
+
+        assert first.status is RunStatus.MERGED
+        assert second.status is RunStatus.UNCHANGED
+        assert second.commit == first.commit
+        assert [ref.name for ref in lake.refs()] == ["main"]
+
+
+def test_a_touched_file_and_a_copy_under_another_name_change_nothing(shop: Path) -> None:
+    with headgate.open(shop) as lake:
+        lake.run()
+        before = rows(lake)
+        os.utime(shop / "data/orders-1.csv", (1, 1))
+        shutil.copy(shop / "data/orders-1.csv", shop / "data/orders-copy.csv")
+
+        assert lake.run().status is RunStatus.UNCHANGED
+        assert rows(lake) == before
+
+
+def test_only_what_depends_on_a_change_is_built(shop: Path) -> None:
+    with headgate.open(shop) as lake:
+        lake.run()
+        (shop / "data/customers.csv").write_text("id,name\n10,Ada\n11,Grace\n12,Edsger\n")
+
+        result = lake.run()
+
+        assert sorted(model.name for model in result.models) == ["gold.mart_spending", "silver.stg_customers"]
+        assert [(load.file, load.loaded, load.duplicates) for load in result.loads] == [("data/customers.csv", 1, 2)]
+
+
+@pytest.mark.parametrize("delay", [0.3, 0.8, 1.4, 2.0, 2.6, 3.2])
+def test_a_killed_run_and_another_give_what_a_clean_run_gives(shop: Path, tmp_path: Path, delay: float) -> None:
+    clean = tmp_path / "clean"
+    shutil.copytree(shop, clean)
+    with headgate.open(clean) as lake:
+        lake.run()
+        expected = rows(lake)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "headgate", "--project", str(shop), "run"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    time.sleep(delay)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+    with headgate.open(shop) as lake:
+        result = lake.run()
+
+        assert result.status in (RunStatus.MERGED, RunStatus.UNCHANGED)
+        assert rows(lake) == expected
+        assert [ref.name for ref in lake.refs()] == ["main"]
+        assert not [run for run in lake.runs() if run.status is RunStatus.RUNNING]
