@@ -67,13 +67,13 @@ def commands() -> str:
         *parameters(param for param in group.params if panel(param) == GLOBAL),
     ]
     for name, command in group.commands.items():
-        lines += section(name, command)
+        lines += command_section(name, command)
         for inner, subcommand in getattr(command, "commands", {}).items():
-            lines += section(f"{name} {inner}", subcommand)
+            lines += command_section(f"{name} {inner}", subcommand)
     return "\n".join(lines).rstrip() + "\n"
 
 
-def section(name: str, command: Any) -> list[str]:
+def command_section(name: str, command: Any) -> list[str]:
     """One command: what it does, its arguments and options."""
     arguments = [param for param in command.params if param.param_type_name == "argument"]
     usage = " ".join(["headgate", name, *(argument_name(param) for param in arguments)])
@@ -132,21 +132,25 @@ def panel(param: Any) -> str | None:
 def model_page(kind: str, title: str, about: str) -> str:
     """The keys of a file, from its JSON Schema."""
     schema = schemas.json_schema(kind)
-    lines = [f"# {title}\n", MADE, about + "\n", *keys(schema)]
-    for name, definition in schema.get("$defs", {}).items():
-        if "properties" in definition:
-            lines += [f"\n## {name}\n", (definition.get("description") or "").split("\n")[0] + "\n", *keys(definition)]
+    sections = schema.get("$defs", {})
+    lines = [f"# {title}\n", MADE, about + "\n", *keys(schema, sections)]
+    for name, section in sections.items():
+        if "properties" in section:
+            what = (section.get("description") or "").split("\n")[0]
+            lines += [f"\n## {name}\n", what + "\n", *keys(section, sections)]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def keys(schema: dict[str, Any]) -> Iterator[str]:
-    """A table of the keys of one mapping."""
+def keys(schema: dict[str, Any], sections: dict[str, Any]) -> Iterator[str]:
+    """A table of the keys of one mapping; a section that is described nowhere else says itself what it is."""
     yield "| key | value | default | |"
     yield "|---|---|---|---|"
     required = schema.get("required", [])
     for name, key in schema.get("properties", {}).items():
         default = "required" if name in required else shown_default(key)
-        yield f"| `{name}` | {value_of(key)} | {default} | {cell(key.get('description', ''))} |"
+        section = sections.get(key.get("$ref", "").rsplit("/", 1)[-1], {})
+        about = key.get("description") or section.get("description", "")
+        yield f"| `{name}` | {value_of(key)} | {default} | {cell(about)} |"
 
 
 def shown_default(key: dict[str, Any]) -> str:

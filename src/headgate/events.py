@@ -20,6 +20,8 @@ class Event:
 
 @dataclass(frozen=True)
 class Started(Event):
+    """A run has its branch."""
+
     run_id: str
     branch: str
     base: str
@@ -37,6 +39,8 @@ class Planned(Event):
 
 @dataclass(frozen=True)
 class LoadStarted(Event):
+    """A file is being read."""
+
     source: str
     file: str
     bytes: int
@@ -53,21 +57,29 @@ class LoadProgress(Event):
 
 @dataclass(frozen=True)
 class Loaded(Event):
+    """A file is in its table, and every row of it accounted for."""
+
     result: LoadResult
 
 
 @dataclass(frozen=True)
 class ModelStarted(Event):
+    """A model is being built."""
+
     name: str
 
 
 @dataclass(frozen=True)
 class ModelFinished(Event):
+    """A model was built, skipped, or failed."""
+
     result: ModelResult
 
 
 @dataclass(frozen=True)
 class Checked(Event):
+    """A check was carried out."""
+
     result: CheckResult
 
 
@@ -81,17 +93,23 @@ class Rebased(Event):
 
 @dataclass(frozen=True)
 class Merged(Event):
+    """`main` has advanced to the run's state."""
+
     commit: str
 
 
 @dataclass(frozen=True)
 class RunRefused(Event):
+    """A check said no; the branch is kept."""
+
     branch: str
     reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Failed(Event):
+    """An error ended the run; `main` is as it was."""
+
     message: str
 
 

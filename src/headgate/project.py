@@ -6,10 +6,13 @@ import getpass
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from headgate.config import EngineSettings, Settings, load_settings
 from headgate.errors import ProjectError
 from headgate.yaml import display_path, read_dotenv
+
+if TYPE_CHECKING:
+    from headgate.config import EngineSettings, Settings
 
 FILE = "headgate.yml"
 STATE = ".headgate"
@@ -40,6 +43,9 @@ class Project:
         Raises:
             ProjectError: There is none, or its `headgate.yml` does not validate.
         """
+        # pydantic is a tenth of a second that `import headgate` and `headgate --help` need not take.
+        from headgate.config import load_settings
+
         root = find_root(Path.cwd()) if path is None else _root_at(Path(path))
         environment = {**read_dotenv(root / ".env"), **os.environ}
         settings, used = load_settings(root / FILE, environment, profile or environment.get("HEADGATE_PROFILE"))

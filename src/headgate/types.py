@@ -145,6 +145,8 @@ class Severity(enum.StrEnum):
 
 
 class CheckStatus(enum.StrEnum):
+    """How a check came out."""
+
     PASSED = "passed"
     FAILED = "failed"
     ERROR = "error"
@@ -158,7 +160,8 @@ class CheckResult:
     """The outcome of one check on one state.
 
     Attributes:
-        name: Unique within a run: a dbt test's name, `contract:<source>`, `accounting:<source>`, `reconciliation:<name>`.
+        name: Unique within a run: a dbt test's name, `contract:<source>`, `accounting:<source>` or
+            `reconciliation:<name>`.
         kind: `contract`, `accounting`, `dbt` or `reconciliation`.
         failures: Failing rows, or 1 where rows have no meaning.
         table: The table that is checked, as text.
@@ -207,6 +210,8 @@ class LoadResult:
 
 
 class ModelStatus(enum.StrEnum):
+    """What became of a model in a run."""
+
     BUILT = "built"
     ERROR = "error"
     SKIPPED = "skipped"

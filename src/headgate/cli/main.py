@@ -1,0 +1,136 @@
+"""The command `headgate`: its commands put together, and the edge at which an error becomes text and an exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+from typer.exceptions import TyperException
+
+from headgate.cli.commands import projects, quarantine, reading, records, run, versions
+from headgate.cli.invocation import Invocation, shared_options
+from headgate.errors import Cancelled, HeadgateError, UsageError, did_you_mean
+from headgate.version import __version__
+
+_ABOUT = """A lakehouse in one package: nothing reaches main until its checks pass.
+
+Start with: headgate init my-lake, then headgate sources add FILE, then headgate run.
+"""
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"headgate {__version__}\n")
+        raise typer.Exit
+
+
+def _program(
+    invocation: Invocation,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """The shared options may stand before the name of the command."""
+
+
+def program() -> typer.Typer:
+    """The command line as Typer has it, all commands registered."""
+    app = typer.Typer(
+        name="headgate", help=_ABOUT, no_args_is_help=True, rich_markup_mode="rich", suggest_commands=False
+    )
+    app.callback()(shared_options(_program))
+    app.info.help = _ABOUT
+    for module in (run, quarantine, reading, versions, records, projects):
+        module.add(app)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: What stands after `headgate`; default: those of the process.
+
+    Returns:
+        The exit code.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    invocation = Invocation(json="--json" in given)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        code = _run(given, invocation)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has what it wanted (`| head`); what is still buffered must not fail again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    return code
+
+
+def _run(arguments: list[str], invocation: Invocation) -> int:
+    command = typer.main.get_command(program())
+    try:
+        if "_HEADGATE_COMPLETE" in os.environ:
+            command.main(args=arguments, prog_name="headgate")
+        # Not `command.main`: that turns interrupts and closed pipes into exits of its own.
+        with command.make_context("headgate", arguments, obj=invocation) as context:
+            command.invoke(context)
+    except typer.Exit as end:
+        return end.exit_code
+    except HeadgateError as error:
+        return _failed(error, invocation)
+    except TyperException as error:
+        return _misused(error, invocation)
+    except (typer.Abort, KeyboardInterrupt):
+        return _failed(Cancelled("The command was stopped.", hint="main is as it was."), invocation)
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001  # the edge: a person gets a sentence, --debug the traceback
+        bug = HeadgateError(
+            f"Something that should not happen did: {type(error).__name__}: {error}",
+            hint="This is a bug in headgate. Run the command again with --debug and report what it prints.",
+        )
+        bug.__cause__ = error
+        return _failed(bug, invocation)
+    return 0
+
+
+def _failed(error: HeadgateError, invocation: Invocation) -> int:
+    invocation.writer.error(error, debug=invocation.debug, context=invocation.context)
+    return error.exit_code
+
+
+def _misused(error: Any, invocation: Invocation) -> int:
+    """Tell what Typer did not understand; a group that was called without a subcommand shows its help."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        sys.stderr.write(error.message + "\n")
+        return 2
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "headgate"
+    message, hint = _explained(error, context)
+    told = UsageError(message, place=path, hint="\n".join(part for part in (hint, f"See: {path} --help") if part))
+    return _failed(told, invocation)
+
+
+def _explained(error: Any, context: Any) -> tuple[str, str | None]:
+    """Typer's message, and the closest name when a command or an option is unknown."""
+    unknown = getattr(error, "option_name", None)
+    if type(error).__name__ == "NoSuchOption" and context is not None:
+        options = [name for parameter in context.command.params for name in parameter.opts if name.startswith("-")]
+        return f"There is no option '{unknown}'.", did_you_mean(str(unknown), options)
+    text = str(error.format_message())
+    commands = getattr(context.command, "commands", None) if context else None
+    if commands and text.startswith("No such command"):
+        name = text.split("'")[1]
+        return f"There is no command '{name}'.", did_you_mean(name, commands)
+    return text, None
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Being asked to end is being interrupted: what is going on is cleaned up."""
+    raise KeyboardInterrupt
