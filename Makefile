@@ -22,7 +22,7 @@ check: $(STAMP) ## Check format, lint, types, import contracts, generated docs a
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/python scripts/reference.py --check
 	$(BIN)/python scripts/tracked.py
 
@@ -36,7 +36,7 @@ lock: $(STAMP) ## Resolve the requirement files anew, from pyproject.toml
 	@PYTHON=$(BIN)/python scripts/lock
 
 clean: ## Remove everything that make made: environment, caches, the example's lake
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	rm -rf examples/*/.headgate
 	find src tests scripts benchmarks examples -type d -name __pycache__ -prune -exec rm -rf {} +
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -43,7 +42,8 @@ def changes(pattern: str, rows: int, into: int) -> str:
     step = into // half if pattern == "spread" else 1
     start = 0 if pattern == "spread" else into - half
     return orders(
-        f"SELECT {start} + i * {step} FROM range({half}) AS u(i) UNION ALL SELECT {into} + i FROM range({half}) AS n(i)",
+        f"SELECT {start} + i * {step} FROM range({half}) AS u(i)"
+        f" UNION ALL SELECT {into} + i FROM range({half}) AS n(i)",
         "changed",
     )
 
@@ -56,13 +56,13 @@ def timed(action: Callable[[], object]) -> tuple[float, object]:
 
 def run(rows: int = ROWS, into: int = INTO) -> list[dict[str, object]]:
     """One dictionary per pattern: seconds of headgate and of DuckDB alone, and what was done."""
-    results = []
     with tempfile.TemporaryDirectory() as folder:
         catalog = open_catalog(f"sqlite:///{folder}/state.db")
         with Session(EngineSettings(temp_directory=f"{folder}/tmp"), f"{folder}/warehouse") as session:
-            for pattern in ("spread", "recent"):
-                results.append(measure(Workspace(catalog, "main", session), Path(folder), pattern, rows, into))
-    return results
+            return [
+                measure(Workspace(catalog, "main", session), Path(folder), pattern, rows, into)
+                for pattern in ("spread", "recent")
+            ]
 
 
 def measure(workspace: Workspace, folder: Path, pattern: str, rows: int, into: int) -> dict[str, object]:
@@ -123,4 +123,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -136,6 +136,16 @@ def test_main_that_is_gone_is_named_before_it_is_made_anew(lake: Lake) -> None:
     catalog.close()
 
 
+def test_following_a_history_with_a_hole_says_so(lake: Lake) -> None:
+    lake.tamper("delete from commits where id = ?", lake.second)
+    catalog = open_catalog(lake.url)
+    with pytest.raises(CorruptHistory, match=f"commit {lake.second} is missing"):
+        list(catalog.log())
+    with pytest.raises(CorruptHistory, match=f"commit {lake.second} is missing"):
+        catalog.merge_base("main", "v1")
+    catalog.close()
+
+
 def test_reading_a_state_whose_node_is_gone_says_so(lake: Lake) -> None:
     lake.tamper("delete from nodes where hash = ?", lake.tree)
     catalog = open_catalog(lake.url)

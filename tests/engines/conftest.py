@@ -48,10 +48,8 @@ def shared_session(make_session: MakeSession) -> Session:
 
 @pytest.fixture
 def session(shared_session: Session) -> Session:
-    """A session without schemas and tables; loading the extensions anew for every test would cost more than the test."""
-    for (name,) in shared_session.rows(
-        "SELECT schema_name FROM duckdb_schemas() WHERE NOT internal AND database_name = 'memory' AND schema_name <> 'main'"
-    ):
+    """A session without schemas and tables; loading the extensions for every test would cost more than the test."""
+    for (name,) in shared_session.rows("SELECT DISTINCT schema_name FROM duckdb_views() WHERE NOT internal"):
         shared_session.execute(f"DROP SCHEMA {quote(name)} CASCADE")
     for (name,) in shared_session.rows("SELECT table_name FROM duckdb_tables() WHERE temporary"):
         shared_session.execute(f"DROP TABLE {quote(name)}")

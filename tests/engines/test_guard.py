@@ -85,7 +85,7 @@ def test_questions_about_tables_and_plans_are_answered(guarded: Workspace, sql: 
         "EXPLAIN (FORMAT json, ANALYZE) CREATE TABLE t AS SELECT 1",
         "/* */ EXPLAIN -- \n ANALYZE DELETE FROM silver.orders",
         "SELECT * FROM enable_logging(storage = 'file', storage_path = '{warehouse}')",
-        'SELECT "write_log"(\'x\')',
+        "SELECT \"write_log\"('x')",
         "SELECT * FROM query('SELECT 1')",
         "SELECT 1; DROP VIEW silver.orders",
         "SELECT 1; SELECT 2",

@@ -9,7 +9,7 @@ import pytest
 
 import headgate
 from headgate.errors import UsageError
-from headgate.events import Event, ModelFinished
+from headgate.events import Event, Planned
 from headgate.lakehouse import Lakehouse
 from headgate.run.result import RunStatus
 
@@ -146,13 +146,13 @@ def test_two_runs_that_are_right_alone_and_wrong_together(shop: Path) -> None:
 
 
 class _once:  # noqa: N801 - reads as a function
-    """A consumer of events that does something when the first model was built."""
+    """A consumer of events that does something between the loads and the models."""
 
     def __init__(self, work: Callable[[], RunStatus]) -> None:
         self._work = work
         self.result: RunStatus | None = None
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, ModelFinished) and self.result is None:
+        if isinstance(event, Planned) and self.result is None:
             self.result = RunStatus.RUNNING
             self.result = self._work()

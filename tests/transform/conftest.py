@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from headgate.engines.workspace import Workspace
 from headgate.events import Event
 from headgate.project import Project
 from headgate.transform import BuildResult, DbtProject, ModelPlan, build, open_project, plan_models
-from headgate.types import CheckResult, ModelResult, Name
+from headgate.types import CheckResult, Content, ModelResult, Name
 
 
 @dataclass
@@ -67,6 +68,11 @@ class Lake:
         """Write a table as a load would."""
         self.workspace.replace(Name.parse(name), sql)
 
+    def content(self, name: str) -> Content:
+        content = self.workspace.content(Name.parse(name))
+        assert content is not None
+        return content
+
     def model(self, name: str) -> ModelResult:
         return next(model for model in self.result.models if model.name == name)
 
@@ -74,9 +80,19 @@ class Lake:
         return next(check for check in self.result.checks if check.name == name)
 
 
+@pytest.fixture(scope="session")
+def parsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The parser's cache of a project without models: dbt then need not parse its own macros for every test."""
+    root = tmp_path_factory.mktemp("parsed")
+    (root / "headgate.yml").write_text("name: lake\n", encoding="utf-8")
+    (root / "models").mkdir()
+    open_project(Project.open(root))
+    return root / ".headgate" / "dbt" / "manifests"
+
+
 @pytest.fixture
-def lake(project_dir: Path) -> Iterator[Lake]:
+def lake(project_dir: Path, parsed: Path) -> Iterator[Lake]:
     project = Project.open(project_dir)
-    project.make_state_dir()
+    shutil.copytree(parsed, project.make_state_dir() / "dbt" / "manifests")
     with Session(project.settings.engine, project.warehouse) as session:
         yield Lake(project_dir, session, Workspace(open_catalog(project.catalog_url), "main", session))

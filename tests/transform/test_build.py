@@ -26,7 +26,7 @@ def test_tables_and_views_land_in_their_schemas(lake: Lake) -> None:
     lake.write(ORDERS).built()
     assert lake.sql("select region, total from gold.totals") == [("b", 50)]
     assert lake.sql("select id from silver.recent order by id") == [(2,), (3,)]
-    kinds = {str(name): lake.workspace.content(name).kind for name in lake.workspace.names()}
+    kinds = {str(name): lake.content(str(name)).kind for name in lake.workspace.names()}
     assert kinds == {"gold.totals": Kind.TABLE, "silver.orders": Kind.TABLE, "silver.recent": Kind.VIEW}
     assert [(model.name, model.rows) for model in lake.result.models] == [
         ("silver.orders", 3),
@@ -101,18 +101,18 @@ def test_descriptions_layout_and_fingerprint_are_written_to_the_table(lake: Lake
 def test_a_view_may_become_a_table_and_the_other_way_round(lake: Lake) -> None:
     lake.write({"models/it.sql": "{{ config(materialized='view') }} select 1 as n"}).built()
     lake.write({"models/it.sql": "{{ config(materialized='table') }} select 2 as n"}).built()
-    assert lake.workspace.content(Name.of("silver", "it")).kind is Kind.TABLE
+    assert lake.content("silver.it").kind is Kind.TABLE
     assert lake.sql("select n from silver.it") == [(2,)]
     lake.write({"models/it.sql": "{{ config(materialized='view') }} select 3 as n"}).built()
-    assert lake.workspace.content(Name.of("silver", "it")).kind is Kind.VIEW
+    assert lake.content("silver.it").kind is Kind.VIEW
     assert lake.sql("select n from silver.it") == [(3,)]
 
 
 def test_a_rebuilt_table_keeps_its_identity(lake: Lake) -> None:
     lake.write({"models/it.sql": "select 1 as n"}).built()
-    first = lake.workspace.content(Name.of("silver", "it"))
+    first = lake.content("silver.it")
     lake.write({"models/it.sql": "select 2 as n, 'x' as t"}).built()
-    second = lake.workspace.content(Name.of("silver", "it"))
+    second = lake.content("silver.it")
     assert first.content_id == second.content_id
     assert first.metadata_location != second.metadata_location
 

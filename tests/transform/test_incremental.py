@@ -144,7 +144,8 @@ def test_full_refresh_starts_from_nothing(lake: Lake) -> None:
 
 def test_microbatch_replaces_the_rows_of_its_spans(lake: Lake) -> None:
     rows = "select * from (values (1, timestamp '2024-01-01 10:00'), (2, timestamp '2024-01-02 10:00')) t(id, happened)"
-    lake.write(model("incremental_strategy='microbatch', event_time='happened', begin='2024-01-01', batch_size='year'"))
+    spans = "event_time='happened', begin='2024-01-01', batch_size='year', lookback=9"
+    lake.write(model(f"incremental_strategy='microbatch', {spans}"))
     lake.write(
         {
             "models/sources.yml": """

@@ -15,8 +15,12 @@ from .conftest import Lake
 MODELS = {"models/a.sql": "select 1 as n", "models/b.sql": "select * from {{ ref('a') }}"}
 
 
+def manifests(lake: Lake) -> list[Path]:
+    return [path for path in (lake.root / ".headgate/dbt/manifests").rglob("*") if path.is_file()]
+
+
 def cached(lake: Lake) -> list[str]:
-    return sorted(path.name for path in (lake.root / ".headgate/dbt/manifests").iterdir())
+    return sorted(path.name for path in manifests(lake))
 
 
 def test_an_unchanged_project_is_read_from_the_cache(lake: Lake) -> None:
@@ -26,7 +30,6 @@ def test_an_unchanged_project_is_read_from_the_cache(lake: Lake) -> None:
     second = lake.open()
     assert second == first
     assert cached(lake) == names
-    assert len(names) == 1
 
 
 def test_each_state_of_the_files_has_its_manifest(lake: Lake) -> None:
@@ -41,7 +44,7 @@ def test_hashes_do_not_depend_on_how_the_project_was_parsed(lake: Lake) -> None:
     lake.write(MODELS).open()
     lake.write({"models/c.sql": "select 3 as n"})
     partly = lake.open()
-    for path in (lake.root / ".headgate/dbt/manifests").iterdir():
+    for path in manifests(lake):
         path.unlink()
     assert lake.open().models == partly.models
 
@@ -54,8 +57,8 @@ def test_the_cache_is_kept_small(lake: Lake) -> None:
 
 def test_a_damaged_manifest_is_parsed_anew(lake: Lake) -> None:
     lake.write(MODELS).open()
-    (path,) = (lake.root / ".headgate/dbt/manifests").iterdir()
-    path.write_bytes(b"half of it")
+    for path in manifests(lake):
+        path.write_bytes(path.read_bytes()[:1000])
     assert [model.name.table for model in lake.open().models] == ["a", "b"]
 
 

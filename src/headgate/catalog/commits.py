@@ -138,12 +138,15 @@ class CommitStore:
         """The header of a commit that a ref, a parent or a person named; CorruptHistory when it is missing."""
         header = self.find(commit_id)
         if header is None:
-            raise CorruptHistory(
-                f"The commit {commit_id} is missing from the catalog",
-                place=self._db.place,
-                hint="headgate doctor lists everything that does not add up; restore the state database from a copy",
-            )
+            raise self._missing(commit_id)
         return header
+
+    def _missing(self, commit_id: str) -> CorruptHistory:
+        return CorruptHistory(
+            f"The commit {commit_id} is missing from the catalog",
+            place=self._db.place,
+            hint="headgate doctor lists everything that does not add up; restore the state database from a copy",
+        )
 
     def find(self, commit_id: str) -> Header | None:
         """The header of a commit, or None."""
@@ -207,9 +210,7 @@ class CommitStore:
                     )
         return commits
 
-    def ancestors(
-        self, starts: Sequence[str], *, down_to: int, first_parent: bool = False
-    ) -> dict[str, list[Header]]:
+    def ancestors(self, starts: Sequence[str], *, down_to: int, first_parent: bool = False) -> dict[str, list[Header]]:
         """The parents of some commits, and of those of their ancestors that have at least generation `down_to`."""
         commits, links = database.commits, database.commit_parents
         walk = select(commits.c.id).where(commits.c.id.in_(starts)).cte("walk", recursive=True)
@@ -223,7 +224,7 @@ class CommitStore:
             step = step.where(links.c.position == 0)
         walk = walk.union(step)
         query = (
-            select(walk.c.id.label("child"), commits.c.id, commits.c.root, commits.c.generation)
+            select(walk.c.id.label("child"), links.c.parent_id, commits.c.root, commits.c.generation)
             .outerjoin(links, links.c.commit_id == walk.c.id)
             .outerjoin(commits, commits.c.id == links.c.parent_id)
             .order_by(walk.c.id, links.c.position)
@@ -232,8 +233,10 @@ class CommitStore:
         with self._db.read() as connection:
             for row in connection.execute(query):
                 parents = found.setdefault(row.child, [])
-                if row.id is not None:
-                    parents.append(Header(row.id, row.root, row.generation))
+                if row.parent_id is not None and row.root is None:
+                    raise self._missing(row.parent_id)
+                if row.parent_id is not None:
+                    parents.append(Header(row.parent_id, row.root, row.generation))
         return found
 
 

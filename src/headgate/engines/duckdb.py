@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -22,10 +23,17 @@ from headgate.types import literal
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_SESSION = "session-"
 # avro reads Iceberg's manifests; httpfs has to be there before both.
 _EXTENSIONS = ("httpfs", "avro", "iceberg")
 _LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
-_DISK = ("No space left on device", "Permission denied", "Disk quota exceeded", "Read-only file system")
+_DISK = (
+    "No space left on device",
+    "Permission denied",
+    "Disk quota exceeded",
+    "Read-only file system",
+    "Failed to create directory",
+)
 
 
 class Session:
@@ -46,7 +54,11 @@ class Session:
         self.warehouse = warehouse
         self.functions: set[str] = set()
         temporary = Path(settings.temp_directory or tempfile.gettempdir()).expanduser().absolute()
-        self.scratch = temporary / f"session-{uuid.uuid4().hex[:12]}"
+        _sweep(temporary)
+        self.scratch = temporary / f"{_SESSION}{os.getpid()}-{uuid.uuid4().hex[:12]}"
+        with suppress(OSError):
+            # DuckDB makes only the last folder of the path. Who only reads may do without any.
+            self.scratch.mkdir(parents=True)
         config: dict[str, str | bool | int | float | list[str]] = {
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
@@ -143,6 +155,24 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _sweep(temporary: Path) -> None:
+    """Remove what sessions of processes that were killed have left."""
+    for folder in temporary.glob(f"{_SESSION}*-*"):
+        process = folder.name.removeprefix(_SESSION).partition("-")[0]
+        if process.isdigit() and not _is_alive(int(process)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def translate(error: duckdb.Error, sql: str) -> HeadgateError:

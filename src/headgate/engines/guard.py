@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import duckdb
 
@@ -69,7 +70,7 @@ def check_reads(session: Session, sql: str) -> None:
         raise ReadOnly(
             f"A query cannot {statement.type.name} anything: it only reads.", hint=f"Allowed are {_ALLOWED}."
         )
-    for word, following in zip(words, words[1:], strict=False):
+    for word, following in pairwise(words):
         if word.is_name and following.text.startswith("(") and word.text.lower() in _REFUSED:
             raise ReadOnly(f"The function {word.text} is not allowed in a query.")
 

@@ -106,6 +106,11 @@ def nameless(position: int) -> str:
 
 
 def header_names(record: list[str], file: str) -> tuple[str, ...]:
+    """The columns that a header names.
+
+    Raises:
+        DataError: It names one twice.
+    """
     names = [name.strip() or nameless(position) for position, name in enumerate(record, start=1)]
     seen: dict[str, int] = {}
     for position, name in enumerate(names, start=1):

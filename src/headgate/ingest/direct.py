@@ -10,8 +10,8 @@ from headgate.ingest.contract import Source
 from headgate.ingest.csvfile import read_csv
 from headgate.ingest.fields import Field
 from headgate.ingest.rows import Raw, Rows
-from headgate.ingest.rules import inexact, null_texts, typed_directly, violations
-from headgate.types import quote
+from headgate.ingest.rules import inexact, named, null_texts, typed_directly, violations
+from headgate.ingest.staging import same_type
 
 
 def direct_sql(rows: Rows, fields: tuple[Field, ...], source: Source) -> str | None:
@@ -37,29 +37,26 @@ def _csv(rows: Rows, fields: tuple[Field, ...], source: Source) -> str | None:
     if dialect.comment or len(dialect.columns) < 2 or rows.refused:
         return None
     types = {f"__c{position}": "VARCHAR" for position in range(len(dialect.columns))}
-    items: list[tuple[str, str]] = []
-    only_text = True
+    items: list[str] = []
+    guards: list[str] = []
     for field in fields:
         kind = field.type or VARCHAR
         if field.position is None:
-            items.append((f"CAST(NULL AS {kind.sql})", field.name))
+            items.append(named(f"CAST(NULL AS {kind.sql})", field.name))
             continue
         if not typed_directly(field.column, kind, options):
             return None
-        raw, value = f"__c{field.position}", f"__c{field.position}"
+        raw = value = f"__c{field.position}"
         if kind.base in INTEGERS:
             value = f"CAST({raw} AS {kind.sql})"
-            guards = [inexact(raw, value)]
+            guards.append(inexact(raw, value))
         else:
             types[raw] = kind.sql
-            guards = []
-        only_text = only_text and kind.base == "VARCHAR"
-        items.append((_guarded(value, kind, field, source, guards), field.name))
-    if only_text and rows.broken:
-        value, name = items[0]
-        items[0] = f"CASE WHEN {rows.broken[0][1]} THEN error('') ELSE {value} END", name
-    selected = ", ".join(f"{value} AS {quote(name)}" for value, name in items)
-    return f"SELECT {selected} FROM {read_csv(file.path, dialect, types, nulls=_nulls(source))}"
+        guards += _guards(value, kind, field, source)
+        items.append(named(value, field.name))
+    if all((field.type or VARCHAR).base == "VARCHAR" for field in fields):
+        guards += [condition for _, condition, _ in rows.broken]
+    return _guarded(items, read_csv(file.path, dialect, types, nulls=_nulls(source)), guards)
 
 
 def _nulls(source: Source) -> tuple[str, ...]:
@@ -67,25 +64,27 @@ def _nulls(source: Source) -> tuple[str, ...]:
 
 
 def _parquet(rows: Rows, fields: tuple[Field, ...], source: Source) -> str | None:
-    from headgate.ingest.staging import same_type
-
-    items = []
+    items: list[str] = []
+    guards: list[str] = []
     for field in fields:
+        kind = field.type or VARCHAR
         if field.position is None:
-            kind = field.type or VARCHAR
-            items.append(f"CAST(NULL AS {kind.sql}) AS {quote(field.name)}")
+            items.append(named(f"CAST(NULL AS {kind.sql})", field.name))
             continue
-        if not same_type(rows.types[field.position], field.type) or field.column and field.column.null_values:
+        if not same_type(rows.types[field.position], field.type) or (field.column and field.column.null_values):
             return None
         value = rows.value(field.position)
-        items.append(f"{_guarded(value, field.type or VARCHAR, field, source, [])} AS {quote(field.name)}")
-    return f"SELECT {', '.join(items)} FROM {rows.relation}"
+        guards += _guards(value, kind, field, source) if field.type else []
+        items.append(named(value, field.name))
+    return _guarded(items, rows.relation, guards)
 
 
-def _guarded(value: str, kind: ColumnType, field: Field, source: Source, guards: list[str]) -> str:
-    """A value, or an error where it breaks its contract."""
-    found = [violation.condition for violation in violations(None, value, kind, field.column, source.contract.options)]
-    conditions = [*guards, *found]
-    if not conditions:
-        return value
-    return f"CASE WHEN {' OR '.join(conditions)} THEN error('') ELSE {value} END"
+def _guards(value: str, kind: ColumnType, field: Field, source: Source) -> list[str]:
+    """Conditions under which a typed value breaks its contract."""
+    return [violation.condition for violation in violations(None, value, kind, field.column, source.contract.options)]
+
+
+def _guarded(items: list[str], relation: str, guards: list[str]) -> str:
+    """The rows, or an error at the first for which a guard is true; guards cost least all in one condition."""
+    query = f"SELECT {', '.join(items)} FROM {relation}"
+    return f"{query} WHERE CASE WHEN {' OR '.join(guards)} THEN error('') ELSE true END" if guards else query

@@ -7,7 +7,7 @@ that is read in Python, row by row.
 from __future__ import annotations
 
 import csv
-import datetime
+import datetime as dt
 import json
 import re
 import zipfile
@@ -73,7 +73,9 @@ def _cells(path: Path, name: str, options: Options) -> Iterator[tuple[int, list[
     try:
         if options.sheet and options.sheet not in book.sheetnames:
             raise DataError(
-                f"The workbook has no sheet '{options.sheet}'.", place=name, hint=did_you_mean(options.sheet, book.sheetnames)
+                f"The workbook has no sheet '{options.sheet}'.",
+                place=name,
+                hint=did_you_mean(options.sheet, book.sheetnames),
             )
         sheet = book[options.sheet] if options.sheet else book.worksheets[0]
         bounds = _bounds(options.range)
@@ -113,6 +115,6 @@ def _text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return str(int(value))
-    if isinstance(value, datetime.datetime):
-        return value.isoformat(" ") if value.time() != datetime.time() else value.date().isoformat()
+    if isinstance(value, dt.datetime):
+        return value.isoformat(" ") if value.time() != dt.time() else value.date().isoformat()
     return str(value)

@@ -107,7 +107,9 @@ def _new(rest: Sequence[int], found: Sequence[str], taken: set[str], typed: bool
     fields = []
     taken = {name.lower() for name in (*taken, *AUDIT_COLUMNS)}
     for position in rest:
-        base = column_name(found[position]) or f"column_{position + 1}"
+        base = column_name(found[position])
+        if not base or base.isdigit():
+            base = f"column_{base or position + 1}"
         name, number = base, 2
         while name in taken:
             name, number = f"{base}_{number}", number + 1

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import glob
 import hashlib
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from sqlalchemy import delete, insert, select
 
@@ -71,10 +70,10 @@ class InputFile:
 
 def format_of(name: str) -> Format | None:
     """The format that a file's name tells, compression looked through; None when it tells none."""
-    stem, ending = os.path.splitext(name.lower())
-    if ending in _COMPRESSED:
-        ending = os.path.splitext(stem)[1]
-    return _FORMATS.get(ending)
+    endings = PurePosixPath(name.lower()).suffixes
+    if endings and endings[-1] in _COMPRESSED:
+        endings.pop()
+    return _FORMATS.get(endings[-1]) if endings else None
 
 
 def discover(project: Project, source: Source, db: Database | None = None) -> list[InputFile]:
@@ -106,7 +105,8 @@ def _matches(project: Project, source: Source, pattern: str) -> Iterator[tuple[P
     if path.is_dir():
         paths = sorted(inner for inner in path.rglob("*") if _is_data(inner, path, source.contract.format))
     elif glob.has_magic(pattern) and not path.exists():
-        paths = sorted(Path(found) for found in glob.glob(str(path), recursive=True) if os.path.isfile(found))
+        found = (Path(text) for text in glob.glob(str(path), recursive=True))  # noqa: PTH207  # the pattern is absolute
+        paths = sorted(inner for inner in found if inner.is_file())
     else:
         paths = [path]
     for inner in paths:

@@ -71,9 +71,7 @@ def _rows(session: Session, relation: str, options: Options) -> Rows:
         relation = f"(SELECT *, unnest({elements}) AS __e{number} FROM {relation})"
         parts.append((f"{path}.", f"__e{number}"))
     columns = _columns(session, relation, parts, options.unnest)
-    items = [
-        f"json_extract({part}, {literal(pointer(key))})" if key is not None else part for part, key, _ in columns
-    ]
+    items = [f"json_extract({part}, {literal(pointer(key))})" if key is not None else part for part, key, _ in columns]
     names = tuple(name for _, _, name in columns)
     record = "__j"
     if options.unnest:

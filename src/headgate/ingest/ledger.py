@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from headgate.types import Layout, LoadResult, Name, literal
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from headgate.engines.workspace import Workspace
 
 LEDGER = Name.of("headgate", "loads")
+_UNKNOWN = dt.datetime(1970, 1, 1)  # noqa: DTZ001  # the lake's times are UTC without a zone
 
 _COLUMNS = {
     "load_id": ("VARCHAR", "Identity of the load: the same source and bytes give the same."),
@@ -65,8 +66,8 @@ class Load(LoadResult):
 
     corrects: str | None = None
     contract_hash: str = ""
-    started: datetime.datetime = datetime.datetime.min
-    finished: datetime.datetime = datetime.datetime.min
+    started: dt.datetime = _UNKNOWN
+    finished: dt.datetime = _UNKNOWN
     found_loaded: int = 0
     found_quarantined: int = 0
     broken_rules: dict[str, int] = field(default_factory=dict)
@@ -94,7 +95,8 @@ def recorded_loads(workspace: Workspace) -> list[Load]:
         "SELECT load_id, source, table_name, file, sha256, bytes, read, loaded, quarantined, duplicates"
         f" FROM {LEDGER.sql} ORDER BY started, finished, load_id"
     ).fetchall()
-    return [Load(*row, found_loaded=row[7], found_quarantined=max(row[8], 0)) for row in rows]
+    loads = [Load(*row) for row in rows]
+    return [replace(load, found_loaded=load.loaded, found_quarantined=max(load.quarantined, 0)) for load in loads]
 
 
 def live(known: Iterable[KnownLoad]) -> list[KnownLoad]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import shutil
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -17,6 +16,7 @@ from headgate.engines.workspace import Workspace
 from headgate.engines.writer import Written
 from headgate.errors import DataError, QueryError
 from headgate.events import Emit, Loaded, LoadStarted, ignore
+from headgate.ingest.bronze import audit_columns, schema_mode, table_layout, utc_now, write_rows
 from headgate.ingest.contract import Source
 from headgate.ingest.direct import direct_sql
 from headgate.ingest.fields import Field, match
@@ -24,14 +24,13 @@ from headgate.ingest.files import InputFile
 from headgate.ingest.jsonfile import broken_lines
 from headgate.ingest.ledger import Load
 from headgate.ingest.lines import line_map
-from headgate.ingest.merging import merge_rows
 from headgate.ingest.plan import PlannedLoad
 from headgate.ingest.reading import open_rows, repaired_rows
 from headgate.ingest.refusal import Refusals, refuse, sample
 from headgate.ingest.rows import Raw, Rows
 from headgate.ingest.staging import VIOLATIONS, stage_sql, staged_rows
 from headgate.ingest.uniqueness import has_repeats, repeats_sql
-from headgate.types import Layout, literal, quote
+from headgate.types import literal
 
 # Errors of a statement that tell of the rows, not of the machine.
 _OF_ROWS = (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfRangeException)
@@ -54,33 +53,37 @@ def load(planned: PlannedLoad, ws: Workspace, emit: Emit = ignore) -> Load:
         ContractError: The file has not the columns that the contract wants.
         DataError: The file is damaged, changes while it is read, or does not fit the table.
     """
-    started = _now()
+    started = utc_now()
     clock = time.perf_counter()
     source, file = planned.source, planned.file
     if file is not None:
         emit(LoadStarted(source.name, file.name, file.bytes))
-    remove_loads(ws, source, planned.removes)
     figures = _Figures(0, 0, 0, 0)
-    if file is not None:
-        with _scratch(ws) as scratch:
-            figures = _FileLoad(ws, source, file, planned.load_id, scratch).run()
-    result = Load(
-        load_id=planned.load_id,
-        source=source.name,
-        table=str(source.table),
-        file=planned.name,
-        sha256=file.sha256 if file else "",
-        bytes=file.bytes if file else 0,
-        read=figures.read,
-        loaded=figures.loaded,
-        quarantined=figures.quarantined,
-        duplicates=figures.duplicates,
-        seconds=time.perf_counter() - clock,
-        replaces=planned.replaces,
-        contract_hash=source.contract_hash,
-        started=started,
-        finished=_now(),
-        **found(ws, source, planned.load_id),
+    if file is None:
+        remove_loads(ws, source, planned.removes)
+    else:
+        with scratch_folder(ws) as scratch:
+            figures = _FileLoad(ws, source, file, planned, scratch).run()
+    result = count_again(
+        ws,
+        source,
+        Load(
+            load_id=planned.load_id,
+            source=source.name,
+            table=str(source.table),
+            file=planned.name,
+            sha256=file.sha256 if file else "",
+            bytes=file.bytes if file else 0,
+            read=figures.read,
+            loaded=figures.loaded,
+            quarantined=figures.quarantined,
+            duplicates=figures.duplicates,
+            seconds=time.perf_counter() - clock,
+            replaces=planned.replaces,
+            contract_hash=source.contract_hash,
+            started=started,
+            finished=utc_now(),
+        ),
     )
     emit(Loaded(result))
     return result
@@ -96,34 +99,37 @@ def remove_loads(ws: Workspace, source: Source, load_ids: tuple[str, ...]) -> No
             ws.delete(name, f"split_part({column}, '.', 1) IN ({listed})")
 
 
-def found(ws: Workspace, source: Source, load_id: str) -> dict[str, object]:
-    """What the tables have of a load, counted in them; arguments for `Load`."""
+def count_again(ws: Workspace, source: Source, result: Load) -> Load:
+    """The load, with what the tables have of it, counted in them."""
     counts = [
-        int(ws.query(f"SELECT count(*) FROM {name.sql} WHERE {column} = {literal(load_id)}").fetchall()[0][0])
+        int(ws.query(f"SELECT count(*) FROM {name.sql} WHERE {column} = {literal(result.load_id)}").fetchall()[0][0])
         if ws.exists(name)
         else 0
         for name, column in ((source.table, "_load_id"), (source.quarantine, "load_id"))
     ]
-    rules, columns, rows = sample(ws, source, load_id) if counts[1] else ({}, (), ())
-    return {
-        "found_loaded": counts[0],
-        "found_quarantined": counts[1],
-        "broken_rules": rules,
-        "sample_columns": columns,
-        "sample": rows,
-    }
+    rules, columns, rows = sample(ws, source, result.load_id) if counts[1] else ({}, (), ())
+    return replace(
+        result,
+        found_loaded=counts[0],
+        found_quarantined=counts[1],
+        broken_rules=rules,
+        sample_columns=columns,
+        sample=rows,
+    )
 
 
 class _FileLoad:
     """The load of one file into one table."""
 
-    def __init__(self, ws: Workspace, source: Source, file: InputFile, load_id: str, scratch: Path) -> None:
-        self.ws, self.source, self.file, self.load_id, self.scratch = ws, source, file, load_id, scratch
-        self.now = _now()
+    def __init__(self, ws: Workspace, source: Source, file: InputFile, planned: PlannedLoad, scratch: Path) -> None:
+        self.ws, self.source, self.file, self.scratch = ws, source, file, scratch
+        self.load_id, self.removes = planned.load_id, planned.removes
+        self.now = utc_now()
 
     def run(self) -> _Figures:
         rows = open_rows(self.ws.session, self.source, self.file, self.scratch)
         fields = match(self.source, rows.columns, self.file.name, typed=rows.raw is Raw.TYPED)
+        remove_loads(self.ws, self.source, self.removes)
         return self._direct(rows, fields) or self._staged(rows, fields)
 
     # The direct way
@@ -136,7 +142,11 @@ class _FileLoad:
         audit = self._audit("CAST(NULL AS BIGINT)")
         try:
             written = self.ws.write_files(
-                self.source.table, f"SELECT *, {audit} FROM ({query})", layout=self._layout(fields), schema_mode=self._mode(), ordered=True
+                self.source.table,
+                f"SELECT *, {audit} FROM ({query})",
+                layout=table_layout(self.source, fields),
+                schema_mode=schema_mode(self.ws, self.source),
+                ordered=True,
             )
         except QueryError as error:
             if isinstance(error.__cause__, _OF_ROWS):
@@ -168,8 +178,10 @@ class _FileLoad:
 
     def _stage(self, rows: Rows, fields: tuple[Field, ...], staged: Path) -> tuple[Rows, int]:
         """Write the staged file; a CSV file that stops the reader is read record by record."""
+        commented = rows.csv is not None and rows.csv[1].comment is not None
         try:
-            return rows, self._copy(rows, fields, staged)
+            if not commented:
+                return rows, self._copy(rows, fields, staged)
         except QueryError as error:
             if rows.csv is None or not isinstance(error.__cause__, _OF_ROWS):
                 raise self._unreadable(error) from error
@@ -211,7 +223,8 @@ class _FileLoad:
         """The rows, with what stands in lines that are no JSON."""
         if rows.lines_of is None:
             return rows
-        query = f"SELECT file_row_number + 1 FROM read_parquet({literal(str(staged))}, file_row_number = true) WHERE {VIOLATIONS}[1].rule = 'json'"
+        broken_rows = staged_rows(staged, None, sound=False)
+        query = f"SELECT _source_row FROM ({broken_rows}) WHERE {VIOLATIONS}[1].rule = 'json'"
         broken = {int(row) for (row,) in self.ws.session.rows(query)}
         if not broken:
             return rows
@@ -226,52 +239,18 @@ class _FileLoad:
         self.ws.query(f"CREATE TEMP TABLE {repeats} AS {repeats_sql(self.ws, self.source, fields, sound)}")
         return Refusals(staged, rows, repeats)
 
-    def _split(
-        self, rows: Rows, fields: tuple[Field, ...], staged: Path, refusals: Refusals, read: int
-    ) -> _Figures:
-        ws, source = self.ws, self.source
-        if refusals.any(ws):
+    def _split(self, rows: Rows, fields: tuple[Field, ...], staged: Path, refusals: Refusals, read: int) -> _Figures:
+        """Refused rows to quarantine, sound rows to the table."""
+        if refusals.any(self.ws):
             refusals = refusals.with_lines(*line_map(rows, read, self.scratch))
-        quarantined = refuse(ws, source, refusals, load_id=self.load_id, file=self.file.name, now=self.now)
-        sound = f"SELECT * FROM ({staged_rows(staged, rows.refused, sound=True)}) WHERE _source_row NOT IN (SELECT row FROM {refusals.repeats})"
-        columns = [*(field.name for field in fields), *source.contract.computed]
-        selected = f"{', '.join(map(quote, columns))}, {self._audit('_source_row')}"
-        layout = self._layout(fields)
-        if source.contract.load == "merge":
-            merged = merge_rows(ws, source, sound, columns, selected, layout)
-            return _Figures(read, merged.written, quarantined, merged.duplicates)
-        written = ws.append(source.table, f"SELECT {selected} FROM ({sound})", layout=layout, schema_mode=self._mode())
-        return _Figures(read, written.inserted, quarantined, 0)
+        quarantined = refuse(self.ws, self.source, refusals, load_id=self.load_id, file=self.file.name, now=self.now)
+        sound = staged_rows(staged, rows.refused, sound=True)
+        sound = f"SELECT * FROM ({sound}) WHERE _source_row NOT IN (SELECT row FROM {refusals.repeats})"
+        written = write_rows(self.ws, self.source, fields, sound, self._audit("_source_row"))
+        return _Figures(read, written.written, quarantined, written.duplicates)
 
     def _audit(self, row: str) -> str:
-        return (
-            f"{literal(self.file.name)} AS _source_file, {row} AS _source_row, {literal(self.load_id)} AS _load_id,"
-            f" TIMESTAMP {literal(str(self.now))} AS _loaded_at"
-        )
-
-    def _mode(self) -> str:
-        """An empty table takes whatever columns come, as when everything is loaded again under another contract."""
-        empty = self.ws.exists(self.source.table) and not self.ws.table(self.source.table).rows
-        return "replace" if empty else "add"
-
-    def _layout(self, fields: tuple[Field, ...]) -> Layout:
-        contract = self.source.contract
-        comments = {field.name: field.column.description for field in fields if field.column and field.column.description}
-        comments |= {name: column.description for name, column in contract.computed.items() if column.description}
-        return Layout(
-            partition_by=contract.partition_by,
-            sort_by=contract.sort_by,
-            comment=contract.description,
-            column_comments={**comments, **_AUDIT_COMMENTS},
-        )
-
-
-_AUDIT_COMMENTS = {
-    "_source_file": "File that the row came from.",
-    "_source_row": "Which of the file's rows it was, counted from 1 without the header.",
-    "_load_id": "Load that wrote the row, see headgate.loads.",
-    "_loaded_at": "When, in UTC.",
-}
+        return audit_columns(literal(self.file.name), row, self.load_id, self.now)
 
 
 def _remove(written: Written) -> None:
@@ -281,13 +260,10 @@ def _remove(written: Written) -> None:
 
 
 @contextlib.contextmanager
-def _scratch(ws: Workspace) -> Iterator[Path]:
+def scratch_folder(ws: Workspace) -> Iterator[Path]:
+    """A folder for temporary copies of a file, gone when the body ends."""
     folder = ws.session.scratch_folder(f"load-{uuid.uuid4().hex[:12]}")
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC).replace(tzinfo=None)

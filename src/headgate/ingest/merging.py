@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headgate.engines.workspace import Workspace
-from headgate.ingest.contract import AUDIT_COLUMNS, Source
+from headgate.ingest.contract import Source
 from headgate.types import Layout, quote
 
 
@@ -18,7 +18,9 @@ class Merged:
     duplicates: int
 
 
-def merge_rows(ws: Workspace, source: Source, sound: str, columns: Sequence[str], selected: str, layout: Layout) -> Merged:
+def merge_rows(
+    ws: Workspace, source: Source, sound: str, columns: Sequence[str], selected: str, layout: Layout
+) -> Merged:
     """Merge the sound rows of a file into its table.
 
     Of several rows with one key the newest wins, by `newest_by` where the contract has it, a row without such a value being the oldest;
@@ -36,7 +38,9 @@ def merge_rows(ws: Workspace, source: Source, sound: str, columns: Sequence[str]
     outcomes = ws.session.temporary("outcomes")
     ws.query(f"CREATE TEMP TABLE {outcomes} AS {_outcomes(ws, source, sound, columns)}")
     try:
-        rows = f"SELECT {selected} FROM ({sound}) JOIN {outcomes} USING (_source_row) WHERE {outcomes}.outcome = 'written'"
+        rows = (
+            f"SELECT {selected} FROM ({sound}) JOIN {outcomes} USING (_source_row) WHERE {outcomes}.outcome = 'written'"
+        )
         result = ws.merge(source.table, rows, source.contract.key, layout=layout)
         lost = ws.session.value(f"SELECT count(*) FROM {outcomes} WHERE outcome <> 'written'")
     finally:
@@ -52,7 +56,9 @@ def _outcomes(ws: Workspace, source: Source, sound: str, columns: Sequence[str])
     order = f"{newest} DESC NULLS LAST, _source_row DESC" if newest else "_source_row DESC"
     ranked = f"SELECT *, row_number() OVER (PARTITION BY {keys} ORDER BY {order}) AS __rank FROM ({sound})"
     if not ws.exists(source.table):
-        return f"SELECT _source_row, CASE WHEN __rank > 1 THEN 'superseded' ELSE 'written' END AS outcome FROM ({ranked})"
+        return (
+            f"SELECT _source_row, CASE WHEN __rank > 1 THEN 'superseded' ELSE 'written' END AS outcome FROM ({ranked})"
+        )
     held = {field.name for field in ws.table(source.table).schema.fields}
     others = [column for column in columns if column not in contract.key]
     same = " AND ".join(

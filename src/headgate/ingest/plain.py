@@ -76,13 +76,13 @@ class opened:  # noqa: N801  # used as a function, `with opened(path, name) as s
         with path.open("rb") as file:
             head = file.read(4)
         if head.startswith(_GZIP):
-            self._stream: BinaryIO = cast(BinaryIO, gzip.open(path, "rb"))
+            self._stream: BinaryIO = cast("BinaryIO", gzip.open(path, "rb"))
         elif head.startswith(_ZSTD):
             import pyarrow as pa
 
-            self._stream = cast(BinaryIO, pa.input_stream(str(path), compression="zstd"))
+            self._stream = cast("BinaryIO", pa.input_stream(str(path), compression="zstd"))
         else:
-            self._stream = path.open("rb")
+            self._stream = path.open("rb")  # closed by __exit__
 
     def __enter__(self) -> opened:
         return self
@@ -124,7 +124,7 @@ def _escape(error: UnicodeError) -> tuple[str, int]:
 
 
 def shown(record: bytes) -> str:
-    """The text of a record with bytes that are not UTF-8, these as `\\x..`."""
+    r"""The text of a record with bytes that are not UTF-8, these as `\x..`."""
     text = (
         record.decode("utf-8", "surrogatepass")
         if _only_surrogates(record)

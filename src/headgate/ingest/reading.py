@@ -70,7 +70,9 @@ def csv_rows(file: PlainFile, dialect: Dialect) -> Rows:
     names = tuple(dialect.columns)
     values = ", ".join(f"{literal(name)}, __c{position}" for position, name in enumerate(names))
     repeats = " AND ".join(
-        f"trim(__c{position}) = {literal(name)}" for position, name in enumerate(names) if name != nameless(position + 1)
+        f"trim(__c{position}) = {literal(name)}"
+        for position, name in enumerate(names)
+        if name != nameless(position + 1)
     )
     return Rows(
         relation=read_csv(file.path, dialect, types),

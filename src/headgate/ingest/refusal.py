@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,6 +29,7 @@ COLUMNS = {
     "violations": "Everything that is wrong with the row.",
     "raw": "The record as it came: a JSON object of the source's columns.",
     "raw_line": "The text as it came, of a record that could not be read.",
+    "columns": "The file's columns, for a record that could not be read.",
     "refused_at": "UTC.",
     "status": "refused, or discarded.",
     "decision": "Why it was discarded.",
@@ -85,7 +86,9 @@ class Refusals:
             f"SELECT row, line, CAST([{{'rule': rule, 'column': NULL, 'value': NULL, 'reason': reason}}] AS {VIOLATION_TYPE})"
             f" AS violations, CAST(NULL AS VARCHAR) AS raw, raw AS raw_line FROM {refused_list(self.rows.refused)}"
         )
-        return self._with_lines(f"{unread} UNION ALL SELECT * FROM ({read}) WHERE row NOT IN (SELECT row FROM ({unread}))")
+        return self._with_lines(
+            f"{unread} UNION ALL SELECT * FROM ({read}) WHERE row NOT IN (SELECT row FROM ({unread}))"
+        )
 
     def _with_lines(self, sql: str) -> str:
         if self.lines is not None:
@@ -100,16 +103,18 @@ class Refusals:
         return sql
 
 
-def refuse(ws: Workspace, source: Source, refusals: Refusals, *, load_id: str, file: str, now: datetime.datetime) -> int:
+def refuse(ws: Workspace, source: Source, refusals: Refusals, *, load_id: str, file: str, now: dt.datetime) -> int:
     """Put refused rows into quarantine; how many there are."""
     rows = f"SELECT * FROM ({refusals.sql()}) ORDER BY row"
     if not ws.session.rows(f"SELECT 1 FROM ({rows}) LIMIT 1"):
         return 0
+    names = f"CAST([{', '.join(map(literal, refusals.rows.columns))}] AS VARCHAR[])"
     sql = (
         f"SELECT {literal(load_id)} || ':' || row AS quarantine_id, {literal(load_id)} AS load_id,"
         f" {literal(source.name)} AS source, {literal(file)} AS file, row, line, violations[1].rule AS rule,"
         f' violations[1]."column" AS "column", violations[1].value AS value, violations[1].reason AS reason, violations,'
-        f" raw, raw_line, TIMESTAMP {literal(str(now))} AS refused_at, 'refused' AS status,"
+        f" raw, raw_line, CASE WHEN raw_line IS NOT NULL THEN {names} END AS columns,"
+        f" TIMESTAMP {literal(str(now))} AS refused_at, 'refused' AS status,"
         f" CAST(NULL AS VARCHAR) AS decision, CAST(NULL AS VARCHAR) AS decided_by, CAST(NULL AS TIMESTAMP) AS decided_at"
         f" FROM ({rows})"
     )

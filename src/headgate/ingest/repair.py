@@ -121,7 +121,7 @@ class _Pass:
 
     def _clean(self, block: bytes) -> bool:
         """Whether no line of a block is a comment or has a byte that needs a closer look."""
-        if b"\0" in block or self._comment and self._comment in block:
+        if b"\0" in block or (self._comment and self._comment in block):
             return False
         return _is_utf8(block) and block.count(b"\r") == block.count(b"\r\n")
 
@@ -141,7 +141,7 @@ class _Pass:
         if self._open:
             self._more(line)
             return
-        if not line or self._comment and line.startswith(self._comment):
+        if not line or (self._comment and line.startswith(self._comment)):
             self._line += 1
             return
         if self._quote and self._quote in line and self._grammar.unclosed(line):

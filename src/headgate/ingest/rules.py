@@ -226,4 +226,5 @@ def computed_sql(expression: str, kind: ColumnType) -> str:
 
 
 def named(expression: str, name: str) -> str:
+    """A select item."""
     return f"{expression} AS {quote(name)}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from headgate.ingest.columntypes import ColumnType, parse_type
+from headgate.ingest.columntypes import VARCHAR, ColumnType, parse_type
 from headgate.ingest.contract import Source
 from headgate.ingest.fields import Field
 from headgate.ingest.rows import Raw, Rows
@@ -28,6 +28,9 @@ from headgate.types import literal, quote
 
 VIOLATIONS, RECORD = "__violations", "__record"
 VIOLATION_TYPE = 'STRUCT("rule" VARCHAR, "column" VARCHAR, "value" VARCHAR, "reason" VARCHAR)[]'
+
+
+_LONGEST_LINE = 1 << 27
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,9 @@ def stage_sql(rows: Rows, fields: tuple[Field, ...], source: Source, *, keep_rec
         typed = f"SELECT *, {computed} FROM ({typed})"
     checks = _checks(rows, values, source)
     bad = " OR ".join(f"coalesce({condition}, false)" for condition, _ in checks) or "false"
-    listed = f"list_filter([{', '.join(struct for _, struct in checks)}], lambda v: v IS NOT NULL)" if checks else "NULL"
+    listed = (
+        f"list_filter([{', '.join(struct for _, struct in checks)}], lambda v: v IS NOT NULL)" if checks else "NULL"
+    )
     for rule, condition, reason in reversed(rows.broken):
         bad = f"coalesce({condition}, false) OR {bad}"
         alone = f"[{{'rule': {literal(rule)}, 'column': NULL, 'value': NULL, 'reason': {literal(reason)}}}]"
@@ -79,8 +84,7 @@ def stage_sql(rows: Rows, fields: tuple[Field, ...], source: Source, *, keep_rec
 def _value(rows: Rows, field: Field, source: Source, number: int) -> _Value:
     options = source.contract.options
     if field.position is None:
-        kind = field.type.sql if field.type else "VARCHAR"
-        return _Value(field, None, f"CAST(NULL AS {kind})", "NULL")
+        return _Value(field, None, f"CAST(NULL AS {(field.type or VARCHAR).sql})", "NULL")
     raw, kind = rows.value(field.position), field.type
     nulls = null_texts(field.column, options, empty_is_null=rows.empty_is_null)
     if rows.raw is Raw.TYPED and same_type(rows.types[field.position], kind):
@@ -88,10 +92,7 @@ def _value(rows: Rows, field: Field, source: Source, number: int) -> _Value:
     assert kind is not None, "only typed values keep the file's type"
     if kind.nested:
         return _Value(field, None, f"TRY_CAST({raw} AS {kind.sql})", f"CAST({raw} AS VARCHAR)")
-    if rows.raw is Raw.TEXT:
-        text = raw
-    else:
-        text = f"({raw} ->> '$')" if rows.raw is Raw.JSON else f"CAST({raw} AS VARCHAR)"
+    text = {Raw.TEXT: raw, Raw.JSON: f"({raw} ->> '$')", Raw.TYPED: f"CAST({raw} AS VARCHAR)"}[rows.raw]
     formats = field.column.format if field.column else ()
     return _Value(field, text_sql(text, nulls), value_sql(f"__t{number}", kind, formats, options), f"__t{number}")
 
@@ -113,8 +114,10 @@ def _checks(rows: Rows, values: list[_Value], source: Source) -> list[tuple[str,
     for number, value in enumerate(values):
         field = value.field
         name = field.source or field.name
-        for violation in _violations_of(rows, value, f"__t{number}", source):
-            found.append((violation.condition, struct_sql(violation, name, value.shown)))
+        found += [
+            (violation.condition, struct_sql(violation, name, value.shown))
+            for violation in _violations_of(rows, value, f"__t{number}", source)
+        ]
     keys = set(contract.key) if contract.load == "merge" else set()
     for value in values:
         name = value.field.name
@@ -130,10 +133,9 @@ def _checks(rows: Rows, values: list[_Value], source: Source) -> list[tuple[str,
 
 def _violations_of(rows: Rows, value: _Value, text: str, source: Source) -> list[Violation]:
     field, options = value.field, source.contract.options
-    if field.position is None:
+    if field.position is None or field.type is None:
         return []
-    typed = quote(field.name)
-    kind = field.type or ColumnType("VARCHAR")
+    typed, kind = quote(field.name), field.type
     if kind.nested and rows.raw is Raw.JSON:
         extra = source.contract.new_columns == "ignore"
         wrong = nested_violation(rows.value(field.position), kind, extra_allowed=extra)
@@ -163,7 +165,8 @@ def staged_rows(staged: Path, refused: Path | None, *, sound: bool) -> str:
 def refused_list(path: Path) -> str:
     """The list that a reader made of records it could not read, as a relation."""
     types = "{row: 'BIGINT', line: 'BIGINT', rule: 'VARCHAR', reason: 'VARCHAR', raw: 'VARCHAR'}"
-    return f"read_json({literal(str(path))}, format = 'newline_delimited', columns = {types}, maximum_object_size = 134217728)"
+    options = f"format = 'newline_delimited', columns = {types}, maximum_object_size = {_LONGEST_LINE}"
+    return f"read_json({literal(str(path))}, {options})"
 
 
 def record_relation(records: str, columns: tuple[str, ...], raw: Raw) -> str:

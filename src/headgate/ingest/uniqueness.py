@@ -30,7 +30,9 @@ def has_repeats(ws: Workspace, source: Source, fields: tuple[Field, ...], writte
         if repeats:
             return True
         if _held(ws, source, field.name):
-            known = f"SELECT 1 FROM {rows} AS new SEMI JOIN {source.table.sql} AS held ON new.{name} = held.{name} LIMIT 1"
+            known = (
+                f"SELECT 1 FROM {rows} AS new SEMI JOIN {source.table.sql} AS held ON new.{name} = held.{name} LIMIT 1"
+            )
             if ws.query(known).fetchall():
                 return True
     return False
@@ -49,7 +51,7 @@ def repeats_sql(ws: Workspace, source: Source, fields: tuple[Field, ...], sound:
         sound: Query for the rows without violations of their own.
     """
     found = [_repeats(ws, source, field, sound) for field in _unique(fields)]
-    empty = "SELECT NULL::BIGINT AS row, NULL::VARCHAR AS \"column\", NULL::VARCHAR AS value, NULL::VARCHAR AS reason WHERE false"
+    empty = 'SELECT NULL::BIGINT AS row, NULL::VARCHAR AS "column", NULL::VARCHAR AS value, NULL::VARCHAR AS reason WHERE false'
     return " UNION ALL ".join([empty, *found])
 
 
@@ -63,7 +65,7 @@ def _repeats(ws: Workspace, source: Source, field: Field, sound: str) -> str:
         f" FROM ({sound}) WHERE {name} IS NOT NULL GROUP BY ALL HAVING count(*) > 1"
     )
     within = (
-        f"SELECT _source_row AS row, {shown} AS \"column\", CAST({name} AS VARCHAR) AS value,"
+        f'SELECT _source_row AS row, {shown} AS "column", CAST({name} AS VARCHAR) AS value,'
         f" 'repeats the value of row ' || first_row AS reason"
         f" FROM ({sound}) AS rows JOIN ({first}) AS firsts ON rows.{name} = firsts.__value"
         f" WHERE _source_row > first_row{other}"
@@ -74,7 +76,7 @@ def _repeats(ws: Workspace, source: Source, field: Field, sound: str) -> str:
     if len(keys) > 1:
         same = f" AND ({' OR '.join(f'rows.{part} IS DISTINCT FROM held.{part}' for part in keys)})"
     against = (
-        f"SELECT _source_row AS row, {shown} AS \"column\", CAST({name} AS VARCHAR) AS value,"
+        f'SELECT _source_row AS row, {shown} AS "column", CAST({name} AS VARCHAR) AS value,'
         f" 'repeats a value that the table holds' AS reason"
         f" FROM ({sound}) AS rows SEMI JOIN {source.table.sql} AS held ON rows.{name} = held.{name}{same}"
     )

@@ -133,7 +133,7 @@ def reconcile(check: Reconciliation, workspace: Workspace) -> CheckResult:
         status = CheckStatus.FAILED if outcome[0] else CheckStatus.PASSED
     except QueryError as error:
         outcome, status = (1, error.message, (), ()), CheckStatus.ERROR
-    failures, message, columns, sample = outcome
+    failures, sentence, columns, sample = outcome
     return CheckResult(
         name=f"reconciliation:{check.name}",
         kind="reconciliation",
@@ -141,7 +141,7 @@ def reconcile(check: Reconciliation, workspace: Workspace) -> CheckResult:
         status=status,
         failures=failures,
         table=check.right.table,
-        message=message,
+        message=sentence,
         columns=columns,
         sample=sample,
         seconds=time.perf_counter() - started,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from headgate.catalog.iceberg import rejoin
+from headgate.engines.changes import remove_files
 from headgate.engines.duckdb import Session
 from headgate.engines.workspace import Workspace
 from headgate.errors import Conflict, ContractError, ModelError
@@ -61,14 +62,19 @@ class Attempt:
         self._lake.catalog.create_branch(self.branch, at)
         self.onto = onto
         author = self._lake.project.author
-        self.workspace = Workspace(self._lake.catalog, self.branch, self._session, run_id=self.run_id, author=author)
+        self._workspace = Workspace(self._lake.catalog, self.branch, self._session, run_id=self.run_id, author=author)
+
+    @property
+    def workspace(self) -> Workspace:
+        """The branch's state, once `begin` made the branch."""
+        assert self._workspace is not None, "begin() comes first"
+        return self._workspace
 
     def abandon(self) -> None:
-        """Take the branch and the files of this run away; `main` never knew of them."""
-        if self._workspace is None:
-            return
-        self._lake.catalog.delete_ref(self.branch)
-        self.workspace.remove_files_of(self.run_id)
+        """Take the branch and the files of this run away, if it came to that; `main` never knew of them."""
+        if self.onto:
+            self._lake.catalog.delete_ref(self.branch)
+            remove_files(self._lake.project.warehouse, self.run_id)
 
     def new_loads(self) -> list[Load]:
         """The loads that the state has and `main` has not."""

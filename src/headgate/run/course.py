@@ -116,7 +116,8 @@ class Course:
         head = self._lake.catalog.ref(MAIN).commit_id
         attempt.begin(head, head)
         attempt.ingest()
-        attempt.refine()
+        if not attempt.blocking:
+            attempt.refine()
         return self._finish(attempt, self._message(attempt))
 
     def _merge_attempt(self, attempt: Attempt, source: str, override: str | None) -> RunResult:

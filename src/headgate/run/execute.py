@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from headgate.catalog.interface import MAIN
-from headgate.errors import UsageError
+from headgate.errors import DataError, UsageError
 from headgate.events import Emit, Note, ignore
 from headgate.ingest.contract import Source, load_sources
 from headgate.ingest.download import is_address
@@ -75,10 +75,12 @@ def clean_up(lake: Lake, emit: Emit = ignore) -> None:
 
 
 def _fingerprint(lake: Lake, sources: list[Source], selection: Selection) -> str | None:
-    """The identity of what a run would work on; None when only the network could tell."""
+    """The identity of what a run would work on; None when only the network could tell, or a file is not there."""
     if any(is_address(pattern) for source in sources for pattern in source.contract.files):
         return None
-    files = [
-        (source.name, file.name, file.sha256) for source in sources for file in discover(lake.project, source, lake.db)
-    ]
-    return project_fingerprint(lake.project, files, str(selection))
+    try:
+        files = [(source.name, file) for source in sources for file in discover(lake.project, source, lake.db)]
+    except DataError:
+        return None  # the run meets it again, and tells of it as a run that failed
+    named = [(source, file.name, file.sha256) for source, file in files]
+    return project_fingerprint(lake.project, named, str(selection))

@@ -26,7 +26,7 @@ class Lake:
     def open(cls, project: Project) -> Lake:
         project.make_state_dir()
         db = Database.open(project.catalog_url)
-        return cls(project, db, open_catalog(project.catalog_url))
+        return cls(project, db, open_catalog(project.catalog_url, db))
 
     @property
     def history(self) -> RunHistory:

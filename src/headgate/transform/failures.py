@@ -82,17 +82,14 @@ def _message(error: BaseException) -> str:
 
 def _named_file(message: str, root: Path) -> str | None:
     """The first file of the project that a message names, by its path or, as dbt's parser of YAML does, without."""
-    for named in _FILE_IN_MESSAGE.findall(message):
-        path = root / named
+    for named in _FILE_IN_MESSAGE.finditer(message):
+        path = root / named[0]
         if path.is_file() and path.is_relative_to(root):
             return path.relative_to(root).as_posix()
-        found = [
-            path
-            for path in root.glob(f"*/**/{Path(named).name}")
-            if not path.relative_to(root).parts[0].startswith(".")
-        ]
-        if len(found) == 1:
-            return found[0].relative_to(root).as_posix()
+        alike = [path.relative_to(root) for path in root.glob(f"*/**/{path.name}")]
+        alike = [path for path in alike if not path.parts[0].startswith(".")]
+        if len(alike) == 1:
+            return alike[0].as_posix()
     return None
 
 

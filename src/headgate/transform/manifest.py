@@ -17,6 +17,7 @@ from typing import Any
 
 from dbt.adapters.factory import get_adapter
 from dbt.cli.types import Command
+from dbt.constants import DEFAULT_ENV_PLACEHOLDER
 from dbt.contracts.files import FileHash
 from dbt.contracts.graph.manifest import Manifest, ManifestStateCheck
 from dbt.parser.hooks import HookParser
@@ -57,14 +58,16 @@ def scratch_folder(definition: Definition) -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class Parsed:
-    """A manifest as dbt packs it, with what it does not hold.
+    """A manifest, with what it does not hold.
 
     Attributes:
-        packed: For `read_manifest`.
+        manifest: To look at.
+        packed: As dbt packs it, for `read_manifest`.
         variables: Of `dbt_project.yml` and `headgate.yml`, those of packages below the package's name.
         warnings: What dbt had to say; empty when nothing was parsed.
     """
 
+    manifest: Manifest
     packed: bytes
     variables: dict[str, Any]
     warnings: tuple[str, ...]
@@ -80,17 +83,20 @@ def parse(definition: Definition) -> Parsed:
         scratch_folder(definition) as scratch,
         dbt_invocation(definition, scratch, command=Command.PARSE) as invocation,
     ):
-        cached = definition.folder / "manifests" / f"{_fingerprint(definition, invocation)}.msgpack"
+        # dbt's versions cannot read each other's manifests.
+        folder = definition.folder / "manifests" / dbt_version
+        cached = folder / _fingerprint(definition, invocation)
         variables = {**invocation.config.vars.to_dict(), **definition.vars}
         packed = _read(cached)
-        if packed is not None and _environment_holds(packed, definition):
+        manifest = read_manifest(packed) if packed is not None else None
+        if packed is not None and manifest is not None and _environment_holds(manifest, definition):
             os.utime(cached)
-            return Parsed(packed, variables, ())
-        loader = _Loader(definition, invocation, latest=_latest(cached.parent))
-        packed = loader.parse()
-        write_atomically(cached, packed)
-        _evict(cached.parent)
-        return Parsed(packed, variables, tuple(invocation.warnings))
+            return Parsed(manifest, packed, variables, ())
+        packed = _Loader(definition, invocation, latest=_latest(folder)).parse()
+        write_atomically(cached, hashlib.sha256(packed).digest() + packed)
+        for old in _by_age(folder)[_KEPT:]:
+            old.unlink(missing_ok=True)
+        return Parsed(read_manifest(packed), packed, variables, tuple(invocation.warnings))
 
 
 class _Loader(ManifestLoader):
@@ -167,23 +173,26 @@ def _fingerprint(definition: Definition, invocation: Invocation) -> str:
     return digest.hexdigest()
 
 
-def _environment_holds(packed: bytes, definition: Definition) -> bool:
+def _environment_holds(manifest: Manifest, definition: Definition) -> bool:
     """Whether every variable that the files read has the value that it had."""
-    used: dict[str, str] = Manifest.from_msgpack(packed, decoder=extended_mashumuro_decoder).env_vars
-    return all(definition.environment.get(name, value) == value for name, value in used.items())
+    used: dict[str, str] = manifest.env_vars
+    return all(definition.environment.get(name, DEFAULT_ENV_PLACEHOLDER) == value for name, value in used.items())
 
 
 def _read(path: Path) -> bytes | None:
+    """A manifest of the cache; None if it is not there or not whole."""
     try:
-        return path.read_bytes()
+        content = path.read_bytes()
     except FileNotFoundError:
         return None
+    digest, packed = content[:32], content[32:]
+    return packed if hashlib.sha256(packed).digest() == digest else None
 
 
 def _by_age(folder: Path) -> list[Path]:
     """The manifests of the cache, newest first; another process may be evicting at the same time."""
     ages = []
-    for path in folder.glob("*.msgpack"):
+    for path in folder.glob("*"):
         try:
             ages.append((path.stat().st_mtime_ns, path))
         except FileNotFoundError:
@@ -192,11 +201,4 @@ def _by_age(folder: Path) -> list[Path]:
 
 
 def _latest(folder: Path) -> bytes | None:
-    for path in _by_age(folder):
-        return _read(path)
-    return None
-
-
-def _evict(folder: Path) -> None:
-    for path in _by_age(folder)[_KEPT:]:
-        path.unlink(missing_ok=True)
+    return next((packed for path in _by_age(folder) if (packed := _read(path)) is not None), None)

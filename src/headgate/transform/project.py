@@ -14,7 +14,7 @@ from headgate.project import Project
 from headgate.transform.code import CodeHasher
 from headgate.transform.definition import Definition, find_definition
 from headgate.transform.failures import as_model_error
-from headgate.transform.manifest import Parsed, parse, read_manifest
+from headgate.transform.manifest import Parsed, parse
 from headgate.transform.sources import write_source_definitions
 from headgate.transform.values import DbtProject, Model, Resource, Test, TestKind
 from headgate.types import Name, Severity
@@ -41,7 +41,7 @@ def open_project(project: Project) -> DbtProject:
 
 
 def _describe(definition: Definition, parsed: Parsed) -> DbtProject:
-    manifest = read_manifest(parsed.packed)
+    manifest = parsed.manifest
     hasher = CodeHasher(manifest, definition, parsed.variables)
     models = tuple(_model(manifest, unique_id, hasher) for unique_id in _in_order(manifest))
     _refuse_shared_names(models)

@@ -12,22 +12,30 @@ from headgate.cli.output import progress
 from headgate.types import CheckResult, CheckStatus, LoadResult, ModelResult, ModelStatus, Severity
 
 LOADED = LoadResult("l", "sales", "bronze.sales", "a.csv", "00", 1, 1, 1, 0, 0)
+
+
+def check(name: str, kind: str = "dbt") -> events.Checked:
+    return events.Checked(CheckResult(name, kind, Severity.ERROR, CheckStatus.PASSED))
+
+
 STREAM: list[events.Event] = [
     events.Started("r", "run/r", "c"),
     events.Note("An interrupted run was cleaned up."),
-    events.Planned(2, 1, 2, 5),
     events.LoadStarted("sales", "a.csv", 10),
     events.LoadProgress("sales", "a.csv", 0.5),
     events.Loaded(LOADED),
     events.LoadStarted("sales", "b.csv", 10),
     events.Loaded(LOADED),
+    check("contract:sales", "contract"),
+    events.Planned(2, 1, 2, 5),
     events.ModelStarted("gold.x"),
     events.ModelFinished(ModelResult("gold.x", "m", ModelStatus.BUILT)),
-    events.Checked(CheckResult("one", "dbt", Severity.ERROR, CheckStatus.PASSED)),
-    events.Checked(CheckResult("two", "dbt", Severity.ERROR, CheckStatus.PASSED)),
-    events.Rebased("c2", ("gold.y",)),
+    check("one"),
+    check("two"),
+    events.Rebased("c2", ("bronze.y",)),
     events.ModelStarted("gold.y"),
-    events.Merged("c3"),
+    events.Rebased("c3", ()),
+    events.Merged("c4"),
     events.RunRefused("run/r", ("one",)),
     events.Failed("no"),
 ]
@@ -50,10 +58,11 @@ def test_a_pipe_gets_one_line_per_phase(capsys: pytest.CaptureFixture[str]) -> N
     assert captured.out == ""
     assert captured.err.splitlines() == [
         "An interrupted run was cleaned up.",
-        "Loading 2 files",
+        "Loading files",
         "Building 1 model",
-        "Checking 2 checks",
-        "main moved during the run: gold.y are built and checked again",
+        "Running 2 checks",
+        "main moved during the run: what bronze.y changed is built and checked again",
+        "main moved during the run: everything is built and checked again",
     ]
 
 
@@ -71,7 +80,7 @@ def test_a_terminal_gets_bars_on_standard_error(
     consume()
     assert capsys.readouterr().out == ""
     assert "An interrupted run was cleaned up." in terminal.getvalue()
-    assert "gold.y are built and checked again" in terminal.getvalue()
+    assert "bronze.y changed is built" in terminal.getvalue()
 
 
 def test_phases_that_the_plan_did_not_foresee_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:

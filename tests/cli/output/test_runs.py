@@ -65,7 +65,7 @@ def test_a_merged_run_tells_what_was_loaded_built_checked_and_merged(capsys: pyt
     assert "bronze.sales 1 1,000 982 12 6" in lines
     assert "bronze.customers 1 250 250 · ·" in lines
     assert "total 2 1,250 1,232 12 6" in lines
-    assert "Built 2 built, 1 unchanged" in lines
+    assert "Built 2 models, 1 unchanged" in lines
     assert "✓ silver.stg_sales view 0.01 s" in lines
     assert "✓ gold.fact_sales 982 rows 0.12 s" in lines
     assert "Checked 1 passed, 1 warned" in lines

@@ -90,9 +90,19 @@ def partition_spec(schema: Schema, partition_by: tuple[str, ...], last_field_id:
         source = find_column(schema, column, "partition by")
         if not transform.can_transform(source.field_type):
             raise ProjectError(f"Cannot partition by '{text}': column '{source.name}' is a {source.field_type}.")
-        name = (schema.find_column_name(source.field_id) or source.name) + suffix
+        name = _avro_name(schema.find_column_name(source.field_id) or source.name) + suffix
+        if any(field.name == name for field in fields):
+            raise ProjectError(f"The table would be partitioned twice by '{text}'.")
         fields.append(PartitionField(source.field_id, last_field_id + 1 + len(fields), transform, name))
     return PartitionSpec(*fields, spec_id=spec_id)
+
+
+def _avro_name(column: str) -> str:
+    """The name as manifests can hold it, which are Avro files; the way of writing is that of Iceberg's Java library."""
+    safe = "".join(
+        char if char.isascii() and (char.isalnum() or char == "_") else f"_x{ord(char):X}" for char in column
+    )
+    return f"_{safe}" if safe[:1].isdigit() else safe
 
 
 def same_partitioning(one: PartitionSpec, other: PartitionSpec) -> bool:

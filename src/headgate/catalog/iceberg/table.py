@@ -32,7 +32,7 @@ from headgate.catalog.iceberg.evolution import Mode, evolve_schema, fresh_schema
 from headgate.catalog.iceberg.layout import find_column, partition_spec, same_partitioning, sort_order
 from headgate.catalog.iceberg.snapshots import live_entries, produce_snapshot, produce_subset
 from headgate.catalog.iceberg.storage import open_storage, storage_errors
-from headgate.errors import CorruptHistory
+from headgate.errors import CorruptHistory, DataError
 from headgate.types import Layout, WrittenFile
 
 _FORMAT_VERSION = 2
@@ -209,7 +209,19 @@ class TableVersion:
         """Make the schema fit data of another shape; see `evolve_schema`."""
         name = table or self.location
         evolved = evolve_schema(self.schema, schema, self.metadata.last_column_id, table=name, mode=mode)
+        if mode is Mode.SYNC:
+            self._check_partitions_stay(evolved, name)
         return self if evolved is self.schema else self.with_schema(evolved)
+
+    def _check_partitions_stay(self, evolved: Schema, table: str) -> None:
+        """Refuse to drop a column that partitions files which stay: readers could not tell their partitions."""
+        for field in self.spec.fields:
+            if field.source_id not in evolved.field_ids:
+                raise DataError(
+                    f"Column '{self.schema.find_column_name(field.source_id)}' cannot be dropped from table '{table}':"
+                    " the table is partitioned by it.",
+                    hint="Keep the column, or rebuild the table with other partitions.",
+                )
 
     def rename_columns(self, renames: Mapping[str, str], *, table: str | None = None) -> TableVersion:
         """Rename columns by their current names; data files stay as they are."""

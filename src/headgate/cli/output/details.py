@@ -52,9 +52,16 @@ def table(found: Any) -> Document:
             if items:
                 console.print(f"\n[bold]{key}[/]" + (f" [dim]({len(items)})[/]" if len(items) > 1 else ""))
                 first = items if key == "columns" else items[:_FIRST]
+                first = [_inside(item, data.get("location")) for item in first]
                 listing(key, first, columns, "").text(console)
 
     return Document({"tables": [data]}, text)
+
+
+def _inside(item: dict[str, Any], location: str | None) -> dict[str, Any]:
+    """An item with its path told from the table's folder on."""
+    path = item.get("path")
+    return {**item, "path": path.removeprefix(location).lstrip("/")} if location and isinstance(path, str) else item
 
 
 def _figure(value: object) -> str:
@@ -99,10 +106,10 @@ def inferred(sources: Iterable[Any]) -> Document:
 
     def text(console: Console) -> None:
         for source in found:
-            console.print(f"[green]✓[/] [bold]{source['name']}[/]  {source.get('path') or source.get('file') or ''}")
-            for note in source.get("notes") or source.get("unsure") or []:
+            console.print(f"[green]✓[/] [bold]{source['name']}[/]  {source['path']}")
+            for doubt in source["doubts"]:
                 console.print("  [yellow]?[/] ", end="")
-                console.print(str(note), markup=False)
+                console.print(str(doubt), markup=False)
         console.print("\nRead the contracts, correct what is wrong, then:")
         console.print("  headgate run", style="cyan")
 

@@ -32,19 +32,20 @@ class _Lines:
 
     def __init__(self) -> None:
         self._told: set[str] = set()
-        self._plan = events.Planned(0, 0, 0, 0)
+        # Models and checks are planned when the loads are done: their number depends on what came.
+        self._plan: events.Planned | None = None
 
     def consume(self, event: Event) -> None:
         if isinstance(event, events.Planned):
             self._plan = event
         elif isinstance(event, events.LoadStarted):
-            self._tell("load", f"Loading {_count(self._plan.loads, 'file')}")
-        elif isinstance(event, events.ModelStarted):
+            self._tell("load", "Loading files")
+        elif isinstance(event, events.ModelStarted) and self._plan:
             self._tell("build", f"Building {_count(self._plan.models, 'model')}")
-        elif isinstance(event, events.Checked):
-            self._tell("check", f"Checking {_count(self._plan.checks, 'check')}")
+        elif isinstance(event, events.Checked) and self._plan:
+            self._tell("check", f"Running {_count(self._plan.checks, 'check')}")
         elif isinstance(event, events.Rebased):
-            self._tell(event.onto, f"main moved during the run: {', '.join(event.tables)} are built and checked again")
+            self._tell(event.onto, _moved(event))
         elif isinstance(event, events.Note):
             self._tell(event.message, event.message)
 
@@ -73,15 +74,22 @@ class _Bars:
             console=console(stderr=True),
             transient=True,
         )
-        self._tasks: dict[str, TaskID] = {}
+        self._tasks: dict[str, TaskID] = {
+            phase: self.progress.add_task(phase, total=None, start=False, visible=False, now="")
+            for phase in ("Load", "Build", "Check")
+        }
         self._fractions: dict[str, float] = {}
+        self._begun: set[TaskID] = set()
         self._loaded = 0
+        self._checked = 0
+        self._checks: int | None = None
 
     def consume(self, event: Event) -> None:
         if isinstance(event, events.Planned):
-            for phase, total in (("Load", event.loads), ("Build", event.models), ("Check", event.checks)):
-                if total:
-                    self._tasks[phase] = self.progress.add_task(phase, total=total, now="")
+            self.progress.update(self._tasks["Load"], total=self._loaded)
+            self.progress.update(self._tasks["Build"], total=event.models)
+            self._checks = self._checked + event.checks
+            self.progress.update(self._tasks["Check"], total=self._checks)
         elif isinstance(event, events.LoadStarted):
             self._show("Load", now=event.file)
         elif isinstance(event, events.LoadProgress):
@@ -96,24 +104,33 @@ class _Bars:
         elif isinstance(event, events.ModelFinished):
             self._show("Build", advance=1)
         elif isinstance(event, events.Checked):
-            self._show("Check", now=event.result.name, advance=1)
+            self._checked += 1
+            if self._checks is not None and self._checked > self._checks:
+                # The books are checked last, and only when something was loaded: no plan counts that.
+                self.progress.update(self._tasks["Check"], total=self._checked)
+            self._show("Check", now=event.result.name, completed=self._checked)
         elif isinstance(event, events.Rebased):
-            self.progress.console.print(
-                f"main moved: {', '.join(event.tables)} are built and checked again", style="yellow"
-            )
+            self.progress.console.print(_moved(event), style="yellow", markup=False)
         elif isinstance(event, events.Note):
             self.progress.console.print(event.message, style="dim", markup=False)
 
     def _show(
         self, phase: str, *, now: str | None = None, completed: float | None = None, advance: float | None = None
     ) -> None:
-        """Move a bar on; a phase that the plan did not foresee gets one."""
-        if phase not in self._tasks:
-            self._tasks[phase] = self.progress.add_task(phase, total=None, now="")
-        self.progress.update(self._tasks[phase], completed=completed, advance=advance)
+        """Move a bar on, and show it when it is the first time."""
+        task = self._tasks[phase]
+        if task not in self._begun:
+            self._begun.add(task)
+            self.progress.start_task(task)
+        self.progress.update(task, completed=completed, advance=advance, visible=True)
         if now is not None:
-            self.progress.update(self._tasks[phase], now=now)
+            self.progress.update(task, now=now)
+
+
+def _moved(event: events.Rebased) -> str:
+    what = f"what {', '.join(event.tables)} changed is" if event.tables else "everything is"
+    return f"main moved during the run: {what} built and checked again"
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}" if number else f"{noun}s"
+    return f"{number} {noun}{'' if number == 1 else 's'}"

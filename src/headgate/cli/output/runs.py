@@ -71,7 +71,8 @@ def program_call(invocation: Invocation) -> str:
     found = shutil.which("headgate")
     name = "headgate"
     if program.name == "headgate" and (found is None or not program.exists() or not program.samefile(found)):
-        name = os.path.relpath(program)
+        relative = os.path.relpath(program)
+        name = str(program.absolute()) if relative.startswith(os.pardir) else relative
     options = ["--project", str(invocation.project)] if invocation.project else []
     options += ["--profile", invocation.profile] if invocation.profile else []
     return shlex.join([name, *options])
@@ -115,9 +116,13 @@ def _models(console: Console, models: Sequence[ModelResult]) -> None:
     from headgate.cli.output.tables import grid, one_line
 
     counts = Counter(model.status for model in models)
-    told = [f"{count} {status.value}" for status, count in counts.items()]
-    if not told:
+    if not counts:
         return
+    built = counts.pop(ModelStatus.BUILT, 0)
+    told = [
+        f"{built} model{'' if built == 1 else 's'}",
+        *(f"{count} {status.value}" for status, count in counts.items()),
+    ]
     console.print(f"\n[bold]Built[/]  {', '.join(told)}")
     table = grid()
     table.show_header = False

@@ -66,6 +66,8 @@ def cell(value: object, style: str = "") -> Text:
 
 
 def _formatted(value: object, style: str) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else ""
     if style == "number" and isinstance(value, int):
         return f"{value:,}"
     if style == "bytes" and isinstance(value, int):

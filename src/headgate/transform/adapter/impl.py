@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from dbt.adapters.base import BaseRelation
@@ -11,11 +11,13 @@ from dbt.adapters.base.meta import available
 from dbt.adapters.contracts.connection import AdapterResponse
 from dbt.adapters.contracts.relation import RelationType
 from dbt.adapters.duckdb.impl import DuckDBAdapter
+from dbt_common.clients.agate_helper import table_from_rows
 from dbt_common.contracts.constraints import ConstraintType
 from dbt_common.exceptions import DbtRuntimeError
 
 from headgate.engines.workspace import Workspace
 from headgate.errors import ModelError
+from headgate.transform.adapter.catalog import COLUMNS, catalog_rows
 from headgate.transform.adapter.connections import HeadgateConnectionManager
 from headgate.transform.adapter.constraints import check_constraints
 from headgate.transform.adapter.incremental import STRATEGIES, increment
@@ -25,7 +27,7 @@ from headgate.transform.adapter.queries import ends_with_semicolon
 from headgate.transform.adapter.relation import HeadgateRelation
 from headgate.transform.adapter.seeds import seed_query
 from headgate.transform.adapter.target import Target, find_target
-from headgate.types import Kind, Layout, Name
+from headgate.types import Kind, Layout, Name, quote
 
 MethodT = TypeVar("MethodT", bound=Callable[..., object])
 
@@ -79,7 +81,11 @@ class HeadgateAdapter(DuckDBAdapter):
         return [self._relation_of(name) for name in self.workspace.names(schema_relation.schema)]
 
     def list_schemas(self, database: str) -> list[str]:
-        return sorted({*super().list_schemas(database), *(name.schema for name in self.workspace.names())})
+        """Those that DuckDB has; a schema of the lake is there once one of its tables is."""
+        return [row[0] for row in self.workspace.session.rows("SELECT DISTINCT schema_name FROM duckdb_schemas()")]
+
+    def create_schema(self, relation: BaseRelation) -> None:
+        self.workspace.session.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(str(relation.schema))}")
 
     def get_columns_in_relation(self, relation: BaseRelation) -> list[Any]:
         if relation.schema:
@@ -87,6 +93,14 @@ class HeadgateAdapter(DuckDBAdapter):
                 return []
             self.workspace.expose(name_of(relation))
         return super().get_columns_in_relation(relation)  # type: ignore[no-any-return]  # dbt-duckdb is untyped
+
+    def get_filtered_catalog(
+        self, relation_configs: Iterable[Any], used_schemas: Any, relations: Any = None
+    ) -> tuple[Any, list[Exception]]:
+        """Columns of all tables and views of the project, for `dbt docs`."""
+        names = [name_of(self.Relation.create_from(self.config, config)) for config in relation_configs]
+        rows = list(catalog_rows(self.workspace, names, self.config.credentials.database))
+        return table_from_rows(rows, COLUMNS), []
 
     def drop_relation(self, relation: BaseRelation) -> None:
         if not relation.schema:

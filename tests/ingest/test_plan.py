@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from headgate.errors import ContractError, DataError
+from headgate.ingest.ledger import known_loads, live
+from headgate.ingest.plan import outdated, plan_loads
+
+if TYPE_CHECKING:
+    from tests.ingest.conftest import Lake
+
+COLUMNS = "columns: {id: {type: integer, required: true}, name: varchar}\n"
+
+
+def contents(lake: Lake, table: str = "a") -> list[tuple[object, ...]]:
+    return lake.rows(f"SELECT id, name FROM bronze.{table} ORDER BY ALL")
+
+
+def test_equal_bytes_are_loaded_once_whatever_their_name(lake: Lake) -> None:
+    lake.source("a", f"table: a\nfiles: data/*.csv\n{COLUMNS}")
+    lake.file("data/1.csv", "id,name\n1,a\n")
+    lake.file("data/2.csv", "id,name\n1,a\n")
+    assert len(lake.load()) == 1
+    (lake.root / "data/1.csv").unlink()
+    lake.file("data/3.csv", "id,name\n1,a\n")
+    assert lake.load() == []
+    assert contents(lake) == [(1, "a")]
+
+
+def test_sources_load_equal_bytes_each_for_itself(lake: Lake) -> None:
+    lake.source("a", f"table: a\nfiles: data/*.csv\n{COLUMNS}")
+    lake.source("b", f"table: b\nfiles: data/*.csv\n{COLUMNS}")
+    lake.file("data/1.csv", "id,name\n1,a\n")
+    first, second = lake.load()
+    assert first.load_id != second.load_id
+
+
+def test_a_changed_file_replaces_its_rows_and_its_refused_rows(lake: Lake) -> None:
+    lake.source("a", f"table: a\nfiles: data/*.csv\n{COLUMNS}")
+    lake.file("data/1.csv", "id,name\n1,a\n,b\n")
+    lake.file("data/2.csv", "id,name\n9,z\n,y\n")
+    first, _ = lake.load()
+    lake.file("data/1.csv", "id,name\n2,c\n")
+    (second,) = lake.load()
+    assert second.replaces == first.load_id
+    assert contents(lake) == [(2, "c"), (9, "z")]
+    assert lake.rows("SELECT file, row FROM quarantine.a") == [("data/2.csv", 2)]
+    # And back: the first content is new again.
+    lake.file("data/1.csv", "id,name\n1,a\n,b\n")
+    (third,) = lake.load()
+    assert third.replaces == second.load_id
+    assert third.load_id != first.load_id
+    assert contents(lake) == [(1, "a"), (9, "z")]
+    assert lake.rows("SELECT count(*) FROM quarantine.a") == [(2,)]
+    assert lake.rows("SELECT sum(read) - sum(loaded) - sum(quarantined) - sum(duplicates), count(*) FROM headgate.loads") == [
+        (0, 4)
+    ]
+    assert {load.load_id for load in live(known_loads(lake.ws))} >= {third.load_id}
+
+
+def test_a_changed_file_may_be_appended(lake: Lake) -> None:
+    lake.source("a", f"table: a\nfiles: data/*.csv\nchanged_file: append\n{COLUMNS}")
+    lake.file("data/1.csv", "id,name\n1,a\n")
+    lake.load()
+    lake.file("data/1.csv", "id,name\n2,b\n")
+    lake.load()
+    assert contents(lake) == [(1, "a"), (2, "b")]
+    lake.file("data/1.csv", "id,name\n1,a\n")
+    assert lake.load() == []
+
+
+def test_a_changed_file_may_be_forbidden(lake: Lake) -> None:
+    lake.source("a", f"table: a\nfiles: data/*.csv\nchanged_file: fail\n{COLUMNS}")
+    lake.file("data/1.csv", "id,name\n1,a\n")
+    lake.load()
+    lake.file("data/1.csv", "id,name\n2,b\n")
+    with pytest.raises(ContractError, match=r"'data/1.csv' has changed"):
+        lake.load()
+
+
+def test_content_that_moves_to_another_name_stays_loaded(lake: Lake) -> None:
+    """`current.csv` becomes `march.csv`, and `current.csv` gets new rows: nothing of March is lost."""
+    lake.source("a", f"table: a\nfiles: data/*.csv\n{COLUMNS}")
+    lake.file("data/current.csv", "id,name\n3,march\n")
+    lake.load()
+    lake.file("data/march.csv", "id,name\n3,march\n")
+    lake.file("data/current.csv", "id,name\n4,april\n")
+    (result,) = lake.load()
+    assert result.replaces is None
+    assert contents(lake) == [(3, "march"), (4, "april")]
+
+
+def test_replace_holds_the_files_that_are_there(lake: Lake) -> None:
+    lake.source("a", f"table: a\nfiles: data/*.csv\nload: replace\n{COLUMNS}")
+    lake.file("data/1.csv", "id,name\n1,a\n,x\n")
+    lake.file("data/2.csv", "id,name\n2,b\n")
+    lake.load()
+    (lake.root / "data/1.csv").unlink()
+    lake.file("data/3.csv", "id,name\n3,c\n")
+    results = lake.load()
+    assert sorted((load.file, load.read, load.loaded) for load in results) == [("data/1.csv", 0, 0), ("data/3.csv", 1, 1)]
+    assert contents(lake) == [(2, "b"), (3, "c")]
+    assert lake.rows("SELECT count(*) FROM quarantine.a") == [(0,)]
+    assert lake.load() == []
+    for name in ("2", "3"):
+        (lake.root / f"data/{name}.csv").unlink()
+    with pytest.raises(DataError, match="has no file"):
+        lake.load()
+
+
+def test_a_removed_file_comes_back(lake: Lake) -> None:
+    lake.source("a", f"table: a\nfiles: data/*.csv\nload: replace\n{COLUMNS}")
+    lake.file("data/1.csv", "id,name\n1,a\n")
+    lake.file("data/2.csv", "id,name\n2,b\n")
+    lake.load()
+    for _ in range(2):
+        (lake.root / "data/1.csv").unlink()
+        lake.load()
+        assert contents(lake) == [(2, "b")]
+        lake.file("data/1.csv", "id,name\n1,a\n")
+        lake.load()
+        assert contents(lake) == [(1, "a"), (2, "b")]
+    assert lake.rows("SELECT count(*) = count(DISTINCT load_id) FROM headgate.loads") == [(True,)]
+
+
+def test_full_refresh_loads_again_and_may_change_types(lake: Lake) -> None:
+    lake.source("a", f"table: a\nfiles: data/*.csv\n{COLUMNS}")
+    lake.file("data/1.csv", "id,name\n1,007\n")
+    lake.load()
+    lake.source("a", "table: a\nfiles: data/*.csv\ncolumns: {id: varchar, name: integer}\n")
+    assert lake.load() == []
+    assert [source.name for source in outdated(lake.sources(), known_loads(lake.ws))] == ["a"]
+    (result,) = lake.load(full_refresh=True)
+    assert result.replaces is not None
+    assert contents(lake) == [("1", 7)]
+    assert outdated(lake.sources(), known_loads(lake.ws)) == []
+
+
+def test_load_ids_do_not_depend_on_who_plans(lake: Lake) -> None:
+    lake.source("a", f"table: a\nfiles: data/*.csv\n{COLUMNS}")
+    lake.file("data/1.csv", "id,name\n1,a\n")
+    plans = [plan_loads(lake.project, lake.sources(), [], None) for _ in range(2)]
+    assert plans[0][0].load_id == plans[1][0].load_id
+
+
+def test_a_source_that_never_had_a_file(lake: Lake) -> None:
+    lake.source("a", f"table: a\nfiles: data/*.csv\n{COLUMNS}")
+    with pytest.raises(DataError, match=r"nothing matches data/\*.csv"):
+        lake.load()
+    lake.file("data/1.csv", "id,name\n1,a\n")
+    lake.load()
+    (lake.root / "data/1.csv").unlink()
+    assert lake.load() == []
+
+
+def test_columns_of_a_contract_are_described_in_the_table(lake: Lake) -> None:
+    lake.source("a", "table: a\ndescription: Names.\nfiles: data/*.csv\ncolumns: {id: {type: integer, description: A number.}}\n")
+    lake.file("data/1.csv", "id\n1\n")
+    lake.load()
+    schema = lake.ws.table(lake.sources()[0].table).schema
+    assert schema.find_field("id").doc == "A number."
+    assert schema.find_field("_source_row").doc is not None
+    assert lake.ws.properties(lake.sources()[0].table)["comment"] == "Names."
