@@ -16,7 +16,7 @@ _EXIT_CODE = re.compile(r"exit code (\d+)")
 # What differs from run to run: run ids, commit ids, moments, durations.
 _VARYING = (
     (re.compile(r"\d{8}T\d{6}-[0-9a-f]{6}"), "<run>"),
-    (re.compile(r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{10,64}\b"), "<commit>"),
+    (re.compile(r"\b[0-9a-f]{10,64}\b"), "<commit>"),
     (re.compile(r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?(\+00(:00)?| UTC|Z)?"), "<time>"),
     (re.compile(r"\b\d+(\.\d+)? m?s\b"), "<seconds>"),
 )
@@ -55,7 +55,7 @@ def comparable(text: str) -> list[str]:
     """The lines that say something, without what differs from run to run and without the width of columns."""
     for pattern, stands_for in _VARYING:
         text = pattern.sub(stands_for, text)
-    lines = (re.sub(r"[\s─━═]+", " ", line).strip() for line in text.splitlines())
+    lines = (" ".join(line.split()) for line in text.splitlines())
     return [line for line in lines if line]
 
 
@@ -85,8 +85,10 @@ class Reader:
     def run(self, block: Block) -> str:
         """Run a block of commands, with the variables and in the folder of the one before; what it prints."""
         script = (
-            f'cd "$(cat {self.cwd})"; . {self.state}; trap \'code=$?; set +e; declare -p branch >{self.state} 2>/dev/null; '
-            f"pwd >{self.cwd}; exit $code' EXIT; set -eo pipefail\n{block.body}"
+            f'cd "$(cat {self.cwd})"; . {self.state}\n'
+            # The variable that the tutorial keeps.
+            f"trap 'code=$?; set +e; declare -p branch >{self.state} 2>/dev/null; pwd >{self.cwd}; exit $code' EXIT\n"
+            f"set -eo pipefail\n{block.body}"
         )
         done = subprocess.run(
             ["bash", "-c", script],

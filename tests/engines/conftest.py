@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -42,26 +43,41 @@ def make_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeSessi
 
 
 @pytest.fixture(scope="session")
-def shared_session(make_session: MakeSession) -> Session:
-    return make_session()
+def pool() -> list[Session]:
+    """Sessions of earlier tests: loading the extensions for every test would cost more than the test."""
+    return []
 
 
 @pytest.fixture
-def session(shared_session: Session) -> Session:
-    """A session without schemas and tables; loading the extensions for every test would cost more than the test."""
-    for (name,) in shared_session.rows("SELECT DISTINCT schema_name FROM duckdb_views() WHERE NOT internal"):
-        shared_session.execute(f"DROP SCHEMA {quote(name)} CASCADE")
-    for (name,) in shared_session.rows("SELECT table_name FROM duckdb_tables() WHERE temporary"):
-        shared_session.execute(f"DROP TABLE {quote(name)}")
-    return shared_session
+def next_session(pool: list[Session], make_session: MakeSession) -> Callable[[], Session]:
+    """Another session without schemas and tables, at each call."""
+    taken = itertools.count()
+
+    def take() -> Session:
+        number = next(taken)
+        if number == len(pool):
+            pool.append(make_session())
+        session = pool[number]
+        for (name,) in session.rows("SELECT DISTINCT schema_name FROM duckdb_views() WHERE NOT internal"):
+            session.execute(f"DROP SCHEMA {quote(name)} CASCADE")
+        for (name,) in session.rows("SELECT table_name FROM duckdb_tables() WHERE temporary"):
+            session.execute(f"DROP TABLE {quote(name)}")
+        return session
+
+    return take
 
 
 @pytest.fixture
-def make_workspace(catalog: Catalog, make_session: MakeSession) -> MakeWorkspace:
+def session(next_session: Callable[[], Session]) -> Session:
+    return next_session()
+
+
+@pytest.fixture
+def make_workspace(catalog: Catalog, next_session: Callable[[], Session]) -> MakeWorkspace:
     """Workspaces on one catalog, each with a session of its own, as processes have."""
 
     def make(ref: str = "main", **options: Any) -> Workspace:
-        return Workspace(catalog, ref, make_session(), **options)
+        return Workspace(catalog, ref, next_session(), **options)
 
     return make
 

@@ -55,9 +55,7 @@ class Lake:
 
     def load(self, *, full_refresh: bool = False) -> list[Load]:
         """Load what is to be loaded, in one commit; the books of every load must add up."""
-        planned = plan_loads(
-            self.project, self.sources(), known_loads(self.ws), self.db, full_refresh=full_refresh
-        )
+        planned = plan_loads(self.project, self.sources(), known_loads(self.ws), self.db, full_refresh=full_refresh)
         loads = [load(step, self.ws) for step in planned]
         self.keep(loads)
         self.checks = [check for source in self.sources() for check in contract_checks(source, loads)]
@@ -92,7 +90,9 @@ def _session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
 @pytest.fixture
 def session(_session: Session) -> Session:
     """A session without schemas; loading the extensions anew for every test would cost more than the test."""
-    for (name,) in _session.rows("SELECT schema_name FROM duckdb_schemas() WHERE NOT internal AND schema_name <> 'main'"):
+    for (name,) in _session.rows(
+        "SELECT schema_name FROM duckdb_schemas() WHERE NOT internal AND schema_name <> 'main'"
+    ):
         _session.execute(f"DROP SCHEMA {quote(name)} CASCADE")
     return _session
 

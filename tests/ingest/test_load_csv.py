@@ -162,14 +162,19 @@ def test_a_damaged_file_is_not_taken_for_another_text(lake: Lake) -> None:
 def test_encodings(lake: Lake, encoding: str, text: str) -> None:
     lake.file("data/a.csv", f"id,name\n1,{text}\n2,x\n".encode(encoding))
     declared = {"utf-8-sig": "utf-8", "utf-16": "utf-8"}.get(encoding, encoding)
-    lake.source("a", f"table: a\nfiles: data/a.csv\noptions: {{encoding: {declared}}}\ncolumns: {{id: integer, name: varchar}}\n")
+    lake.source(
+        "a",
+        f"table: a\nfiles: data/a.csv\noptions: {{encoding: {declared}}}\ncolumns: {{id: integer, name: varchar}}\n",
+    )
     lake.load()
     assert lake.rows("SELECT id, name FROM bronze.a ORDER BY id") == [(1, text), (2, "x")]
 
 
 def test_bytes_that_an_encoding_lacks_refuse_their_row(lake: Lake) -> None:
     lake.file("data/a.csv", b"id,name\n1,\x80\n2,\x81\n3,ok\n")
-    lake.source("a", "table: a\nfiles: data/a.csv\noptions: {encoding: cp1252}\ncolumns: {id: integer, name: varchar}\n")
+    lake.source(
+        "a", "table: a\nfiles: data/a.csv\noptions: {encoding: cp1252}\ncolumns: {id: integer, name: varchar}\n"
+    )
     (result,) = lake.load()
     assert (result.read, result.loaded, result.quarantined) == (3, 2, 1)
     assert lake.rows("SELECT row, rule, raw_line, reason FROM quarantine.a") == [
@@ -210,7 +215,9 @@ def test_files_without_header(lake: Lake) -> None:
         "table: a\nfiles: data/a.csv\noptions: {header: false}\n"
         "columns:\n  1: {name: id, type: integer}\n  3: {name: v, type: double}\n",
     )
-    lake.source("b", "table: b\nfiles: data/a.csv\noptions: {header: false}\ncolumns: {id: integer, name: varchar, v: double}\n")
+    lake.source(
+        "b", "table: b\nfiles: data/a.csv\noptions: {header: false}\ncolumns: {id: integer, name: varchar, v: double}\n"
+    )
     lake.load()
     assert lake.rows("SELECT id, v, column_2 FROM bronze.a ORDER BY id") == [(1, 2.5, "x"), (2, 3.5, "y")]
     assert lake.rows("SELECT id, name, v FROM bronze.b ORDER BY id") == [(1, "x", 2.5), (2, "y", 3.5)]
@@ -347,14 +354,19 @@ computed:
 
 
 def test_a_computed_column_that_does_not_run(lake: Lake) -> None:
-    lake.source("a", 'table: a\nfiles: data/a.csv\ncolumns: {a: integer}\ncomputed: {b: {type: integer, expression: "x + 1"}}\n')
+    lake.source(
+        "a", 'table: a\nfiles: data/a.csv\ncolumns: {a: integer}\ncomputed: {b: {type: integer, expression: "x + 1"}}\n'
+    )
     lake.file("data/a.csv", "a\n1\n")
     with pytest.raises(Exception, match="expressions do not run"):
         lake.load()
 
 
 def test_text_rules(lake: Lake) -> None:
-    lake.source("a", 'table: a\nfiles: data/a.csv\ncolumns: {id: integer, zip: {pattern: "^[0-9]{5}$"}, t: {type: time, max: "12:00"}}\n')
+    lake.source(
+        "a",
+        'table: a\nfiles: data/a.csv\ncolumns: {id: integer, zip: {pattern: "^[0-9]{5}$"}, t: {type: time, max: "12:00"}}\n',
+    )
     lake.file("data/a.csv", "id,zip,t\n1,12345,11:59\n2,1234,11:59\n3,,12:01\n")
     lake.load()
     assert lake.refused("a") == [(2, "pattern", "zip", "1234"), (3, "max", "t", "12:01")]
@@ -407,7 +419,9 @@ def test_random_records_end_up_where_the_csv_module_says(lake: Lake) -> None:
         writer.writerow([number, *("".join(random.choices(alphabet, k=random.randint(0, 6))) for _ in range(2))])
     expected = list(csv.reader(io.StringIO(out.getvalue(), newline="")))[1:]
     lake.file("data/a.csv", out.getvalue())
-    lake.source("a", "table: a\nfiles: data/a.csv\noptions: {null_values: []}\ncolumns: {id: integer, x: varchar, y: varchar}\n")
+    lake.source(
+        "a", "table: a\nfiles: data/a.csv\noptions: {null_values: []}\ncolumns: {id: integer, x: varchar, y: varchar}\n"
+    )
     (result,) = lake.load()
     assert (result.read, result.loaded) == (2_000, 2_000)
     found = lake.rows("SELECT id, x, y, _source_row FROM bronze.a ORDER BY _source_row")

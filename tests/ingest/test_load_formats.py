@@ -27,7 +27,9 @@ def test_lines_of_json(lake: Lake) -> None:
         "data/a.ndjson",
         lines({"id": 1, "t": "x", "n": None, "s": {"a": 1, "b": [1.5, 2]}})
         + '{"id": 2, "t": \n\n'
-        + lines({"id": "3", "t": 7, "s": None}, [1], {"id": 4.5}, {"id": 5.0, "s": {"a": "no"}}, {"s": {"a": 1, "z": 1}}),
+        + lines(
+            {"id": "3", "t": 7, "s": None}, [1], {"id": 4.5}, {"id": 5.0, "s": {"a": "no"}}, {"s": {"a": 1, "z": 1}}
+        ),
     )
     lake.source(
         "a",
@@ -78,7 +80,9 @@ def test_a_large_document_is_read_in_pieces(lake: Lake) -> None:
     text = json.dumps({"head": {"n": 1}, "rows": rows, "tail": "x" * 3_000_000})
     assert len(text) > 6 << 20
     lake.file("data/a.json", text)
-    lake.source("a", "table: a\nfiles: data/a.json\noptions: {rows: rows}\ncolumns: {id: integer, text: varchar, more: json}\n")
+    lake.source(
+        "a", "table: a\nfiles: data/a.json\noptions: {rows: rows}\ncolumns: {id: integer, text: varchar, more: json}\n"
+    )
     lake.load()
     assert lake.rows("SELECT count(*), sum(id), count(DISTINCT text), max(_source_row) FROM bronze.a") == [
         (40_000, sum(row["id"] for row in rows), 1, 40_000)  # type: ignore[misc]
@@ -87,7 +91,13 @@ def test_a_large_document_is_read_in_pieces(lake: Lake) -> None:
 
 @pytest.mark.parametrize(
     ("text", "count"),
-    [('[{"id": 1}, {"id": 2}]', 2), ('{"id": 1}', 1), ('{"id": 1}\n{"id": 2}\n', 2), ("[]", 0), ('\n [{"id":\n1}]\n', 1)],
+    [
+        ('[{"id": 1}, {"id": 2}]', 2),
+        ('{"id": 1}', 1),
+        ('{"id": 1}\n{"id": 2}\n', 2),
+        ("[]", 0),
+        ('\n [{"id":\n1}]\n', 1),
+    ],
 )
 def test_documents_without_a_path(lake: Lake, text: str, count: int) -> None:
     lake.file("data/a.json", text)
@@ -116,7 +126,10 @@ def test_documents_that_are_none(lake: Lake, text: str, message: str) -> None:
 def test_keys_that_are_numbers_and_maps(lake: Lake) -> None:
     lake.file("data/a.json", '[{"id": 1, "by power": {"2.0": 2.0, "11": 3.7}}, {"id": 2, "by power": {"2.0": "x"}}]')
     lake.source("a", 'table: a\nfiles: data/a.json\ncolumns: {id: integer, by power: "map(varchar, double)"}\n')
-    lake.source("b", 'table: b\nfiles: data/a.json\nnew_columns: ignore\ncolumns: {id: integer, by power: "struct(\\"2.0\\" varchar)"}\n')
+    lake.source(
+        "b",
+        'table: b\nfiles: data/a.json\nnew_columns: ignore\ncolumns: {id: integer, by power: "struct(\\"2.0\\" varchar)"}\n',
+    )
     lake.load()
     assert lake.rows("SELECT id, by_power FROM bronze.a") == [(1, {"2.0": 2.0, "11": 3.7})]
     assert lake.refused("a") == [(2, "type", "by power", '{"2.0":"x"}')]
@@ -128,7 +141,11 @@ def test_unnesting(lake: Lake) -> None:
         "data/a.json",
         json.dumps(
             [
-                {"id": 1, "owner": {"name": "Ann"}, "visits": [{"day": "2024-01-01", "parts": [1, 2]}, {"day": "2024-01-02"}]},
+                {
+                    "id": 1,
+                    "owner": {"name": "Ann"},
+                    "visits": [{"day": "2024-01-01", "parts": [1, 2]}, {"day": "2024-01-02"}],
+                },
                 {"id": 2, "owner": {"name": "Bob"}, "visits": []},
                 {"id": 3, "visits": [{"day": "no day", "parts": [3]}]},
             ]
@@ -188,7 +205,7 @@ def test_parquet_keeps_its_types(lake: Lake) -> None:
     lake.source("a", 'table: a\nfiles: data/a.parquet\ncolumns: {id: bigint, price: {type: "decimal(10,2)", max: 2}}\n')
     (result,) = lake.load()
     assert (result.read, result.loaded, result.quarantined) == (3, 2, 1)
-    assert lake.rows("SELECT id, price, tags, at, _source_row FROM bronze.a ORDER BY id") == [
+    assert lake.rows('SELECT id, price, tags, "at", _source_row FROM bronze.a ORDER BY id') == [
         (1, Decimal("1.50"), ["a"], dt.datetime(2024, 1, 1), 1),
         (2, None, [], dt.datetime(2024, 1, 1), 2),
     ]
@@ -197,7 +214,9 @@ def test_parquet_keeps_its_types(lake: Lake) -> None:
 
 def test_parquet_under_other_types(lake: Lake) -> None:
     parquet(lake, "data/a.parquet", pa.table({"n": [1.0, 2.5, None], "d": ["2024-01-01", "1.2.2024", "x"]}))
-    lake.source("a", 'table: a\nfiles: data/a.parquet\ncolumns: {n: integer, d: {type: date, format: [iso, "%d.%m.%Y"]}}\n')
+    lake.source(
+        "a", 'table: a\nfiles: data/a.parquet\ncolumns: {n: integer, d: {type: date, format: [iso, "%d.%m.%Y"]}}\n'
+    )
     lake.load()
     assert lake.rows("SELECT n, d FROM bronze.a") == [(1, dt.date(2024, 1, 1))]
     assert lake.refused("a") == [(2, "type", "n", "2.5"), (3, "format", "d", "x")]
@@ -233,7 +252,7 @@ def test_excel(lake: Lake) -> None:
     )
     (result,) = lake.load()
     assert (result.read, result.loaded, result.quarantined) == (3, 1, 2)
-    assert lake.rows("SELECT id, day, \"at\", price, paid, _source_row FROM bronze.a") == [
+    assert lake.rows('SELECT id, day, "at", price, paid, _source_row FROM bronze.a') == [
         (1, dt.date(2024, 1, 31), dt.datetime(2024, 1, 31, 12, 30), Decimal("9.50"), True, 1)
     ]
     assert lake.rows('SELECT row, line, rule, "column" FROM quarantine.a ORDER BY row') == [
@@ -244,7 +263,10 @@ def test_excel(lake: Lake) -> None:
 
 def test_a_range_of_a_sheet(lake: Lake) -> None:
     workbook(lake, "data/a.xlsx")
-    lake.source("a", "table: a\nfiles: data/a.xlsx\noptions: {sheet: Sales, range: 'A3:B4'}\ncolumns: {id: integer, day: date}\n")
+    lake.source(
+        "a",
+        "table: a\nfiles: data/a.xlsx\noptions: {sheet: Sales, range: 'A3:B4'}\ncolumns: {id: integer, day: date}\n",
+    )
     lake.load()
     assert lake.rows("SELECT id, day FROM bronze.a") == [(1, dt.date(2024, 1, 31))]
 

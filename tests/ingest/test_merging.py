@@ -43,7 +43,10 @@ def test_the_later_row_wins(lake: Lake) -> None:
 
 def test_the_newest_row_wins_by_a_column(lake: Lake) -> None:
     lake.source("a", MERGE + "newest_by: at\n")
-    lake.file("data/1.csv", "id,name,at\n1,new,2024-03-01\n1,old,2024-01-01\n2,none,\n2,some,2024-01-01\n3,x,2024-01-01\n3,y,2024-01-01\n")
+    lake.file(
+        "data/1.csv",
+        "id,name,at\n1,new,2024-03-01\n1,old,2024-01-01\n2,none,\n2,some,2024-01-01\n3,x,2024-01-01\n3,y,2024-01-01\n",
+    )
     (first,) = lake.load()
     assert counts(first) == (6, 3, 0, 3)
     assert contents(lake) == [(1, "new"), (2, "some"), (3, "y")]
@@ -107,7 +110,10 @@ def test_against_a_dictionary(lake: Lake) -> None:
     newest: dict[int, tuple[str, str]] = {}
     lake.source("a", MERGE + "newest_by: at\n")
     for number in range(3):
-        rows = [(random.randint(1, 50), f"n{random.randint(0, 3)}", f"2024-01-{random.randint(1, 5):02d}") for _ in range(80)]
+        rows = [
+            (random.randint(1, 50), f"n{random.randint(0, 3)}", f"2024-01-{random.randint(1, 5):02d}")
+            for _ in range(80)
+        ]
         for key, name, moment in rows:
             if key not in newest or moment >= newest[key][1]:
                 newest[key] = (name, moment)

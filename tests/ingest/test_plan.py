@@ -54,9 +54,9 @@ def test_a_changed_file_replaces_its_rows_and_its_refused_rows(lake: Lake) -> No
     assert third.load_id != first.load_id
     assert contents(lake) == [(1, "a"), (9, "z")]
     assert lake.rows("SELECT count(*) FROM quarantine.a") == [(2,)]
-    assert lake.rows("SELECT sum(read) - sum(loaded) - sum(quarantined) - sum(duplicates), count(*) FROM headgate.loads") == [
-        (0, 4)
-    ]
+    assert lake.rows(
+        "SELECT sum(read) - sum(loaded) - sum(quarantined) - sum(duplicates), count(*) FROM headgate.loads"
+    ) == [(0, 4)]
     assert {load.load_id for load in live(known_loads(lake.ws))} >= {third.load_id}
 
 
@@ -100,7 +100,10 @@ def test_replace_holds_the_files_that_are_there(lake: Lake) -> None:
     (lake.root / "data/1.csv").unlink()
     lake.file("data/3.csv", "id,name\n3,c\n")
     results = lake.load()
-    assert sorted((load.file, load.read, load.loaded) for load in results) == [("data/1.csv", 0, 0), ("data/3.csv", 1, 1)]
+    assert sorted((load.file, load.read, load.loaded) for load in results) == [
+        ("data/1.csv", 0, 0),
+        ("data/3.csv", 1, 1),
+    ]
     assert contents(lake) == [(2, "b"), (3, "c")]
     assert lake.rows("SELECT count(*) FROM quarantine.a") == [(0,)]
     assert lake.load() == []
@@ -156,7 +159,10 @@ def test_a_source_that_never_had_a_file(lake: Lake) -> None:
 
 
 def test_columns_of_a_contract_are_described_in_the_table(lake: Lake) -> None:
-    lake.source("a", "table: a\ndescription: Names.\nfiles: data/*.csv\ncolumns: {id: {type: integer, description: A number.}}\n")
+    lake.source(
+        "a",
+        "table: a\ndescription: Names.\nfiles: data/*.csv\ncolumns: {id: {type: integer, description: A number.}}\n",
+    )
     lake.file("data/1.csv", "id\n1\n")
     lake.load()
     schema = lake.ws.table(lake.sources()[0].table).schema

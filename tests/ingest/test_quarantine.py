@@ -35,7 +35,9 @@ def test_list_and_show(lake: Lake) -> None:
     lake.source("a", STRICT)
     lake.file("data/1.csv", "id,n,t\n1,11,\n2,12,\nx,1,\n4,4\n5,5,e\n")
     lake.load()
-    found = [(row["table"], row["source"], row["rule"], row["column"], row["rows"]) for row in quarantine.summary(lake.ws)]
+    found = [
+        (row["table"], row["source"], row["rule"], row["column"], row["rows"]) for row in quarantine.summary(lake.ws)
+    ]
     assert found == [("a", "a", "max", "n", 2), ("a", "a", "columns", None, 1), ("a", "a", "type", "id", 1)]
     rows = quarantine.show(lake.ws, "bronze.a", limit=3)
     assert [(row["row"], row["raw"] and json.loads(row["raw"])["id"], row["raw_line"]) for row in rows] == [
@@ -83,7 +85,9 @@ def test_lines_that_did_not_parse_are_read_again(lake: Lake) -> None:
         (3, "encoding"),
         (4, "columns"),
     ]
-    lake.source("a", 'table: a\nfiles: data/*.csv\noptions: {quote: "", encoding: cp1252}\ncolumns: {id: integer, t: varchar}\n')
+    lake.source(
+        "a", 'table: a\nfiles: data/*.csv\noptions: {quote: "", encoding: cp1252}\ncolumns: {id: integer, t: varchar}\n'
+    )
     (result,) = replay(lake)
     assert (result.loaded, result.quarantined) == (3, -3)
     assert lake.rows("SELECT id, t, _source_row FROM bronze.a ORDER BY id") == [
@@ -99,7 +103,9 @@ def test_replay_of_json(lake: Lake) -> None:
     lake.source("a", 'table: a\nfiles: data/a.ndjson\ncolumns: {id: integer, s: "struct(a int)"}\n')
     lake.file("data/a.ndjson", '{"id":1,"s":{"a":1}}\n{"id":"2b","s":{"a":2}}\n{"id":3,"s":{"a":"x"}}\n')
     lake.load()
-    lake.source("a", 'table: a\nfiles: data/a.ndjson\ncolumns: {id: {type: integer, null_values: ["2b"]}, s: "struct(a int)"}\n')
+    lake.source(
+        "a", 'table: a\nfiles: data/a.ndjson\ncolumns: {id: {type: integer, null_values: ["2b"]}, s: "struct(a int)"}\n'
+    )
     (result,) = replay(lake)
     assert result.loaded == 1
     assert lake.rows("SELECT id, s FROM bronze.a ORDER BY _source_row") == [(1, {"a": 1}), (None, {"a": 2})]
@@ -127,7 +133,9 @@ def test_replay_keeps_columns_that_the_contract_does_not_name(lake: Lake) -> Non
 
 
 def test_values_that_repeat_are_not_let_in_by_a_replay(lake: Lake) -> None:
-    lake.source("a", "table: a\nfiles: data/*.csv\ncolumns: {id: {type: integer, unique: true}, n: {type: integer, max: 1}}\n")
+    lake.source(
+        "a", "table: a\nfiles: data/*.csv\ncolumns: {id: {type: integer, unique: true}, n: {type: integer, max: 1}}\n"
+    )
     lake.file("data/1.csv", "id,n\n1,1\n1,2\n2,2\n2,2\n")
     lake.load()
     lake.source("a", "table: a\nfiles: data/*.csv\ncolumns: {id: {type: integer, unique: true}, n: integer}\n")

@@ -49,7 +49,9 @@ def test_values_that_the_table_holds_are_repeated_too(lake: Lake) -> None:
 
 
 def test_in_a_merge_versions_of_one_row_repeat_nothing(lake: Lake) -> None:
-    lake.source("a", "table: a\nfiles: data/*.csv\nload: merge\nkey: [id]\ncolumns: {id: integer, code: {unique: true}}\n")
+    lake.source(
+        "a", "table: a\nfiles: data/*.csv\nload: merge\nkey: [id]\ncolumns: {id: integer, code: {unique: true}}\n"
+    )
     lake.file("data/1.csv", "id,code\n1,a\n1,a\n2,a\n2,b\n")
     (first,) = lake.load()
     assert (first.read, first.loaded, first.quarantined, first.duplicates) == (4, 2, 1, 1)

@@ -16,7 +16,10 @@ from headgate.engines.duckdb import Session
 from headgate.engines.workspace import Workspace
 from headgate.events import Event
 from headgate.project import Project
-from headgate.transform import BuildResult, DbtProject, ModelPlan, build, open_project, plan_models
+from headgate.transform.build import build
+from headgate.transform.plan import plan_models
+from headgate.transform.project import open_project
+from headgate.transform.values import BuildResult, DbtProject, ModelPlan
 from headgate.types import CheckResult, Content, ModelResult, Name
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from headgate.errors import Cancelled
 from headgate.events import Event, ModelFinished, ModelStarted
-from headgate.transform import build
+from headgate.transform.build import build
 from headgate.types import Kind, ModelStatus, Name
 
 from .conftest import Lake

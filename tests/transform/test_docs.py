@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from headgate.transform import generate_docs
+from headgate.transform.docs import generate_docs
 
 from .conftest import Lake
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from headgate.errors import ModelError
-from headgate.transform import build
+from headgate.transform.build import build
 from headgate.types import ModelStatus, Name
 
 from .conftest import Lake

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 from headgate.project import Project
-from headgate.transform import open_project
+from headgate.transform.project import open_project
 
 from .conftest import Lake
 
@@ -80,7 +80,7 @@ def test_processes_share_a_project(lake: Lake) -> None:
 import sys
 from pathlib import Path
 from headgate.project import Project
-from headgate.transform import open_project
+from headgate.transform.project import open_project
 for round in range(5):
     Path(f"models/of_{sys.argv[1]}.sql").write_text(f"select {round} as n")
     names = {model.name.table for model in open_project(Project.open(".")).models}

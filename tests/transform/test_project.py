@@ -235,7 +235,8 @@ def test_the_profile_is_the_target_and_variables_follow_it(lake: Lake) -> None:
             "models/a.sql": "select '{{ target.name }}' as target, {{ var('floor') }}, {{ var('other') }} as o",
         }
     )
-    from headgate.transform import build, plan_models
+    from headgate.transform.build import build
+    from headgate.transform.plan import plan_models
 
     dbt = lake.open("prod")
     build(dbt, lake.workspace, plan_models(dbt, lake.workspace).models)
@@ -279,7 +280,9 @@ from headgate.project import Project
 from headgate.catalog.loader import open_catalog
 from headgate.engines.duckdb import Session
 from headgate.engines.workspace import Workspace
-from headgate.transform import build, open_project, plan_models
+from headgate.transform.build import build
+from headgate.transform.plan import plan_models
+from headgate.transform.project import open_project
 project = Project.open(".")
 with Session(project.settings.engine, project.warehouse) as session:
     workspace = Workspace(open_catalog(project.catalog_url), "main", session)

@@ -35,6 +35,7 @@ class WriteResult:
 
 
 _FILE = "_headgate_file"
+_HIDING = "_headgate_filename"
 _SOURCE_ROW = "_matched_row"
 
 
@@ -76,9 +77,7 @@ def merge(
         _check_unique(session, source, keys, table)
         condition = f"coalesce({update_condition}, false)" if update_condition else "true"
         join = " AND ".join(f"target.{quote(key)} = source.{quote(key)}" for key in keys)
-        target = scan_sql(
-            session, version.store(str(session.scratch_folder("merge"))).metadata_location, with_file=_FILE
-        )
+        target = _scan_with_files(session, version)
         session.execute(
             f"CREATE TEMP TABLE {matched} AS SELECT source.rowid AS {_SOURCE_ROW}, {_FILE}, {condition} AS updates"
             f" FROM ({target}) AS target JOIN {source} AS source ON {join}"
@@ -119,6 +118,19 @@ def _updated(
         items.append(f"{value} AS {column}" if field.name.lower() in given else f"target.{column} AS {column}")
     target = _scan_files(session, version, touched)
     return f"SELECT {', '.join(items)} FROM ({target}) AS target LEFT JOIN {source} AS source ON {join}"
+
+
+def _scan_with_files(session: Session, version: TableVersion) -> str:
+    """A query over all rows, with the data file of each, as the metadata names it, in a further column."""
+    further = f", filename AS {_FILE}"
+    hiding = next((field.name for field in version.schema.fields if field.name.lower() == "filename"), None)
+    if hiding is not None:
+        # A column of that name hides the virtual one, and the option of `iceberg_scan` that gives it another name
+        # breaks on partitioned tables (DuckDB 1.5.5): read a version that calls the column otherwise.
+        version = version.rename_columns({hiding: _HIDING})
+        further = f"RENAME ({_HIDING} AS {quote(hiding)}) {further}"
+    folder = str(session.scratch_folder("versions"))
+    return scan_sql(session, version.store(folder).metadata_location, further=further)
 
 
 def _scan_files(session: Session, version: TableVersion, paths: Collection[str]) -> str:
@@ -166,7 +178,7 @@ def delete(
         alias: What the condition may call the table.
         prefix: What the names of data files begin with.
     """
-    target = f"({scan_sql(session, version.metadata_location, with_file=_FILE)}) AS {quote(alias)}"
+    target = f"({_scan_with_files(session, version)}) AS {quote(alias)}"
     hit = dict(session.rows(f"SELECT {_FILE}, count(*) FROM {target} WHERE {where} GROUP BY ALL"))
     held = {file.path: file.rows for file in version.files()}
     partly = [path for path, rows in hit.items() if rows < held[path]]

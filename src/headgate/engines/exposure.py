@@ -26,21 +26,19 @@ Result = TypeVar("Result")
 _MISSING = re.compile(r"^Catalog Error: (?:Table|View) with name (?P<name>.+?) does not exist")
 
 
-def scan_sql(session: Session, metadata_location: str, *, with_file: str | None = None) -> str:
+def scan_sql(session: Session, metadata_location: str, *, further: str = "") -> str:
     """A query over all rows of a version of a table.
 
     Args:
         session: Reads the columns.
         metadata_location: The version.
-        with_file: Name of a further column that gives the data file of each row, as the metadata names it.
+        further: What is to follow the `*` of the query.
     """
-    # The virtual column `filename` would give way to a column of that name; the option names another.
-    option = f", filename = {literal(with_file)}" if with_file is not None else ""
-    scan = f"iceberg_scan({literal(metadata_location)}{option})"
+    scan = f"iceberg_scan({literal(metadata_location)})"
     columns = {str(row[0]).lower() for row in session.rows(f"DESCRIBE FROM {scan}")}
     if SOURCE_ROW not in columns or "file_row_number" in columns:
-        return f"SELECT * FROM {scan}"
-    return f"SELECT * REPLACE (coalesce({SOURCE_ROW}, file_row_number + 1) AS {SOURCE_ROW}) FROM {scan}"
+        return f"SELECT * {further} FROM {scan}"
+    return f"SELECT * REPLACE (coalesce({SOURCE_ROW}, file_row_number + 1) AS {SOURCE_ROW}) {further} FROM {scan}"
 
 
 class Exposure:

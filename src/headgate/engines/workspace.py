@@ -17,7 +17,7 @@ from headgate.engines.changes import WriteResult
 from headgate.engines.duckdb import Session
 from headgate.engines.exposure import Exposure
 from headgate.engines.writer import Written, describe, without_type, write
-from headgate.errors import DataError, ReadOnly, RefNotFound, TableNotFound, UsageError, did_you_mean
+from headgate.errors import DataError, HeadgateError, ReadOnly, RefNotFound, TableNotFound, UsageError, did_you_mean
 from headgate.types import Content, Kind, Layout, Name
 
 if TYPE_CHECKING:
@@ -331,10 +331,15 @@ class Workspace:
         self._set(name, Content(Kind.TABLE, stored.table_id, stored.metadata_location))
 
     def _set(self, name: Name, content: Content | None) -> None:
+        before = dict(self.changes)
         self.changes[name] = content
         if content == self.state.get(name):
             del self.changes[name]
-        if content is None:
-            self._exposure.forget(name)
-        else:
-            self._exposure.expose(name)
+        try:
+            if content is None:
+                self._exposure.forget(name)
+            else:
+                self._exposure.expose(name)
+        except HeadgateError:
+            self.changes = before
+            raise

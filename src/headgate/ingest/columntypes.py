@@ -5,8 +5,11 @@ Planning and editors need to know whether a type exists and what it is made of b
 
 from __future__ import annotations
 
+import datetime as dt
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 
 from headgate.errors import did_you_mean
 from headgate.types import quote
@@ -101,6 +104,26 @@ def parse_type(text: str) -> ColumnType:
     if position != len(tokens):
         raise ValueError(f"the type '{text}' goes on after '{kind}': '{tokens[position]}'")
     return kind
+
+
+def is_value(text: str, kind: ColumnType) -> bool:
+    """Whether a text can stand for a value of a scalar type; texts of types that need an engine to tell always can."""
+    readers: dict[str, Callable[[str], object]] = {
+        **dict.fromkeys(INTEGERS, int),
+        "DECIMAL": Decimal,
+        "DOUBLE": float,
+        "FLOAT": float,
+        "DATE": dt.date.fromisoformat,
+        "TIMESTAMP": dt.datetime.fromisoformat,
+        "TIMESTAMPTZ": dt.datetime.fromisoformat,
+        "TIME": dt.time.fromisoformat,
+        "BOOLEAN": {"true": True, "false": False, "True": True, "False": False}.__getitem__,
+    }
+    try:
+        readers.get(kind.base, str)(text)
+    except (ValueError, ArithmeticError, KeyError):
+        return False
+    return True
 
 
 def _tokens(text: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import re
@@ -13,7 +14,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from headgate.config import Section, load_model
 from headgate.errors import ProjectError, did_you_mean
-from headgate.ingest.columntypes import ColumnType, parse_type
+from headgate.ingest.columntypes import MOMENTS, NUMBERS, ColumnType, is_value, parse_type
 from headgate.project import Project
 from headgate.types import Name
 
@@ -25,6 +26,8 @@ BRONZE = "bronze"
 ISO = "iso"
 DURATION = "h:mm:ss"
 
+# What DuckDB's strptime knows; `-` before a number is without leading zeros.
+_SPECIFIER = r"%(-?[dmyHIMSj]|[aAwubBYpgnfUWGVcxX%zZ])"
 _PARTITION_COLUMN = re.compile(r"^(?:\w+\s*\((?:\s*\d+\s*,)?\s*)?([^()\s,]+)\s*\)?$")
 
 
@@ -91,6 +94,29 @@ class Column(Section):
                 raise ValueError(f"the regular expression does not compile: {error}") from None
         return value
 
+    @field_validator("format")
+    @classmethod
+    def _format_is_known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            unknown = [found for found in re.findall(r"%-?.?", text) if not re.fullmatch(_SPECIFIER, found)]
+            if unknown and text not in (ISO, DURATION):
+                raise ValueError(f"the format '{text}' has '{unknown[0]}', which stands for no part of a date or time")
+            if "%" not in text and text not in (ISO, DURATION):
+                raise ValueError(
+                    f"the format '{text}' is neither a strptime format such as %d/%m/%Y nor {ISO} nor {DURATION}"
+                )
+        return value
+
+    @model_validator(mode="after")
+    def _values_are_of_the_type(self) -> Column:
+        kind = self.column_type
+        for value in (*self.accepted, self.min, self.max):
+            if value is not None and not is_value(str(value), kind):
+                raise ValueError(f"'{value}' is no {kind}")
+        if self.format and kind.base not in MOMENTS | NUMBERS | {"INTERVAL"}:
+            raise ValueError(f"formats are for dates, times and numbers, and this is {kind}")
+        return self
+
     @property
     def column_type(self) -> ColumnType:
         return parse_type(self.type)
@@ -145,7 +171,7 @@ class Options(Section):
     @classmethod
     def _encoding_exists(cls, value: str) -> str:
         try:
-            b"".decode(value)
+            codecs.lookup(value)
         except LookupError:
             known = ("utf-8", "utf-16", "latin-1", "cp1252", "iso-8859-15", "cp437", "shift_jis", "gb18030")
             hint = did_you_mean(value.lower(), known) or ""

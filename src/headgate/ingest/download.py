@@ -60,6 +60,7 @@ def download(address: str, folder: Path) -> Path:
             validators = {"ETag": response.headers.get("ETag"), "Last-Modified": response.headers.get("Last-Modified")}
             notes.write_text(json.dumps(validators), encoding="utf-8")
     except urllib.error.HTTPError as error:
+        error.close()
         if error.code == http.client.NOT_MODIFIED:
             return target
         raise _failed(address, f"the server answers {error.code} {error.reason}") from error
@@ -109,7 +110,11 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
     ) -> urllib.request.Request | None:
-        _check_scheme(newurl)
+        try:
+            _check_scheme(newurl)
+        except UsageError:
+            fp.close()
+            raise
         request = super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
         if request is not None and urllib.parse.urlsplit(newurl).netloc != urllib.parse.urlsplit(req.full_url).netloc:
             request.remove_header("Authorization")

@@ -95,7 +95,7 @@ class Refusals:
             types = "{row: 'BIGINT', line: 'BIGINT'}"
             lines = f"read_json({literal(str(self.lines))}, format = 'newline_delimited', columns = {types})"
             return (
-                f"SELECT refused.* REPLACE (coalesce(refused.line, refused.row + ahead.line) AS line) FROM ({sql}) AS refused"
+                f"SELECT refused.* REPLACE (coalesce(refused.row + ahead.line, refused.line) AS line) FROM ({sql}) AS refused"
                 f" ASOF LEFT JOIN {lines} AS ahead ON refused.row >= ahead.row"
             )
         if self.offset is not None:

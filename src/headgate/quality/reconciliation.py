@@ -177,8 +177,8 @@ def _compare_rows(check: Reconciliation, workspace: Workspace) -> Outcome:
     """Rows that one side has more often than the other; for keys, that one side does not have at all."""
     sides = []
     for side in (check.left, check.right):
-        names = ", ".join(quote(column) for column in side.columns or check.columns)
-        sides.append(f"SELECT {'DISTINCT ' if check.kind == 'keys' else ''}{names} {_from(side)}")
+        listed = ", ".join(quote(column) for column in side.columns or check.columns)
+        sides.append(f"SELECT {'DISTINCT ' if check.kind == 'keys' else ''}{listed} {_from(side)}")
     left, right = sides
     names = tuple(check.left.columns or check.columns)
     differences = (

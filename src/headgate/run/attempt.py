@@ -113,8 +113,9 @@ class Attempt:
             )
 
     def keep(self, loads: Sequence[Load]) -> None:
-        """Take over what a change other than a plain load did, its books included."""
+        """Take over what a change other than a plain load did, and enter it in the books."""
         self.loads.extend(loads)
+        record(self.workspace, loads)
         for result in loads:
             self._emit(Loaded(result))
 

@@ -1,20 +1,5 @@
-"""dbt in process: models, seeds, snapshots and tests of a project, built into a workspace."""
+"""dbt in process: models, seeds, snapshots and tests of a project, built into a workspace.
 
-from headgate.transform.build import build
-from headgate.transform.docs import generate_docs
-from headgate.transform.plan import plan_models
-from headgate.transform.project import open_project
-from headgate.transform.values import BuildResult, DbtProject, Model, ModelPlan, PlannedModel, Test
-
-__all__ = [
-    "BuildResult",
-    "DbtProject",
-    "Model",
-    "ModelPlan",
-    "PlannedModel",
-    "Test",
-    "build",
-    "generate_docs",
-    "open_project",
-    "plan_models",
-]
+Import from the modules: `project.open_project`, `plan.plan_models`, `build.build`, `docs.generate_docs`. Importing
+those takes dbt's second; `values`, `versions` and `definition` do not.
+"""

@@ -110,7 +110,7 @@ def _data_test(manifest: Manifest, node: Any, hasher: CodeHasher) -> Test:
     generic = getattr(node, "test_metadata", None) is not None
     return Test(
         unique_id=node.unique_id,
-        name=node.alias,
+        name=node.name,
         kind=TestKind.GENERIC if generic else TestKind.SINGULAR,
         severity=Severity(str(node.config.severity).lower()),
         inputs=inputs,

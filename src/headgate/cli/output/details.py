@@ -107,9 +107,9 @@ def inferred(sources: Iterable[Any]) -> Document:
     def text(console: Console) -> None:
         for source in found:
             console.print(f"[green]✓[/] [bold]{source['name']}[/]  {source['path']}")
-            for doubt in source["doubts"]:
+            for note in source["notes"]:
                 console.print("  [yellow]?[/] ", end="")
-                console.print(str(doubt), markup=False)
+                console.print(str(note), markup=False)
         console.print("\nRead the contracts, correct what is wrong, then:")
         console.print("  headgate run", style="cyan")
 

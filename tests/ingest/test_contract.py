@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from headgate.errors import ProjectError
+from headgate.ingest.contract import column_name
+
+if TYPE_CHECKING:
+    from tests.ingest.conftest import Lake
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Sale Date", "sale_date"),
+        ("sessionID", "session_id"),
+        ("Start_Date___Time", "start_date_time"),
+        ("Energy__kWh_", "energy_kwh"),
+        ("kWhDelivered", "kwhdelivered"),
+        ("  _id ", "id"),
+        ("Größe (cm)", "größe_cm"),
+        ("", ""),
+        ("%", ""),
+    ],
+)
+def test_names_in_the_lake(text: str, name: str) -> None:
+    assert column_name(text) == name
+
+
+def test_a_contract_is_read_with_its_defaults(lake: Lake) -> None:
+    lake.source("orders", "table: raw.orders\nfiles: data/a.csv\ncolumns:\n  Order ID: bigint\n  Note: {}\n")
+    (source,) = lake.sources()
+    assert (str(source.table), str(source.quarantine), source.name) == ("raw.orders", "quarantine.orders", "orders")
+    assert source.contract.columns["Order ID"].column_type.sql == "BIGINT"
+    assert source.contract.columns["Note"].type == "varchar"
+
+
+@pytest.mark.parametrize(
+    ("yaml", "message"),
+    [
+        ("columns: {id: bigit}", "did you mean 'bigint'"),
+        ("columns: {id: {tpye: bigint}}", "tpye"),
+        ("columns: {id: {format: '%Q'}}", "%Q"),
+        ("columns: {id: {pattern: '('}}", "does not compile"),
+        ("columns: {A b: {}, a_b: {}}", "both get the name 'a_b'"),
+        ("columns: {_load_id: {name: _load_id}}", "taken by a column that headgate adds"),
+        ("columns: {'%': {}}", "give it a `name`"),
+        ("load: merge", "needs `key`"),
+        ("load: merge\nkey: idd\ncolumns: {id: {}}", "Did you mean 'id'?"),
+        ("newest_by: x", "belongs to load: merge"),
+        ("partition_by: ['month(dya)']\ncolumns: {day: date}", "partition_by names 'dya'"),
+        ("sort_by: x desc", "sort_by names 'x'"),
+        ("max_bad: 5 percent", "max_bad is a count"),
+        ("options: {encoding: utf9}", "Did you mean 'utf-8'?"),
+        ("options: {delimiter: '||'}", "one character"),
+        ("columns: {id: {min: x, type: integer}}", "'x' is no integer"),
+        ("columns: {id: {accepted: [1, b], type: integer}}", "'b' is no integer"),
+        ("computed: {b: {type: integer, expression: ''}}", "expression"),
+    ],
+)
+def test_contracts_that_cannot_be(lake: Lake, yaml: str, message: str) -> None:
+    lake.source("a", f"table: a\nfiles: data/a.csv\n{yaml}\n")
+    with pytest.raises(ProjectError) as raised:
+        lake.sources()
+    assert message in str(raised.value)
+    assert raised.value.place is not None
+    assert raised.value.place.startswith("ingestion/a.yml:")
+
+
+def test_the_hash_tells_contracts_apart(lake: Lake) -> None:
+    hashes = []
+    for yaml in (
+        "columns: {id: bigint}",
+        "columns: {id: bigint}\ndescription: x\nmax_bad: 1",
+        "columns: {id: integer}",
+    ):
+        lake.source("a", f"table: a\nfiles: data/a.csv\n{yaml}\n")
+        hashes.append(lake.sources()[0].contract_hash)
+    assert hashes[0] == hashes[1] != hashes[2]

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from headgate.errors import DataError
+from headgate.ingest import files as module
+from headgate.ingest.files import HashCache, discover, format_of
+
+if TYPE_CHECKING:
+    from tests.ingest.conftest import Lake
+
+
+def names(lake: Lake, *patterns: str, more: str = "") -> list[str]:
+    listed = ", ".join(f'"{pattern}"' for pattern in patterns)
+    lake.source("a", f"table: a\nfiles: [{listed}]\n{more}")
+    return [file.name for file in discover(lake.project, lake.sources()[0])]
+
+
+def test_paths_globs_and_folders(lake: Lake) -> None:
+    for name in ("b.csv", "a.csv", "c.json", "deep/x.csv.gz", "deep/.hidden.csv", "deep/_tmp/y.csv", "deep/read.me"):
+        lake.file(f"data/{name}", name)
+    assert names(lake, "data/a.csv") == ["data/a.csv"]
+    assert names(lake, "data/c.json", "data/*.csv", "data/a.csv") == ["data/c.json", "data/a.csv", "data/b.csv"]
+    assert names(lake, "data/**/*.csv*") == ["data/a.csv", "data/b.csv", "data/deep/_tmp/y.csv", "data/deep/x.csv.gz"]
+    assert names(lake, "data") == ["data/a.csv", "data/b.csv", "data/c.json", "data/deep/x.csv.gz"]
+    assert names(lake, "data", more="format: json\n") == ["data/c.json"]
+    assert names(lake, str(lake.root / "data/a.csv")) == ["data/a.csv"]
+    assert names(lake, "data/*.parquet") == []
+
+
+def test_a_name_with_brackets_is_a_name_first(lake: Lake) -> None:
+    lake.file("data/a[1].csv", "x")
+    assert names(lake, "data/a[1].csv") == ["data/a[1].csv"]
+
+
+def test_a_missing_file_names_the_closest(lake: Lake) -> None:
+    lake.file("data/sales.csv", "x")
+    with pytest.raises(DataError, match=r"no file '.*data/sale.csv'") as raised:
+        names(lake, "data/sale.csv")
+    assert raised.value.hint == "Did you mean 'sales.csv'?"
+    assert raised.value.place == f"{lake.root}/ingestion/a.yml: files"
+
+
+def test_files_carry_the_hash_of_their_bytes(lake: Lake) -> None:
+    lake.file("data/a.csv", b"abc")
+    lake.source("a", "table: a\nfiles: data/a.csv\n")
+    (file,) = discover(lake.project, lake.sources()[0], lake.db)
+    assert (file.sha256, file.bytes) == (hashlib.sha256(b"abc").hexdigest(), 3)
+
+
+def test_hashes_are_remembered_while_a_file_stays(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    computed: list[Path] = []
+    real = module.sha256_of
+    monkeypatch.setattr(module, "sha256_of", lambda path: (computed.append(path), real(path))[1])
+    path = lake.file("data/a.csv", b"abc")
+    assert HashCache(lake.db).sha256(path) == HashCache(lake.db).sha256(path) == real(path)
+    assert len(computed) == 1
+    before = path.stat()
+    path.write_bytes(b"abd")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+    assert HashCache(lake.db).sha256(path) == real(path)
+    assert len(computed) == 2
+
+
+def test_the_hash_of_a_file_that_is_being_written_is_not_remembered(lake: Lake) -> None:
+    path = lake.root / "now.csv"
+    path.write_bytes(b"abc")
+    HashCache(lake.db).sha256(path)
+    stamp = path.stat()
+    path.write_bytes(b"abd")
+    os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert HashCache(lake.db).sha256(path) == hashlib.sha256(b"abd").hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.CSV", "csv"),
+        ("a.tsv.gz", "tsv"),
+        ("a.b.jsonl.zst", "ndjson"),
+        ("a.gz", None),
+        ("a", None),
+        ("x.xlsx", "excel"),
+    ],
+)
+def test_formats_by_name(name: str, expected: str | None) -> None:
+    assert format_of(name) == expected
