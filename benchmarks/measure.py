@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 import platform
 import statistics
@@ -53,6 +55,22 @@ class Figure:
     peer_cpu: float | None = None
     ratio_of: float | None = None
 
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Figure:
+        """What `to_dict` gave."""
+        return cls(
+            document["part"],
+            document["name"],
+            document["unit"],
+            document["ours"],
+            document["peer"],
+            document["peer_name"],
+            document["goal"],
+            document["cpu_seconds"],
+            document["peer_cpu_seconds"],
+            document["ratio"],
+        )
+
     @property
     def ratio(self) -> float | None:
         if self.ratio_of is not None:
@@ -65,6 +83,13 @@ class Figure:
         if self.goal is None:
             return None
         return (self.ours if self.ratio is None else self.ratio) <= self.goal
+
+    @classmethod
+    def beside(
+        cls, part: str, name: str, ours: Taken, peer: Taken, peer_name: str, goal: float | None = None
+    ) -> Figure:
+        """Two times, in seconds."""
+        return cls(part, name, "s", ours.wall, peer.wall, peer_name, goal, ours.cpu, peer.cpu)
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -138,6 +163,58 @@ def machine() -> dict[str, str]:
         "python": platform.python_version(),
         "duckdb": duckdb.__version__,
     }
+
+
+def program(
+    about: str | None,
+    measured: Callable[[argparse.Namespace], Sequence[Figure]],
+    **defaults: float,
+) -> None:
+    """A benchmark as a program of its own: prints its figures, or writes them with `--json FILE`.
+
+    Args:
+        about: Its docstring.
+        measured: Takes the options, gives the figures.
+        defaults: Options that are numbers, by name, each with its default.
+    """
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    for name, value in defaults.items():
+        parser.add_argument(f"--{name}", type=type(value), default=value, help=f"default: {value}")
+    options = parser.parse_args()
+    found = measured(options)
+    print(table(found))
+    if options.json:
+        options.json.write_text(json.dumps([each.to_dict() for each in found], indent=1) + "\n", encoding="utf-8")
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """Figures as a table in Markdown."""
+    lines = [
+        "| what | headgate | CPU | beside | | CPU | ratio | goal | holds |",
+        "|---|---:|---:|---|---:|---:|---:|---:|---|",
+    ]
+    for each in figures:
+        cells = (
+            each.name,
+            _shown(each.ours, each.unit),
+            _shown(each.cpu, "s"),
+            each.peer_name or "",
+            _shown(each.peer, each.unit),
+            _shown(each.peer_cpu, "s"),
+            "" if each.ratio is None else f"{each.ratio:.2f}",
+            "" if each.goal is None else f"{each.goal:g}",
+            {None: "", True: "yes", False: "**no**"}[each.holds],
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _shown(value: float | None, unit: str) -> str:
+    if value is None:
+        return ""
+    digits = 0 if abs(value) >= 1000 else 2
+    return f"{value:,.{digits}f} {unit}"
 
 
 def _processor() -> str:

@@ -85,6 +85,10 @@ def test_an_override_needs_a_reason_and_leaves_it_in_the_log(shop: Path) -> None
         assert commit.properties["overridden"] == "unique_stg_orders_order_id"
         assert lake.query("select count(*) from silver.stg_orders where order_id = 1").rows() == [(2,)]
         assert not [table.name for table in lake.tables() if table.name.startswith("checks.")]
+        # What was let pass is settled until the table changes; then it has to pass, or be let pass, again.
+        assert lake.run().status is RunStatus.UNCHANGED
+        (shop / "data/orders-3.csv").write_text("id,customer,day,amount\n9,10,2026-01-10,1.00\n")
+        assert lake.run().status is RunStatus.REFUSED
 
 
 def test_too_many_bad_rows_refuse_the_run_also_by_hand(shop: Path) -> None:

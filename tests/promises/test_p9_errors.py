@@ -30,7 +30,7 @@ def test_a_missing_column_names_the_file_and_what_the_file_has(shop: Path) -> No
         result = lake.run()
 
         assert result.status is RunStatus.REFUSED
-        assert [table for table in lake.tables()] == []
+        assert lake.tables() == []
         text = " ".join(check.message or "" for check in result.checks if check.blocks)
         for part in ("customer", "data/orders-1.csv"):
             assert part in text

@@ -100,3 +100,8 @@ def test_files_of_other_tools_are_no_business_of_ours(lake: Lake) -> None:
     assert len(lake.open().models) == 2
     assert not Path(lake.root / "target").exists()
     assert not Path(lake.root / "logs").exists()
+
+
+def test_what_a_killed_process_left_is_removed(lake: Lake) -> None:
+    lake.write({**MODELS, ".headgate/dbt/tmp/4194304999-x/compiled.sql": "select 1"}).open()
+    assert list((lake.root / ".headgate/dbt/tmp").iterdir()) == []

@@ -294,3 +294,28 @@ with Session(project.settings.engine, project.warehouse) as session:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert contents(lake.root) == before
     assert [path.name for path in (lake.root / ".headgate/dbt/tmp").iterdir()] == []
+
+
+def test_warnings_of_dbt_are_told_once(lake: Lake) -> None:
+    lake.write(
+        {
+            "dbt_project.yml": "name: lake\nversion: 1.0.0\nprofile: p\nmodels: {lake: {nowhere: {+schema: x}}}\n",
+            "models/a.sql": "select 1 as n",
+        }
+    )
+    (warning,) = lake.open().warnings
+    assert "models.lake.nowhere" in warning
+    assert "\x1b" not in warning
+
+
+@pytest.mark.parametrize("materialized", ["external", "table_function", "materialized_view"])
+def test_a_materialization_that_leaves_the_lake_is_refused(lake: Lake, materialized: str) -> None:
+    lake.write({"models/a.sql": f"{{{{ config(materialized='{materialized}') }}}} select 1 as n"})
+    with pytest.raises(ModelError, match=f"materialized as '{materialized}'") as caught:
+        lake.open()
+    assert caught.value.place == "models/a.sql"
+
+
+def test_the_target_is_duckdb_to_who_asks(lake: Lake) -> None:
+    lake.write({"models/a.sql": "select '{{ target.type }}' as type, '{{ adapter.type() }}' as adapter"}).built()
+    assert lake.sql("select * from silver.a") == [("duckdb", "headgate")]

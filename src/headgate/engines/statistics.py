@@ -39,6 +39,7 @@ from headgate.types import ColumnStats
 _TEXT_BOUND_LENGTH = 16
 _FIRST_SURROGATE, _LAST_SURROGATE = 0xD800, 0xDFFF
 _DATE = re.compile(r"^\d{4}-\d\d-\d\d$")
+_TIMESTAMP = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?(\+00)?$")
 _MICROSECONDS = 1_000_000
 
 
@@ -142,7 +143,7 @@ def _days(text: str) -> int | None:
 
 def _micros(text: str) -> int | None:
     """Microseconds since 1970 of `2020-01-31 12:00:00.123456`, with or without `+00`."""
-    if not _DATE.match(text[:10]) or len(text) < 11 or text.endswith("(BC)"):
+    if not _TIMESTAMP.match(text):
         return None
     moment = datetime.fromisoformat(text)
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import select
 
 from headgate import database
 from headgate.database import Database
@@ -24,6 +24,7 @@ Version = Callable[[Name], str | None]
 
 # SQLite binds at most 32,766 values in one statement, older builds 999.
 _BATCH = 500
+_OVERRIDDEN = "overridden"
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,24 @@ class Gate:
         passed = self._passed(found for found in prints.values() if found)
         return [check for check in checks if prints[check.name] and prints[check.name] not in passed]
 
-    def record(self, run_id: str, checks: Iterable[Standing], results: Iterable[CheckResult], version: Version) -> None:
-        """Keep the outcomes of `results` for the versions they were carried out on."""
+    def record(
+        self,
+        run_id: str,
+        checks: Iterable[Standing],
+        results: Iterable[CheckResult],
+        version: Version,
+        *,
+        overridden: bool = False,
+    ) -> None:
+        """Keep the outcomes of `results` for the versions they were carried out on.
+
+        Args:
+            run_id: Which run carried them out.
+            checks: The definitions of the checks.
+            results: Their outcomes.
+            version: Versions of the state they were carried out on.
+            overridden: Somebody let this state pass in spite of them; until a table changes, they are settled.
+        """
         by_name = {check.name: check for check in checks}
         rows = []
         for result in results:
@@ -76,7 +93,7 @@ class Gate:
                 {
                     "check_name": result.name,
                     "fingerprint": found,
-                    "status": result.status.value,
+                    "status": _OVERRIDDEN if overridden else result.status.value,
                     "failures": result.failures,
                     "severity": result.severity.value,
                     "run_id": run_id,
@@ -85,15 +102,8 @@ class Gate:
             )
         if not rows:
             return
-        outcomes = database.check_outcomes
         with self._db.write() as connection:
-            for row in rows:
-                connection.execute(
-                    delete(outcomes).where(
-                        outcomes.c.check_name == row["check_name"], outcomes.c.fingerprint == row["fingerprint"]
-                    )
-                )
-            connection.execute(insert(outcomes), rows)
+            connection.execute(self._db.upsert(database.check_outcomes), rows)
 
     def missing(self, checks: Sequence[Standing], version: Version) -> list[Standing]:
         """The blocking checks without a recorded pass on exactly this state: none, or the state stays off `main`."""
@@ -109,7 +119,7 @@ class Gate:
                 rows = connection.execute(
                     select(outcomes.c.fingerprint).where(
                         outcomes.c.fingerprint.in_(wanted[start : start + _BATCH]),
-                        (outcomes.c.status == CheckStatus.PASSED.value)
+                        outcomes.c.status.in_([CheckStatus.PASSED.value, _OVERRIDDEN])
                         | (
                             (outcomes.c.severity == Severity.WARN.value)
                             & (outcomes.c.status == CheckStatus.FAILED.value)

@@ -58,7 +58,8 @@ class Reconciliation(Section):
     columns: tuple[str, ...] = Field(default=(), description="For `keys` and `checksum`: the columns on both sides.")
     tolerance: Decimal | str = Field(
         default=Decimal(0),
-        description="For `row_count` and `sum`: the difference that is allowed, absolute or as a percentage of the left side.",
+        description="For `row_count` and `sum`: the difference that is allowed, as a number or as a percentage of the "
+        "left side.",
     )
     severity: Severity = Field(default=Severity.ERROR, description="`error` blocks the merge, `warn` reports.")
 

@@ -165,6 +165,8 @@ class Course:
                 )
             except StaleRef:
                 continue
+            if override is not None:
+                attempt.settle_blocking()
             catalog.delete_ref(attempt.branch)
             self._emit(Merged(published.id))
             return self._result(RunStatus.MERGED, attempt, commit=published.id)
@@ -179,9 +181,9 @@ class Course:
         parts = []
         if attempt.loads:
             loaded = sum(load.loaded for load in attempt.loads)
-            parts.append(f"load {len(attempt.loads)} files, {loaded:,} rows")
+            parts.append(f"load {_count(len(attempt.loads), 'file')}, {_count(loaded, 'row')}")
         if attempt.models:
-            parts.append(f"build {len(attempt.models)} models")
+            parts.append(f"build {_count(len(attempt.models), 'model')}")
         return "; ".join(parts) or "run"
 
     def _refused(self, attempt: Attempt, further: list[str] | None = None) -> RunResult:
@@ -227,6 +229,10 @@ def _status_of(error: HeadgateError) -> RunStatus:
     if isinstance(error, Refused):
         return RunStatus.REFUSED
     return RunStatus.CONFLICT if isinstance(error, Conflict) else RunStatus.FAILED
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _is_evidence(name: Name) -> bool:

@@ -24,6 +24,7 @@ def run(lake: Lake, selection: Selection = EVERYTHING, emit: Emit = ignore) -> R
 
     Raises:
         ProjectError: A file of the project is wrong; nothing was begun.
+        UsageError: The selection names nothing; nothing was begun.
     """
     started = time.perf_counter()
     clean_up(lake, emit)
@@ -36,7 +37,9 @@ def run(lake: Lake, selection: Selection = EVERYTHING, emit: Emit = ignore) -> R
     from headgate.run.course import Course
     from headgate.run.planning import Work
 
-    return Course(lake, Work(lake.project, sources, selection), emit).run(fingerprint)
+    work = Work(lake.project, sources, selection)
+    work.check_names()
+    return Course(lake, work, emit).run(fingerprint)
 
 
 def merge(lake: Lake, source: str, into: str = MAIN, override: str | None = None, emit: Emit = ignore) -> RunResult:

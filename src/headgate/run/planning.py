@@ -48,6 +48,12 @@ class Work:
 
         return open_project(self.project)
 
+    def check_names(self) -> None:
+        """Raise a UsageError or ProjectError for what is wrong with the selection or the checks, before anything begins."""
+        _ = self.reconciliations
+        if not self.selection.everything:
+            _ = self._chosen_sources
+
     def standing(self) -> list[Standing]:
         """Every check that a state has to pass, whatever was selected."""
         checks = [Standing(f"reconciliation:{c.name}", c.severity, c.inputs, c.code_hash) for c in self.reconciliations]

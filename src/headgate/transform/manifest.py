@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,6 +53,9 @@ def scratch_folder(definition: Definition) -> Iterator[Path]:
     """A folder below `.headgate` for what dbt writes during one invocation."""
     parent = definition.folder / "tmp"
     parent.mkdir(parents=True, exist_ok=True)
+    for left in parent.iterdir():
+        if not _is_alive(left.name.partition("-")[0]):
+            shutil.rmtree(left, ignore_errors=True)
     with TemporaryDirectory(dir=parent, prefix=f"{os.getpid()}-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
 
@@ -71,6 +75,16 @@ class Parsed:
     packed: bytes
     variables: dict[str, Any]
     warnings: tuple[str, ...]
+
+
+def _is_alive(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except (ProcessLookupError, ValueError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def parse(definition: Definition) -> Parsed:

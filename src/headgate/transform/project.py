@@ -20,6 +20,11 @@ from headgate.transform.values import DbtProject, Model, Resource, Test, TestKin
 from headgate.types import Name, Severity
 
 _BUILDING = frozenset({"model", "seed", "snapshot"})
+_ELSEWHERE = {
+    "external": "which writes files that no branch knows",
+    "table_function": "which is a macro of one DuckDB database",
+    "materialized_view": "which DuckDB does not have",
+}
 
 
 def open_project(project: Project) -> DbtProject:
@@ -45,6 +50,7 @@ def _describe(definition: Definition, parsed: Parsed) -> DbtProject:
     hasher = CodeHasher(manifest, definition, parsed.variables)
     models = tuple(_model(manifest, unique_id, hasher) for unique_id in _in_order(manifest))
     _refuse_shared_names(models)
+    _refuse_what_leaves_the_lake(models)
     data_tests = [node for node in manifest.nodes.values() if node.resource_type == "test"]
     tests = [_data_test(manifest, node, hasher) for node in data_tests]
     tests += [_unit_test(manifest, node, hasher) for node in manifest.unit_tests.values()]
@@ -132,6 +138,17 @@ def _unit_test(manifest: Manifest, node: Any, hasher: CodeHasher) -> Test:
         path=node.original_file_path,
         code_hash=hasher.of(node.unique_id),
     )
+
+
+def _refuse_what_leaves_the_lake(models: tuple[Model, ...]) -> None:
+    """Raise for materializations of dbt and dbt-duckdb that write elsewhere, or what a lake cannot hold."""
+    for model in models:
+        if model.materialized in _ELSEWHERE:
+            raise ModelError(
+                f"{model.name} is materialized as '{model.materialized}', {_ELSEWHERE[model.materialized]}.",
+                place=model.path,
+                hint="Make it a table, a view or an incremental model.",
+            )
 
 
 def _refuse_shared_names(models: tuple[Model, ...]) -> None:

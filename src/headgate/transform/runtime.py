@@ -32,8 +32,9 @@ from dbt.contracts.graph.manifest import Manifest
 from dbt.flags import set_flags
 from dbt.mp_context import get_mp_context
 from dbt_common.context import set_invocation_context
-from dbt_common.events.base_types import EventMsg
-from dbt_common.events.event_manager_client import cleanup_event_logger, get_event_manager
+from dbt_common.events.base_types import BaseEvent, EventLevel
+from dbt_common.events.event_manager import EventManager
+from dbt_common.events.event_manager_client import ctx_set_event_manager
 from dbt_common.invocation import reset_invocation_id
 
 from headgate.transform.adapter import install
@@ -64,6 +65,28 @@ class Invocation:
         adapter.connections.set_query_header(generate_query_header_context(adapter.config, manifest))
 
 
+class _Warnings(EventManager):
+    """Keeps what dbt warns of; what is below a warning nobody reads, and making its text is a tenth of a build."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[str] = []
+
+    def fire_event(
+        self,
+        e: BaseEvent,
+        level: EventLevel | None = None,
+        node: Any = None,
+        force_warn_or_error_handling: bool = False,
+    ) -> None:
+        severity = level or e.level_tag()
+        if severity not in (EventLevel.WARN, EventLevel.ERROR):
+            return
+        super().fire_event(e, level, node, force_warn_or_error_handling)
+        if severity is EventLevel.WARN and e.message() not in self.messages:
+            self.messages.append(e.message())
+
+
 @contextmanager
 def dbt_invocation(
     definition: Definition,
@@ -86,27 +109,22 @@ def dbt_invocation(
         # dbt keeps the whole environment; the project's has `.env` in it.
         set_invocation_context(definition.environment)
         install()
-        flags = _flags(definition, scratch, command, full_refresh)
-        set_flags(flags)
-        reset_invocation_id()
-        dbt.tracking.do_not_track()
-        warnings: list[str] = []
-
-        def collect(message: EventMsg) -> None:
-            if message.info.level == "warn" and message.info.msg not in warnings:
-                warnings.append(message.info.msg)
-
-        cleanup_event_logger()
-        get_event_manager().callbacks = [collect]
+        warnings = _Warnings()
+        ctx_set_event_manager(warnings)
         reset_adapters()
         try:
+            flags = _flags(definition, scratch, command, full_refresh)
+            set_flags(flags)
+            warnings.require_warn_or_error_handling = flags.REQUIRE_ALL_WARNINGS_HANDLED_BY_WARN_ERROR
+            reset_invocation_id()
+            dbt.tracking.do_not_track()
             config = _config(definition, flags, target_id)
             register_adapter(config, get_mp_context())
             get_adapter(config).set_macro_context_generator(generate_runtime_macro_context)
-            yield Invocation(config, flags, warnings)
+            yield Invocation(config, flags, warnings.messages)
         finally:
             reset_adapters()
-            get_event_manager().callbacks = []
+            ctx_set_event_manager(EventManager())
 
 
 def _flags(definition: Definition, scratch: Path, command: Command, full_refresh: bool) -> Flags:
@@ -133,9 +151,24 @@ def _flags(definition: Definition, scratch: Path, command: Command, full_refresh
     return Flags.from_dict(command, wanted)
 
 
+class _DuckDB:
+    """A target that calls itself what its SQL is: projects and packages ask `target.type == 'duckdb'`."""
+
+    def to_target_dict(self) -> dict[str, Any]:
+        return {**super().to_target_dict(), "type": "duckdb"}  # type: ignore[misc]  # of the class that it is mixed into
+
+
+class _Profile(_DuckDB, Profile):
+    pass
+
+
+class _Config(_DuckDB, RuntimeConfig):
+    pass
+
+
 def _config(definition: Definition, flags: Flags, target_id: str) -> RuntimeConfig:
     raw = load_raw_project(str(definition.file.parent))
-    profile = Profile.from_credentials(
+    profile = _Profile.from_credentials(
         HeadgateCredentials(schema=DEFAULT_SCHEMA, target_id=target_id),
         threads=1,
         profile_name=str(raw.get("profile") or "headgate"),
@@ -154,4 +187,7 @@ def _config(definition: Definition, flags: Flags, target_id: str) -> RuntimeConf
     project = partial.render(renderer)
     project.project_env_vars = renderer.ctx_obj.env_vars
     project.model_paths = [*project.model_paths, str(definition.sources)]
-    return RuntimeConfig.from_parts(project, profile, flags)
+    if "query-comment" not in raw:
+        # dbt would render a comment into every statement, for the logs of a warehouse.
+        project.query_comment.comment = ""
+    return _Config.from_parts(project, profile, flags)

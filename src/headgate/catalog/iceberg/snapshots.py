@@ -32,7 +32,8 @@ from headgate.errors import CorruptHistory
 _COMPRESSION: AvroCompressionCodec = "deflate"
 # Small manifests are joined into one when there are more of them: readers open every manifest of a snapshot.
 _SMALL_MANIFESTS_MAX = 24
-_MANIFEST_TARGET_BYTES = 8 * 1024 * 1024
+# A manifest with as many files is not small any more, or every joining would write all entries again.
+_LARGE_MANIFEST_FILES = 1000
 # Older snapshots leave the table's metadata; the catalog's commits name the metadata that still has them.
 _SNAPSHOTS_KEPT = 50
 
@@ -98,7 +99,8 @@ class _SnapshotWriter:
         small = [
             manifest
             for manifest in manifests
-            if manifest.manifest_length < _MANIFEST_TARGET_BYTES and manifest.content == ManifestContent.DATA
+            if manifest.content == ManifestContent.DATA
+            and (manifest.added_files_count or 0) + (manifest.existing_files_count or 0) < _LARGE_MANIFEST_FILES
         ]
         if len(small) <= _SMALL_MANIFESTS_MAX:
             return list(manifests)

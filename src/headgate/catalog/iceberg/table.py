@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from pyiceberg.exceptions import ValidationError
 from pyiceberg.io import FileIO
 from pyiceberg.manifest import DataFile
 from pyiceberg.partitioning import PARTITION_FIELD_ID_START, PartitionField, PartitionSpec
@@ -70,7 +71,7 @@ class TableVersion:
         with storage_errors(metadata_location):
             try:
                 metadata = FromInputFile.table_metadata(io.new_input(metadata_location))
-            except ValueError as error:
+            except (ValueError, ValidationError) as error:
                 raise CorruptHistory(
                     f"'{metadata_location}' is not the metadata of an Iceberg table: {error}", place=metadata_location
                 ) from error

@@ -169,10 +169,10 @@ def _keys(new: Increment) -> list[str]:
     return list(value or ())
 
 
-def _texts(value: object) -> list[str]:
+def _texts(value: str | Sequence[str] | None) -> list[str]:
     if value is None:
         return []
-    return [value] if isinstance(value, str) else [str(part) for part in value]  # type: ignore[attr-defined]
+    return [value] if isinstance(value, str) else [str(part) for part in value]
 
 
 @contextmanager

@@ -1,0 +1,136 @@
+"""The mobility example from its raw files: cold, with nothing to do, and with one changed file.
+
+Beside the first and the last: the same reading and the same SQL as one plain script, each time a new process. Beside
+the one with nothing to do: a Python that imports DuckDB and ends. What both sides built is compared, row for row.
+
+Run with `python benchmarks/mobility.py [--json FILE] [--rounds N]`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import duckdb
+from measure import Figure, Taken, alternate, process, program
+
+import headgate
+from headgate.events import Checked, Event, ModelFinished
+from headgate.project import Project
+from plain import MODELS, script
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "mobility"
+HEADGATE = str(Path(sys.executable).with_name("headgate"))
+PART = "Mobility example, whole processes"
+PEER = "the same SQL as a plain DuckDB script"
+GOAL_WARM = 6.0
+# What tells loads apart, and has other values in a lake than in a script.
+PROVENANCE = ("_load_id", "source_file")
+
+
+def figures(rounds: int = 3) -> list[Figure]:
+    """The three figures.
+
+    Args:
+        rounds: How often each is taken; the one with nothing to do five times at least.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        lake = copied(Path(scratch, "lake"))
+        compiled = run_and_compile(lake)
+        sql = Path(scratch, "plain.sql")
+        sql.write_text(script(Project.open(lake), compiled), encoding="utf-8")
+        compare(lake, sql)
+        colder = iter(range(rounds))
+        cold = alternate(
+            rounds,
+            {
+                "ours": lambda: run(copied(Path(scratch, f"cold-{next(colder)}"))),
+                "plain": lambda: plain(lake, sql),
+            },
+        )
+        run(lake)
+        import_duckdb = [sys.executable, "-c", "import duckdb"]
+        warm = alternate(max(5, rounds), {"ours": lambda: run(lake), "duckdb": lambda: process(import_duckdb)})
+        changes = iter(range(rounds))
+        changed = alternate(
+            rounds, {"ours": lambda: run_changed(lake, next(changes)), "plain": lambda: plain(lake, sql)}
+        )
+        compare(lake, sql)
+    return [
+        Figure.beside(PART, "cold: load, build, check, merge", cold["ours"], cold["plain"], PEER),
+        Figure.beside(PART, "nothing to do", warm["ours"], warm["duckdb"], 'python -c "import duckdb"', GOAL_WARM),
+        Figure.beside(PART, "one of 15 files changed", changed["ours"], changed["plain"], PEER),
+    ]
+
+
+def copied(folder: Path) -> Path:
+    """A project of one's own."""
+    return Path(shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns(".headgate", "__pycache__")))
+
+
+def run(lake: Path) -> Taken:
+    return process([HEADGATE, "run", "--json"], cwd=lake)
+
+
+def run_changed(lake: Path, number: int) -> Taken:
+    """A run after one more sale came in the newest file of sales."""
+    with (lake / "data" / "sales" / "sales_2023.csv").open("a", encoding="utf-8") as file:
+        file.write(f"{900_000 + number},1,1,12/31/2023,40000.00,Lease\n")
+    return run(lake)
+
+
+def plain(lake: Path, sql: Path) -> Taken:
+    """The script, in the folder whose files it names."""
+    code = "import duckdb, pathlib, sys; duckdb.connect().execute(pathlib.Path(sys.argv[1]).read_text('utf-8'))"
+    return process([sys.executable, "-c", code, str(sql)], cwd=lake)
+
+
+def run_and_compile(lake: Path) -> list[tuple[str, str]]:
+    """Run the project; path and SQL of what dbt compiled on the way, in its order.
+
+    dbt writes it below the project's state folder, where it lies until the build ends.
+    """
+    kept = lake.parent / "compiled"
+    order: list[str] = []
+
+    def keep(event: Event) -> None:
+        if isinstance(event, ModelFinished):
+            order.append(event.result.name.rpartition(".")[2])
+        if isinstance(event, ModelFinished | Checked):
+            for folder in (lake / ".headgate" / "dbt" / "tmp").glob("*/compiled/*"):
+                shutil.copytree(folder, kept, dirs_exist_ok=True)
+
+    with headgate.open(lake) as lakehouse:
+        result = lakehouse.run(emit=keep)
+    if result.status.value != "merged":
+        raise RuntimeError(f"The run that was to be merged was {result.status.value}: {result.error}")
+    found = {path.relative_to(kept).as_posix(): path.read_text("utf-8") for path in sorted(kept.rglob("*.sql"))}
+    models = {Path(path).stem: path for path in found if str(Path(path).parent) in MODELS}
+    in_order = [models.pop(name) for name in order if name in models]
+    # Unit tests bring rows of their own, and are no part of a script that only builds.
+    tests = [path for path in found if path not in in_order and "_unit_tests.yml" not in path]
+    return [(path, found[path]) for path in (*in_order, *tests)]
+
+
+def compare(lake: Path, sql: Path) -> None:
+    """Raise if the lake and the script disagree on a row of silver or gold."""
+    with duckdb.connect() as connection, headgate.open(lake) as lakehouse:
+        connection.execute(f"SET file_search_path = '{lake}'")
+        connection.execute(sql.read_text("utf-8"))
+        for table in lakehouse.tables():
+            name = str(table.name)
+            if name.partition(".")[0] not in ("silver", "gold"):
+                continue
+            columns = connection.execute(f"DESCRIBE {name}").fetchall()
+            shared = [str(column[0]) for column in columns if column[0] not in PROVENANCE]
+            row = " || '|' || ".join(f"coalesce(\"{column}\"::VARCHAR, '')" for column in shared)
+            query = f"SELECT count(*), sum(hash({row})) FROM {name}"
+            theirs, ours = connection.execute(query).fetchall(), lakehouse.query(query).rows()
+            if [*map(tuple, ours)] != [*map(tuple, theirs)]:
+                raise RuntimeError(f"{name} differs: {ours} in the lake, {theirs} in the script")
+
+
+if __name__ == "__main__":
+    program(__doc__, lambda options: figures(options.rounds), rounds=3)

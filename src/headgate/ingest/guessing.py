@@ -1,0 +1,234 @@
+"""What type a column of texts has, told by all of its values: the narrowest type that refuses none of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from headgate.engines.duckdb import Session
+from headgate.ingest.contract import DURATION, ISO
+from headgate.ingest.rules import WHOLE
+from headgate.types import literal
+
+NULL_WORDS = ("NA", "N/A", "n/a", "#N/A", "NULL", "null", "None", "none", "NaN", "nan", "-", "--", "?", ".")
+
+_DATES = (
+    "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y%m%d", "%d/%m/%y", "%m/%d/%y",
+    "%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y", "%Y-%m-%dT00:00:00", "%Y-%m-%d 00:00:00",
+)  # fmt: skip
+_TIMES = (
+    "%d/%m/%Y %H:%M:%S", "%m/%d/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M", "%m/%d/%Y %I:%M %p",
+    "%m/%d/%Y %I:%M:%S %p", "%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M",
+    "%Y-%m-%d %H:%M", "%Y%m%d%H%M%S",
+)  # fmt: skip
+_ZONED = (
+    "%a, %d %b %Y %H:%M:%S %Z", "%Y/%m/%d %H:%M:%S%z", "%Y-%m-%d %H:%M:%S %z", "%Y-%m-%dT%H:%M:%S%z",
+    "%d/%b/%Y:%H:%M:%S %z",
+)  # fmt: skip
+# Day and month may be swapped between these.
+_SWAPPED = {pattern: pattern.replace("%d", "%_").replace("%m", "%d").replace("%_", "%m") for pattern in (*_DATES, *_TIMES)}
+_EXAMPLES = 3
+
+
+@dataclass
+class Guess:
+    """A column's contract, as far as its values tell.
+
+    Attributes:
+        type: DuckDB type text.
+        formats: How moments are written; empty where DuckDB reads them by itself.
+        null_values: Texts that stand for no value.
+        required: Whether every row has a value.
+        doubts: What a person should look at.
+        note: What the values look like, in a few words.
+    """
+
+    type: str = "varchar"
+    formats: list[str] = field(default_factory=list)
+    null_values: list[str] = field(default_factory=list)
+    required: bool = False
+    doubts: list[str] = field(default_factory=list)
+    note: str = ""
+
+
+def guess(session: Session, relation: str, text: str, name: str) -> Guess:
+    """The type of a column.
+
+    Args:
+        session: Runs the queries.
+        relation: SQL to select from.
+        text: Expression for the column's raw text.
+        name: Its name, for doubts.
+    """
+    values = f"(SELECT t, count(*) AS n FROM (SELECT {text} AS t FROM {relation}) GROUP BY t)"
+    rows, missing, words = session.rows(
+        f"SELECT coalesce(sum(n), 0), coalesce(sum(n) FILTER (t IS NULL OR t = ''), 0),"
+        f" list(DISTINCT t) FILTER (t IN ({', '.join(map(literal, NULL_WORDS))})) FROM {values}"
+    )[0]
+    words = sorted(words or [])
+    found = Guess(required=rows > 0 and missing == 0)
+    if missing == rows:
+        found.note = "always empty"
+        return found
+    # Values that only say that there is none count for nothing, if the others then have a type.
+    for nulls in ([], words) if words else ([],):
+        typed = _typed(session, values, nulls, found, name)
+        if typed:
+            found.null_values = nulls
+            found.required = found.required and not nulls
+            if nulls:
+                found.doubts.append(f"'{name}': {', '.join(map(repr, nulls))} is taken for no value.")
+            break
+    found.note = found.note or (f"{missing / rows:.1%} empty" if missing else "")
+    return found
+
+
+def _typed(session: Session, values: str, nulls: list[str], found: Guess, name: str) -> bool:
+    """Find a type other than text that takes every value; whether there is one."""
+    listed = ", ".join(map(literal, ["", *nulls]))
+    present = f"(SELECT t FROM {values} WHERE t IS NOT NULL AND t NOT IN ({listed}))"
+    tests = {
+        "count": "true",
+        "whole": f"regexp_matches(t, {literal(WHOLE)}) AND TRY_CAST(t AS BIGINT) IS NOT NULL AND NOT contains(t, '_')",
+        "code": "regexp_matches(t, '^[-+]?0[0-9]')",
+        "number": "TRY_CAST(t AS DOUBLE) IS NOT NULL AND NOT regexp_matches(t, '[_xX]')",
+        "plain": "regexp_matches(t, '^\\s*[-+]?[0-9]*[.]?[0-9]*\\s*$')",
+        "comma": "regexp_matches(t, '^\\s*[-+]?[0-9]{1,3}([.]?[0-9]{3})*,[0-9]+\\s*$')",
+        "boolean": "lower(trim(t)) IN ('true', 'false', 'yes', 'no')",
+        "duration": "regexp_matches(t, '^[0-9]+:[0-5][0-9]:[0-5][0-9]$')",
+        "clock": "regexp_matches(t, '^[0-2]?[0-9]:[0-5][0-9](:[0-5][0-9])?$') AND TRY_CAST(t AS TIME) IS NOT NULL",
+        "long": "TRY_CAST(split_part(t, ':', 1) AS INTEGER) > 23 OR regexp_matches(t, '^[0-9]:')",
+        "date": "regexp_matches(t, '^\\s*[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}\\s*$') AND TRY_CAST(t AS DATE) IS NOT NULL",
+        "moment": "regexp_matches(t, '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.]+$') AND TRY_CAST(t AS TIMESTAMP) IS NOT NULL",
+        "midnight": "regexp_matches(t, '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]00:00(:00([.]0+)?)?$')",
+        "zoned": "regexp_matches(t, '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.]+ ?(Z|[-+][0-9:]+)$')"
+        " AND TRY_CAST(t AS TIMESTAMPTZ) IS NOT NULL",
+        "uuid": "regexp_matches(t, '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')",
+    }
+    items = ", ".join(f"count(*) FILTER ({test}) AS {quote_name(key)}" for key, test in tests.items())
+    digits = "max(length(regexp_extract(t, '[.]([0-9]+)', 1))), max(length(regexp_extract(t, '([0-9]+)', 1)))"
+    *counts, scale, whole_digits = session.rows(f"SELECT {items}, {digits} FROM {present}")[0]
+    hits = dict(zip(tests, counts, strict=True))
+    count = hits["count"]
+    if not count:
+        return False
+    kind = _plain_type(hits, count, scale or 0, whole_digits or 0)
+    if kind:
+        found.type = kind
+        if hits["duration"] == count and hits["long"]:
+            found.type, found.formats = "bigint", [DURATION]
+            found.note = "a duration, as seconds"
+        return True
+    return _formatted(session, present, count, hits, found, name) or _nearly(session, present, count, hits, found, name)
+
+
+def quote_name(key: str) -> str:
+    """A key as a column's name that is no keyword."""
+    return f'"{key}"'
+
+
+def _plain_type(hits: dict[str, int], count: int, scale: int, digits: int) -> str | None:
+    """A type that DuckDB reads by itself."""
+    if hits["whole"] == count:
+        # 007 is a code, and would lose its zeros.
+        return None if hits["code"] else "bigint"
+    if hits["number"] == count and not hits["code"]:
+        exact = hits["plain"] == count and scale <= 4 and digits + scale <= 18
+        return f"decimal(18,{scale})" if exact else "double"
+    for key, kind in (("boolean", "boolean"), ("uuid", "uuid"), ("date", "date"), ("clock", "time"), ("duration", "time")):
+        if hits[key] == count:
+            return kind
+    if hits["midnight"] == count:
+        return "date"
+    if hits["moment"] == count:
+        return "timestamp"
+    return "timestamptz" if hits["zoned"] == count else None
+
+
+def _formatted(session: Session, present: str, count: int, hits: dict[str, int], found: Guess, name: str) -> bool:
+    """Dates and times in one format or several that take every value between them."""
+    for kind, formats, iso in (
+        ("timestamptz", _ZONED, hits["zoned"]),
+        ("date", _DATES, hits["date"] + hits["midnight"]),
+        ("timestamp", _TIMES, hits["moment"]),
+    ):
+        chosen = _cover(session, present, count, formats, iso if iso < count else 0, kind)
+        if chosen is None:
+            continue
+        found.type, found.formats = kind, chosen
+        _doubt_order(session, present, found, name)
+        return True
+    return False
+
+
+def _cover(session: Session, present: str, count: int, formats: tuple[str, ...], iso: int, kind: str) -> list[str] | None:
+    """The fewest formats that take every value, the most frequent first; None if all together do not."""
+    rest = "true"
+    chosen: list[str] = []
+    if iso:
+        rest = f"TRY_CAST(t AS {kind}) IS NULL OR NOT regexp_matches(t, '^[0-9]{{4}}-')"
+        chosen.append(ISO)
+    for _ in range(3):
+        items = ", ".join(f"count(*) FILTER ({_reads(pattern)})" for pattern in formats)
+        left, *taken = session.rows(f"SELECT count(*), {items} FROM {present} WHERE {rest}")[0]
+        if not left:
+            return chosen or None
+        best = max(taken)
+        if not best:
+            return None
+        candidates = [pattern for pattern, hits in zip(formats, taken, strict=True) if hits == best]
+        pattern = _likelier(session, present, rest, candidates)
+        chosen.append(pattern)
+        rest = f"({rest}) AND NOT ({_reads(pattern)})"
+    left = session.value(f"SELECT count(*) FROM {present} WHERE {rest}")
+    return None if left else chosen
+
+
+def _reads(pattern: str) -> str:
+    parsed = f"try_strptime(t, {literal(pattern)})"
+    long = " AND year(" + parsed + ") >= 1000" if "%Y" in pattern else ""
+    return f"{parsed} IS NOT NULL{long}"
+
+
+def _likelier(session: Session, present: str, rest: str, candidates: list[str]) -> str:
+    """Of formats that take the same values, the one under which these lie closest together."""
+    if len(candidates) == 1:
+        return candidates[0]
+    spans = ", ".join(
+        f"date_diff('day', min(try_strptime(t, {literal(p)})), max(try_strptime(t, {literal(p)})))" for p in candidates
+    )
+    found = session.rows(f"SELECT {spans} FROM {present} WHERE {rest}")[0]
+    return min(zip(found, range(len(candidates)), candidates, strict=True))[2]
+
+
+def _doubt_order(session: Session, present: str, found: Guess, name: str) -> None:
+    """Say so if day and month could as well be the other way round, or are both ways."""
+    for pattern in found.formats:
+        other = _SWAPPED.get(pattern, pattern)
+        if other == pattern:
+            continue
+        if other in found.formats:
+            found.doubts.append(
+                f"'{name}' has days before months and months before days: {pattern} is tried before {other}, and where"
+                " both fit nobody can tell which is right."
+            )
+            found.formats = [ISO] * (ISO in found.formats) + [each for each in found.formats if each != ISO]
+            return
+        certain = session.value(f"SELECT count(*) FROM {present} WHERE {_reads(pattern)} AND NOT ({_reads(other)})")
+        if not certain:
+            found.doubts.append(f"'{name}' is read as {pattern}, and could as well be {other}: no day is above 12.")
+
+
+def _nearly(session: Session, present: str, count: int, hits: dict[str, int], found: Guess, name: str) -> bool:
+    """Stay with text, but say so if a type takes nearly every value."""
+    for key, kind, test in (
+        ("number", "a number", "TRY_CAST(t AS DOUBLE) IS NULL"),
+        ("date", "a date", "TRY_CAST(t AS DATE) IS NULL"),
+        ("moment", "a time", "TRY_CAST(t AS TIMESTAMP) IS NULL"),
+    ):
+        if hits["code"] == 0 and count > hits[key] >= 0.9 * count:
+            others = session.rows(f"SELECT t FROM {present} WHERE {test} ORDER BY t LIMIT {_EXAMPLES}")
+            shown = ", ".join(repr(value) for (value,) in others)
+            found.doubts.append(
+                f"'{name}' stays text, because {count - hits[key]:,} of its {count:,} different values are not {kind}: {shown}."
+            )
+    return False

@@ -1,0 +1,244 @@
+"""A first contract for a source, inferred from its files, for a person to read and correct.
+
+It refuses no row of these files that parses: a column gets a type only if every one of its values has it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from headgate.engines.duckdb import Session
+from headgate.errors import DataError, QueryError
+from headgate.ingest.contract import Contract, Options, Source, column_name
+from headgate.ingest.files import InputFile, discover, format_of
+from headgate.ingest.draft import Draft, DraftColumn, render
+from headgate.ingest.guessing import Guess, guess
+from headgate.ingest.reading import open_format, repaired_rows
+from headgate.ingest.rows import Raw, Rows
+from headgate.ingest.sniffing import Sniffed, sniff
+from headgate.ingest.staging import refused_list
+from headgate.ingest.structure import type_of
+from headgate.project import Project
+from headgate.types import literal, quote
+
+_KEY_NAMES = re.compile(r"(?i)(^|_)(id|key|uuid|guid|number|no|code|event)$")
+_KEY_PAIRS = 8
+_BROKEN = "__broken"
+
+
+@dataclass
+class InferredSource:
+    """A contract that was inferred.
+
+    Attributes:
+        name: The source's name.
+        text: The contract's file, with comments.
+        doubts: What a person should look at, as sentences.
+    """
+
+    name: str
+    text: str
+    doubts: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Column:
+    source: str
+    name: str
+    guess: Guess
+
+
+def infer_source(project: Project, paths: Sequence[str], name: str | None = None) -> InferredSource:
+    """Infer a contract from files.
+
+    Args:
+        project: Relative paths start there, else in the working folder.
+        paths: Files, folders, globs or addresses of one source.
+        name: The source's name; default: made from the first path.
+
+    Raises:
+        DataError: There is no such file, or it cannot be read.
+    """
+    shown = [_relative(project, path) for path in paths]
+    draft = Source(name or _name(shown[0]), Contract(table="draft", files=tuple(shown)), project.root / "ingestion")
+    files = discover(project, draft)
+    if not files:
+        raise DataError(f"No file matches {', '.join(shown)}.", hint="Check the path; quote globs in the shell.")
+    sniffed = sniff(files[0].path, files[0].name)
+    for other in files[1:]:
+        _compare(sniffed, sniff(other.path, other.name), other.name)
+    with (
+        Session(project.settings.engine, project.warehouse) as session,
+        tempfile.TemporaryDirectory(dir=session.scratch_folder("infer")) as folder,
+    ):
+        inference = _Inference(session, sniffed, files, Path(folder))
+        columns = inference.columns()
+        key = _key(session, inference.relation, columns) if inference.total else []
+    doubts = [*sniffed.doubts, *inference.doubts, *(doubt for column in columns for doubt in column.guess.doubts)]
+    if len(key) == 2:
+        doubts.append(f"No column alone tells rows apart; {' and '.join(key)} together do.")
+    elif not key and inference.total:
+        doubts.append("No column, and no two of the first, tell the rows apart: there is no key.")
+    text = render(
+        Draft(
+            name=draft.name,
+            files=tuple(shown),
+            options=sniffed.options,
+            format=None if format_of(files[0].name) == sniffed.format else sniffed.format,
+            columns=tuple(_described(column) for column in columns),
+            key=tuple(key),
+            fill=len(inference.complete) < len(columns),
+            summary=f"{inference.count} file{'s' * (inference.count != 1)}, {inference.total:,} rows",
+            doubts=tuple(doubts),
+        )
+    )
+    return InferredSource(draft.name, text, doubts)
+
+
+def _relative(project: Project, path: str) -> str:
+    """A path as the contract has it: an address, or relative to the project."""
+    if "://" in path:
+        return path
+    return project.relative(Path(path) if project.path(path).exists() else Path(path).absolute())
+
+
+def _name(path: str) -> str:
+    """`data/Sales_2021-03.csv.gz` gives `sales`."""
+    stem = re.sub(r"[*?\[].*", "", path).rstrip("/").rpartition("/")[2].partition(".")[0]
+    stem = stem or path.rpartition("/")[0].rpartition("/")[2]
+    return re.sub(r"[_\d]+$", "", column_name(stem)) or column_name(stem) or "source"
+
+
+def _compare(first: Sniffed, other: Sniffed, name: str) -> None:
+    if (other.format, other.options.get("delimiter")) != (first.format, first.options.get("delimiter")):
+        raise DataError(
+            f"The file '{name}' is written in another way than the first one ({other.format}, not {first.format}).",
+            place=name,
+            hint="Make a source of its own for it.",
+        )
+    if "encoding" in other.options and "encoding" not in first.options:
+        first.options["encoding"] = other.options["encoding"]
+        first.doubts += [f"{name}: {doubt}" for doubt in other.doubts]
+
+
+class _Inference:
+    """The rows of all files as one relation, and what its columns hold."""
+
+    def __init__(self, session: Session, sniffed: Sniffed, files: Sequence[InputFile], scratch: Path) -> None:
+        self._session, self._sniffed = session, sniffed
+        self.doubts: list[str] = []
+        self.raw = Raw.TEXT
+        self.count = len(files)
+        self.types: dict[str, str] = {}
+        self.files: dict[str, int] = {}
+        parts = [self._part(file, scratch / str(number)) for number, file in enumerate(files)]
+        self.relation = f"({' UNION ALL BY NAME '.join(parts)})"
+        self.complete = {name for name, count in self.files.items() if count == len(files)}
+        self.total = int(session.value(f"SELECT count(*) FROM {self.relation}"))
+
+    def _part(self, file: InputFile, scratch: Path) -> str:
+        """The rows of one file that parse, under the names of their columns in the source."""
+        scratch.mkdir()
+        rows = self._open(file, scratch)
+        self.raw = rows.raw
+        for position, name in enumerate(rows.columns):
+            self.files[name] = self.files.get(name, 0) + 1
+            if rows.types:
+                self.types[name] = rows.types[position]
+        items = ", ".join(f"{rows.value(i)} AS {quote(name)}" for i, name in enumerate(rows.columns))
+        broken = " OR ".join(f"coalesce({condition}, false)" for _, condition, _ in rows.broken) or "false"
+        staged = scratch / "rows.parquet"
+        query = f"SELECT {items}{', ' if items else ''}{broken} AS {_BROKEN} FROM {rows.relation}"
+        try:
+            self._session.execute(f"COPY ({query}) TO {literal(str(staged))} (FORMAT parquet)")
+        except QueryError as error:
+            if rows.csv is None or rows.refused is not None:
+                raise DataError(f"The file cannot be read: {error.message.splitlines()[0]}", place=file.name) from error
+            rows = repaired_rows(rows, scratch)[0]
+            query = f"SELECT {items}, {broken} AS {_BROKEN} FROM {rows.relation}"
+            self._session.execute(f"COPY ({query}) TO {literal(str(staged))} (FORMAT parquet)")
+        sound = f"NOT {_BROKEN}"
+        if rows.refused is not None:
+            sound += f" AND file_row_number + 1 NOT IN (SELECT row FROM {refused_list(rows.refused)})"
+        scan = f"read_parquet({literal(str(staged))}, file_row_number = true)"
+        refused = self._session.value(f"SELECT count(*) FROM {scan} WHERE NOT ({sound})")
+        if refused:
+            self.doubts.append(f"{file.name}: {refused:,} records do not parse and will be in quarantine.")
+        return f"(SELECT * EXCLUDE (file_row_number, {_BROKEN}) FROM {scan} WHERE {sound})"
+
+    def _open(self, file: InputFile, scratch: Path) -> Rows:
+        options = Options.model_validate(self._sniffed.options)
+        rows = open_format(self._session, self._sniffed.format, options, file.path, file.name, (), scratch)
+        return repaired_rows(rows, scratch)[0] if rows.csv is not None and options.comment is not None else rows
+
+    def columns(self) -> list[_Column]:
+        """Every column, with its type and whether it tells rows apart."""
+        found: list[_Column] = []
+        taken: set[str] = set()
+        for source in self.files:
+            name = _free(column_name(source), taken, len(found) + 1)
+            found.append(_Column(source, name, self._guess(source)))
+        return found
+
+    def _guess(self, source: str) -> Guess:
+        column = quote(source)
+        if self.raw is Raw.TYPED:
+            missing = self._session.value(f"SELECT count(*) - count({column}) FROM {self.relation}")
+            return Guess(self.types[source].lower(), required=missing == 0 and source in self.complete)
+        if self.raw is Raw.TEXT:
+            found = guess(self._session, self.relation, column, source)
+        else:
+            structure = self._session.value(f"SELECT CAST(json_group_structure({column}) AS VARCHAR) FROM {self.relation}")
+            kind = type_of(structure) if structure else type_of('"NULL"')
+            found = guess(self._session, self.relation, f"({column} ->> '$')", source)
+            if kind.base != "VARCHAR":
+                # A number that is written as one needs no look at how texts are written.
+                found = Guess(str(kind), required=found.required, note=found.note)
+        found.required = found.required and source in self.complete
+        return found
+
+
+def _free(name: str, taken: set[str], position: int) -> str:
+    base = name if name and not name.isdigit() else f"column_{name or position}"
+    name = next(each for each in (base, *(f"{base}_{n}" for n in itertools.count(2))) if each not in taken)
+    taken.add(name)
+    return name
+
+
+def _key(session: Session, relation: str, columns: list[_Column]) -> list[str]:
+    """Names of the columns that tell rows apart: one, else two."""
+    possible = [c for c in columns if c.guess.required and "[" not in c.guess.type and c.guess.type not in ("double", "boolean")]
+    possible = [c for c in possible if not c.guess.type.startswith(("STRUCT", "MAP", "decimal"))]
+    if not possible:
+        return []
+    counts = ", ".join(f"count(DISTINCT {quote(c.source)})" for c in possible)
+    total, *distinct = session.rows(f"SELECT count(*), {counts} FROM {relation}")[0]
+    unique = [c for c, count in zip(possible, distinct, strict=True) if count == total]
+    if unique:
+        return [min(unique, key=lambda c: (not _KEY_NAMES.search(c.name), columns.index(c))).name]
+    for left, right in itertools.combinations(possible[:_KEY_PAIRS], 2):
+        pair = f"SELECT count(DISTINCT ({quote(left.source)}, {quote(right.source)})) FROM {relation}"
+        if session.value(pair) == total:
+            return [left.name, right.name]
+    return []
+
+
+def _described(column: _Column) -> DraftColumn:
+    """A column as the contract's file has it: only what is not the default."""
+    found = column.guess
+    settings: dict[str, object] = {}
+    if column.name != column_name(column.source):
+        settings["name"] = column.name
+    settings["type"] = found.type
+    if found.formats:
+        settings["format"] = found.formats[0] if len(found.formats) == 1 else found.formats
+    if found.null_values:
+        settings["null_values"] = found.null_values
+    if found.required:
+        settings["required"] = True
+    return DraftColumn(column.source, settings, found.note)

@@ -1,0 +1,193 @@
+"""How a text file is written, found out from its beginning; and the parts of it that are not certain."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from headgate.errors import DataError
+from headgate.ingest.contract import Format
+from headgate.ingest.files import format_of
+from headgate.ingest.plain import opened
+
+_HEAD = 256 * 1024
+_DELIMITERS = (",", ";", "\t", "|")
+_VALUE = re.compile(r"^\s*([-+]?[\d.,:/\- ]*\d[\d.,:/\- %]*|true|false)\s*$", re.IGNORECASE)
+
+
+@dataclass
+class Sniffed:
+    """Format and options of a file, and what was not certain about them."""
+
+    format: Format
+    options: dict[str, Any] = field(default_factory=dict)
+    doubts: list[str] = field(default_factory=list)
+
+
+def sniff(path: Path, name: str) -> Sniffed:
+    """Find out how a file is written.
+
+    Raises:
+        DataError: It is empty, or a document without rows.
+    """
+    known = format_of(name) or format_of(path.name)
+    if known in ("parquet", "excel"):
+        return Sniffed(known)
+    with opened(path, name) as stream:
+        head = stream.read(_HEAD)
+    if head.startswith(b"PAR1"):
+        return Sniffed("parquet")
+    if not head.strip():
+        raise DataError("The file is empty, so nothing can be told from it.", place=name, hint="Give a file with rows.")
+    encoding, doubts = _encoding(path, name, head)
+    text = codecs.getincrementaldecoder(encoding)("replace").decode(head)
+    text = text.removeprefix("\ufeff")
+    if known in (None, "json", "ndjson") and text.lstrip()[:1] in ("{", "["):
+        found = _sniff_json(path, name, text, encoding)
+    else:
+        found = _sniff_csv(text, name, "tsv" if known == "tsv" else "csv", whole=len(head) < _HEAD)
+    found.doubts[:0] = doubts
+    if encoding != "utf-8" and not head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        found.options["encoding"] = encoding
+    return found
+
+
+def _encoding(path: Path, name: str, head: bytes) -> tuple[str, list[str]]:
+    """What a text file is encoded in: said by its mark, else UTF-8 if all of it is, else one of Western Europe's."""
+    for mark, known in (
+        (codecs.BOM_UTF8, "utf-8"),
+        (codecs.BOM_UTF16_LE, "utf-16"),
+        (codecs.BOM_UTF16_BE, "utf-16"),
+    ):
+        if head.startswith(mark):
+            return known, []
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    windows = codecs.getincrementaldecoder("cp1252")()
+    possible = {"utf-8": True, "cp1252": True}
+    with opened(path, name) as stream:
+        while chunk := stream.read():
+            for encoding, reader in (("utf-8", decoder), ("cp1252", windows)):
+                if possible[encoding]:
+                    try:
+                        reader.decode(chunk)
+                    except UnicodeDecodeError:
+                        possible[encoding] = False
+            if possible["utf-8"]:
+                continue
+    if possible["utf-8"]:
+        return "utf-8", []
+    chosen = "cp1252" if possible["cp1252"] else "latin-1"
+    return chosen, [f"The file is not UTF-8; it is read as {chosen}. Look at names with accents."]
+
+
+def _sniff_json(path: Path, name: str, text: str, encoding: str) -> Sniffed:
+    """An array of rows, lines of JSON, or a document with the rows somewhere in it."""
+    if text.lstrip().startswith("["):
+        return Sniffed("json")
+    lines = [line for line in text.splitlines()[:2] if line.strip()]
+    if len(lines) > 1 and all(_is_object(line) for line in lines):
+        return Sniffed("ndjson")
+    with opened(path, name) as stream:
+        parts = []
+        while chunk := stream.read():
+            parts.append(chunk)
+    try:
+        document = json.loads(b"".join(parts).decode("utf-8-sig" if encoding == "utf-8" else encoding))
+    except ValueError as error:
+        if "Extra data" in str(error):
+            return Sniffed("json")
+        raise DataError(f"The file is not a JSON document: {error}.", place=name, hint="Correct it.") from error
+    arrays = sorted(_arrays(document, ()), key=lambda found: -found[1])
+    if not arrays:
+        return Sniffed("json", doubts=["The document is one object without a list of objects; it is taken for one row."])
+    rows = ".".join(arrays[0][0])
+    doubts = [
+        f"The document also has a list of {count:,} objects at '{'.'.join(other)}'; the rows are taken from '{rows}'."
+        for other, count in arrays[1:3]
+    ]
+    return Sniffed("json", {"rows": rows}, doubts)
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
+
+
+def _arrays(value: object, path: tuple[str, ...]) -> list[tuple[tuple[str, ...], int]]:
+    """Path and length of each list of objects that objects lead to."""
+    if isinstance(value, list):
+        return [(path, len(value))] if value and all(isinstance(item, dict) for item in value) and path else []
+    if isinstance(value, dict):
+        return [found for key, inner in value.items() for found in _arrays(inner, (*path, str(key)))]
+    return []
+
+
+def _sniff_csv(text: str, name: str, format_: Format, *, whole: bool) -> Sniffed:
+    lines = text.splitlines(keepends=True)
+    if not whole and len(lines) > 1:
+        lines.pop()
+    delimiters = ("\t",) if format_ == "tsv" else _DELIMITERS
+    delimiter, width = max(((d, _width(lines, d)) for d in delimiters), key=lambda found: found[1][0])
+    columns = width[1]
+    found = Sniffed(format_)
+    if delimiter != ("\t" if format_ == "tsv" else ","):
+        found.options["delimiter"] = delimiter
+    before = _before(lines, delimiter, columns, found)
+    records = list(csv.reader(io.StringIO("".join(lines[before:]), newline=""), delimiter=delimiter))
+    records = [record for record in records if record]
+    if not records:
+        raise DataError("The file has no rows that could be told apart.", place=name, hint="Give a file with rows.")
+    if not _is_header(records):
+        found.options["header"] = False
+        found.doubts.append("The first row looks like data, so the file is taken to have no header; name its columns.")
+    elif len(records) == 1:
+        found.doubts.append("The file has a header but no row, so every column is taken for text.")
+    return found
+
+
+def _width(lines: list[str], delimiter: str) -> tuple[float, int]:
+    """How well a delimiter explains the lines, and how many columns it gives."""
+    sample = csv.reader(io.StringIO("".join(lines[:500]), newline=""), delimiter=delimiter)
+    counts = Counter(len(record) for record in sample if record)
+    if not counts:
+        return 0.0, 1
+    columns, records = max(counts.items(), key=lambda item: (item[1] * (item[0] > 1), item[0]))
+    share = records / counts.total()
+    return (share + columns / 1000 if columns > 1 else 0.0), columns
+
+
+def _before(lines: list[str], delimiter: str, columns: int, found: Sniffed) -> int:
+    """How many lines stand before the header: a preamble, or comments."""
+    comments = [line for line in lines[:1000] if line.startswith("#")]
+    if comments and not next((line for line in lines if line.strip() and not line.startswith("#")), "").startswith("#"):
+        found.options["comment"] = "#"
+        found.doubts.append("Lines that start with # are taken for comments.")
+    for number, line in enumerate(lines[:200]):
+        if comments and line.startswith("#"):
+            continue
+        record = next(csv.reader([line], delimiter=delimiter), [])
+        if len(record) == columns or columns == 1:
+            ahead = [other for other in lines[:number] if other.strip() and not other.startswith("#")]
+            if ahead:
+                found.options["skip"] = number
+                found.doubts.append(f"The first {number} lines are taken for a preamble, such as {ahead[0].strip()!r}.")
+            return number
+    return 0
+
+
+def _is_header(records: list[list[str]]) -> bool:
+    """Whether the first record names columns: no value among it, and none of its names twice."""
+    first = [value.strip() for value in records[0]]
+    named = [value for value in first if value]
+    if not named or len(set(named)) < len(named) or any(_VALUE.match(value) for value in named):
+        return False
+    return not any(record == records[0] for record in records[1:2])

@@ -1,0 +1,117 @@
+"""The session: its limits, what it leaves behind, and what its errors say."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from headgate.config import EngineSettings
+from headgate.engines.duckdb import Session, translate
+from headgate.errors import Cancelled, QueryError, StorageError
+
+
+def test_settings_reach_duckdb(make_session: Callable[..., Session]) -> None:
+    session = make_session(memory_limit="256MB", threads=1)
+    assert session.value("SELECT current_setting('threads')") == 1
+    assert session.value("SELECT current_setting('memory_limit')") == "244.1 MiB"
+    assert session.value("SELECT current_setting('TimeZone')") == "UTC"
+
+
+def test_what_does_not_fit_into_memory_is_spilled_and_removed(tmp_path: Path) -> None:
+    settings = EngineSettings(memory_limit="60MB", threads=2, temp_directory=str(tmp_path / "not" / "there"))
+    with Session(settings, str(tmp_path)) as session:
+        rows = session.value("SELECT count(*) FROM (SELECT hash(i) AS h, i FROM range(3000000) AS t(i) ORDER BY h)")
+        assert rows == 3_000_000
+        session.execute("CREATE TABLE big AS SELECT hash(i) AS h, hash(i + 1) AS g FROM range(6000000) AS t(i)")
+        assert list(session.scratch.rglob("*.tmp"))
+    assert not session.scratch.exists()
+
+
+def test_memory_that_does_not_suffice_is_a_sentence_with_a_next_step(tmp_path: Path) -> None:
+    settings = EngineSettings(memory_limit="20MB", threads=1, temp_directory=str(tmp_path))
+    with Session(settings, str(tmp_path)) as session, pytest.raises(QueryError, match="out of memory") as caught:
+        session.value("SELECT string_agg(repeat('x', 1000), '') FROM range(1000000)")
+    assert "engine.memory_limit" in str(caught.value.hint)
+
+
+def test_the_scratch_of_killed_sessions_is_removed(tmp_path: Path) -> None:
+    program = (
+        "import os, sys; from headgate.engines.duckdb import Session; from headgate.config import EngineSettings\n"
+        "Session(EngineSettings(temp_directory=sys.argv[1]), '/nowhere'); os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
+    assert len(list(tmp_path.iterdir())) == 1
+    with Session(EngineSettings(temp_directory=str(tmp_path)), str(tmp_path)) as session:
+        assert list(tmp_path.iterdir()) == [session.scratch]
+        with Session(EngineSettings(temp_directory=str(tmp_path)), str(tmp_path)):
+            assert session.scratch.exists()
+
+
+def test_a_session_that_cannot_spill_still_answers(tmp_path: Path) -> None:
+    occupied = tmp_path / "file"
+    occupied.write_text("", encoding="utf-8")
+    with Session(EngineSettings(temp_directory=str(occupied)), str(tmp_path)) as session:
+        assert session.value("SELECT 1") == 1
+        with pytest.raises(StorageError, match="temporary folder"):
+            session.scratch_folder("x")
+
+
+def test_errors_name_the_line(session: Session) -> None:
+    with pytest.raises(QueryError) as caught:
+        session.rows("SELECT 1,\n       nonsense\nFROM range(3)")
+    assert caught.value.place == "line 2 of the statement"
+    assert caught.value.data["line"] == 2
+    assert "nonsense" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "IO Error: Could not write file '/x/y.parquet': No space left on device",
+        "IO Error: Cannot open file '/x/y.parquet': Permission denied",
+        'IO Error: Failed to create directory "/x/data": Not a directory',
+    ],
+)
+def test_trouble_with_the_disk_is_a_storage_error(message: str) -> None:
+    error = translate(duckdb.IOException(message), "COPY")
+    assert isinstance(error, StorageError)
+    assert error.hint
+
+
+def test_a_statement_is_stopped_from_another_thread(session: Session) -> None:
+    def stop() -> None:
+        time.sleep(0.3)
+        session.interrupt()
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    with pytest.raises(Cancelled):
+        session.value("SELECT count(*) FROM range(1000000000) AS a(i), range(1000) AS b(j) WHERE hash(i * j) = 7")
+    thread.join()
+    assert session.value("SELECT 1") == 1
+
+
+def test_relative_paths_start_where_they_are_told_to(session: Session, tmp_path: Path) -> None:
+    (tmp_path / "it's here").mkdir()
+    (tmp_path / "it's here" / "x.csv").write_text("a\n7\n", encoding="utf-8")
+    with session.searching(tmp_path / "it's here"):
+        assert session.rows("FROM 'x.csv'") == [(7,)]
+    with pytest.raises(QueryError):
+        session.rows("FROM 'x.csv'")
+
+
+def test_results_come_as_arrow(session: Session) -> None:
+    assert session.arrow("SELECT i FROM range(3) AS t(i)").column("i").to_pylist() == [0, 1, 2]
+    assert sum(batch.num_rows for batch in session.batches("FROM range(250000)", rows=100_000)) == 250_000
+
+
+def test_an_unused_extension_is_not_fetched(session: Session) -> None:
+    with pytest.raises(QueryError):
+        session.execute("LOAD spatial")

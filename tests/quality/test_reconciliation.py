@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from headgate.catalog import open_catalog
+from headgate.config import EngineSettings
+from headgate.engines.duckdb import Session
+from headgate.engines.workspace import Workspace
+from headgate.errors import ProjectError
+from headgate.project import Project
+from headgate.quality.reconciliation import Reconciliation, load_reconciliations, reconcile
+from headgate.types import CheckStatus, Name
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    catalog = open_catalog(f"sqlite:///{tmp_path}/state.db")
+    with Session(EngineSettings(temp_directory=str(tmp_path / "tmp")), str(tmp_path / "warehouse")) as session:
+        found = Workspace(catalog, "main", session)
+        found.replace(Name.of("bronze", "sales"), "FROM (VALUES (1, 10.00), (2, 20.50), (3, 5.25)) AS v(id, price)")
+        found.replace(Name.of("silver", "sales"), "FROM (VALUES (1, 10.00), (2, 20.50)) AS v(sale, amount)")
+        yield found
+    catalog.close()
+
+
+def check(**facts: Any) -> Reconciliation:
+    return Reconciliation.model_validate({"name": "c", "left": "bronze.sales", "right": "silver.sales", **facts})
+
+
+# The figures are counted by hand in the fixture: 3 rows and 2; 35.75 and 30.50; key 3 only on the left.
+CASES: list[tuple[dict[str, Any], int]] = [
+    ({"kind": "row_count"}, 1),
+    ({"kind": "row_count", "tolerance": 1}, 0),
+    ({"kind": "row_count", "tolerance": "33%"}, 1),
+    ({"kind": "row_count", "tolerance": "34%"}, 0),
+    ({"kind": "row_count", "left": {"table": "bronze.sales", "where": "id < 3"}}, 0),
+    (
+        {
+            "kind": "sum",
+            "left": {"table": "bronze.sales", "column": "price"},
+            "right": {"table": "silver.sales", "column": "amount"},
+        },
+        1,
+    ),
+    (
+        {
+            "kind": "sum",
+            "left": {"table": "bronze.sales", "column": "price"},
+            "right": {"table": "silver.sales", "column": "amount"},
+            "tolerance": "5.25",
+        },
+        0,
+    ),
+    (
+        {
+            "kind": "keys",
+            "left": {"table": "bronze.sales", "columns": ["id"]},
+            "right": {"table": "silver.sales", "columns": ["sale"]},
+        },
+        1,
+    ),
+    (
+        {
+            "kind": "checksum",
+            "left": {"table": "bronze.sales", "columns": ["id", "price"], "where": "id <> 3"},
+            "right": {"table": "silver.sales", "columns": ["sale", "amount"]},
+        },
+        0,
+    ),
+    (
+        {
+            "kind": "checksum",
+            "left": {"table": "bronze.sales", "columns": ["price"]},
+            "right": {"table": "silver.sales", "columns": ["amount"]},
+        },
+        1,
+    ),
+]
+
+
+@pytest.mark.parametrize(("facts", "failures"), CASES)
+def test_two_tables_agree_or_not(workspace: Workspace, facts: dict[str, Any], failures: int) -> None:
+    result = reconcile(check(**facts), workspace)
+
+    assert result.failures == failures
+    assert result.status is (CheckStatus.FAILED if failures else CheckStatus.PASSED)
+
+
+def test_the_message_tells_both_figures_and_the_difference(workspace: Workspace) -> None:
+    result = reconcile(check(kind="row_count"), workspace)
+
+    assert result.message == ("bronze.sales has 3 and silver.sales has 2 (rows): a difference of -1, allowed 0.")
+    assert result.sample == ((Decimal(3), Decimal(2)),)
+
+
+def test_keys_that_one_side_lacks_are_shown_with_the_side(workspace: Workspace) -> None:
+    result = reconcile(
+        check(
+            kind="keys",
+            left={"table": "bronze.sales", "columns": ["id"]},
+            right={"table": "silver.sales", "columns": ["sale"]},
+        ),
+        workspace,
+    )
+
+    assert result.columns == ("side", "id")
+    assert result.sample == (("only in bronze.sales", 3),)
+
+
+def test_a_check_that_cannot_be_carried_out_blocks(workspace: Workspace) -> None:
+    result = reconcile(check(kind="sum", column="no_such_column", severity="warn"), workspace)
+
+    assert result.status is CheckStatus.ERROR
+    assert result.blocks
+    assert "no_such_column" in str(result.message)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("checks: [{name: a, kind: sum, left: x.y, right: x.z}]", "column"),
+        ("checks: [{name: a, kind: keys, left: x.y, right: x.z}]", "columns"),
+        ("checks: [{name: a, kind: row_count, left: x.y, right: x.z, tolerance: -1}]", "negative"),
+        ("checks: [{name: a, kind: row_counts, left: x.y, right: x.z}]", "row_count"),
+        (
+            (
+                "checks: [{name: a, kind: row_count, left: x.y, right: x.z},"
+                " {name: a, kind: row_count, left: x.y, right: x.z}]"
+            ),
+            "'a'",
+        ),
+    ],
+)
+def test_a_file_that_says_something_impossible(project_dir: Path, text: str, complaint: str) -> None:
+    (project_dir / "checks").mkdir()
+    (project_dir / "checks/all.yml").write_text(text)
+
+    with pytest.raises(ProjectError) as caught:
+        load_reconciliations(Project.open(project_dir))
+
+    assert complaint in str(caught.value)
+    assert "all.yml" in str(caught.value.place)

@@ -1,0 +1,193 @@
+"""The facade, on one project that ran once."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import polars as pl
+import pytest
+
+import headgate
+from headgate.errors import AlreadyExists, NotFound, RefNotFound, TableNotFound, UsageError
+from headgate.lakehouse import Lakehouse
+from headgate.run.result import RunStatus
+
+
+@pytest.fixture
+def lake(shop: Path) -> Iterator[Lakehouse]:
+    with headgate.open(shop) as opened:
+        assert opened.run().status is RunStatus.MERGED
+        yield opened
+
+
+def test_a_plan_tells_what_a_run_would_do_and_changes_nothing(shop: Path) -> None:
+    with headgate.open(shop) as lake:
+        plan = lake.plan()
+
+        assert [(step.name, step.file) for step in plan.loads] == [
+            ("customers", "data/customers.csv"),
+            ("orders", "data/orders-1.csv"),
+        ]
+        assert {step.name for step in plan.models} == {
+            "silver.stg_orders",
+            "silver.stg_customers",
+            "gold.mart_spending",
+        }
+        assert lake.tables() == []
+        assert lake.runs() == []
+
+        lake.run()
+        assert lake.plan().empty
+        (shop / "data/customers.csv").write_text("id,name\n10,Ada\n")
+        after = lake.plan()
+        assert [step.name for step in after.loads] == ["customers"]
+        assert {step.name for step in after.models} == {"silver.stg_customers", "gold.mart_spending"}
+
+
+def test_an_answer_comes_as_arrow_pandas_polars_rows_and_json(lake: Lakehouse) -> None:
+    answer = lake.query("select order_id, amount from silver.stg_orders order by order_id")
+
+    assert answer.arrow().num_rows == 2
+    assert isinstance(answer.pandas(), pd.DataFrame)
+    assert isinstance(answer.polars(), pl.DataFrame)
+    assert [row[0] for row in answer.rows()] == [1, 2]
+    assert answer.rows(limit=1)[0][0] == 1
+    assert answer.to_dict()["columns"] == [
+        {"name": "order_id", "type": "BIGINT"},
+        {"name": "amount", "type": "DECIMAL(10,2)"},
+    ]
+
+
+def test_the_lake_answers_questions_about_itself(lake: Lakehouse) -> None:
+    assert lake.query("select status, count(*) from headgate.runs group by all").rows() == [("merged", 1)]
+    assert lake.query("select count(*) from headgate.commits").rows() == [(2,)]
+    assert lake.query("select name, kind from headgate.refs").rows() == [("main", "branch")]
+    assert lake.query("select row_count from headgate.tables where table_name = 'mart_spending'").rows() == [(2,)]
+    passed = "select count(*) from headgate.checks where status = 'passed' and kind = 'dbt'"
+    assert lake.query(passed).rows() == [(2,)]
+    both = "select count(*) from headgate.loads join headgate.runs using (run_id)"
+    assert lake.query(both).rows() == [(2,)]
+
+
+def test_a_table_is_shown_with_its_columns_snapshots_and_files(lake: Lakehouse) -> None:
+    detail = lake.show("bronze.orders")
+
+    assert detail.rows == 2
+    assert [(column.name, column.type) for column in detail.columns][:4] == [
+        ("order_id", "long"),
+        ("customer_id", "long"),
+        ("order_date", "date"),
+        ("amount", "decimal(10, 2)"),
+    ]
+    assert [snapshot.rows for snapshot in detail.snapshots] == [2]
+    assert sum(file.rows for file in detail.files) == 2
+    with pytest.raises(TableNotFound, match="order"):
+        lake.show("bronze.order")
+
+
+def test_branches_and_tags_name_states(lake: Lakehouse, shop: Path) -> None:
+    lake.create_tag("v1")
+    lake.create_branch("experiment", "v1")
+    (shop / "data/customers.csv").write_text("id,name\n10,Ada\n11,Grace\n12,Edsger\n")
+    moment = datetime.now(UTC)
+    lake.run()
+    count = "select count(*) from silver.stg_customers"
+
+    assert lake.query(count).rows() == [(3,)]
+    assert lake.query(count, "v1").rows() == [(2,)]
+    assert lake.query(count, f"main@{moment.isoformat()}").rows() == [(2,)]
+    assert lake.query(count, "experiment").rows() == [(2,)]
+    with pytest.raises(UsageError, match="tag"):
+        lake.delete_branch("v1")
+    with pytest.raises(AlreadyExists):
+        lake.create_branch("v1")
+    lake.delete_tag("v1")
+    with pytest.raises(RefNotFound):
+        lake.query(count, "v1")
+
+
+def test_a_difference_tells_tables_rows_and_columns(lake: Lakehouse, shop: Path) -> None:
+    before = lake.log(limit=1)[0].id
+    (shop / "data/orders-2.csv").write_text("id,customer,day,amount,channel\n4,11,2026-01-09,5.00,web\n")
+    lake.run()
+
+    changes = {change["name"]: change for change in lake.diff(before, "main")["changes"]}
+    assert (changes["bronze.orders"]["rows_before"], changes["bronze.orders"]["rows_after"]) == (2, 3)
+    assert changes["bronze.orders"]["schema"] == ["+ channel string"]
+    assert "bronze.customers" not in changes
+
+    one = lake.diff(before, "main", "silver.stg_orders")
+    assert (one["changes"][0]["rows_added"], one["changes"][0]["rows_removed"]) == (1, 0)
+    assert [(row["change"], row["order_id"]) for row in one["rows"]] == [("+", 4)]
+    with pytest.raises(TableNotFound):
+        lake.diff(before, "main", "silver.nothing")
+
+
+def test_a_revert_brings_an_older_state_back(lake: Lakehouse, shop: Path) -> None:
+    (shop / "data/customers.csv").write_text("id,name\n10,Ada\n")
+    made = lake.run().commit
+
+    lake.revert(made, reason="the export was cut short")
+
+    assert lake.query("select count(*) from silver.stg_customers").rows() == [(2,)]
+    assert "cut short" in lake.log(limit=1)[0].message
+
+
+def test_refused_rows_are_replayed_under_a_corrected_contract(lake: Lakehouse, shop: Path) -> None:
+    contract = shop / "ingestion/orders.yml"
+    contract.write_text(contract.read_text().replace("type: date}", 'type: date, null_values: ["not a day"]}'))
+
+    result = lake.quarantine_replay("orders")
+
+    assert result.status is RunStatus.MERGED
+    assert lake.query("select order_id from bronze.orders where order_date is null").rows() == [(3,)]
+    assert lake.query("select order_id from silver.stg_orders order by 1").rows() == [(1,), (2,), (3,)]
+    books = "select sum(read), sum(loaded), sum(quarantined), sum(duplicates) from headgate.loads"
+    assert [int(value) for value in lake.query(books).rows()[0]] == [5, 5, 0, 0]
+    assert lake.run().status is RunStatus.UNCHANGED
+
+
+def test_refused_rows_are_discarded_with_a_reason(lake: Lakehouse) -> None:
+    with pytest.raises(UsageError, match="reason"):
+        lake.quarantine_discard("orders", reason=" ")
+
+    assert lake.quarantine_discard("orders", reason="a test of the till").status is RunStatus.MERGED
+
+    assert "a test of the till" in lake.log(limit=1)[0].message
+    rows = lake.quarantine_show("orders")
+    assert [row["status"] for row in rows] == ["discarded"]
+    with pytest.raises(NotFound, match="ordrs"):
+        lake.quarantine_discard("ordrs", reason="no such table")
+
+
+def test_doctor_finds_a_lost_file(lake: Lakehouse) -> None:
+    assert {finding.status for finding in lake.doctor()} <= {"ok"}
+    Path(lake.show("bronze.orders").files[0].path.removeprefix("file://")).unlink()
+
+    errors = [finding for finding in lake.doctor() if finding.status == "error"]
+
+    assert [finding.name for finding in errors] == ["tables"]
+    assert "bronze.orders" in errors[0].message
+
+
+def test_a_project_without_models_runs_without_dbt(shop: Path) -> None:
+    shutil.rmtree(shop / "models")
+    with headgate.open(shop) as lake:
+        assert lake.run(select="orders").status is RunStatus.MERGED
+        assert {table.name for table in lake.tables()} == {"bronze.orders", "headgate.loads", "quarantine.orders"}
+        with pytest.raises(UsageError, match="ordes"):
+            lake.run(select="ordes")
+
+
+def test_a_branch_that_is_merged_into_another_needs_no_gate(lake: Lakehouse, shop: Path) -> None:
+    lake.create_branch("one")
+    (shop / "data/customers.csv").write_text("id,name\n10,Ada\n")
+    lake.run()
+
+    assert lake.merge("main", into="one").status is RunStatus.MERGED
+    assert lake.query("select count(*) from bronze.customers", "one").rows() == [(1,)]
+    assert lake.merge("main", into="one").status is RunStatus.UNCHANGED
