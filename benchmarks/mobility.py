@@ -15,11 +15,11 @@ from pathlib import Path
 
 import duckdb
 from measure import Figure, Taken, alternate, process, program
+from plain import MODELS, script
 
 import headgate
 from headgate.events import Checked, Event, ModelFinished
 from headgate.project import Project
-from plain import MODELS, script
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "mobility"
 HEADGATE = str(Path(sys.executable).with_name("headgate"))
@@ -133,4 +133,4 @@ def compare(lake: Path, sql: Path) -> None:
 
 
 if __name__ == "__main__":
-    program(__doc__, lambda options: figures(options.rounds), rounds=3)
+    program(__doc__, lambda options: figures(int(options.rounds)), rounds=3)

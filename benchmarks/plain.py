@@ -27,8 +27,8 @@ def script(project: Project, compiled: list[tuple[str, str]]) -> str:
     statements = [f"CREATE SCHEMA {schema}" for schema in ("bronze", "silver", "gold")]
     statements += [bronze(project, source) for source in load_sources(project)]
     for seed in sorted((project.root / "seeds").glob("*.csv")):
-        path = seed.relative_to(project.root)
-        statements.append(f"CREATE TABLE silver.{seed.stem} AS FROM read_csv('{path}', all_varchar = true)")
+        file = seed.relative_to(project.root)
+        statements.append(f"CREATE TABLE silver.{seed.stem} AS FROM read_csv('{file}', all_varchar = true)")
     models = [(path, sql) for path, sql in compiled if str(Path(path).parent) in MODELS]
     for path, sql in models:
         schema = "silver" if "staging" in path else "gold"
@@ -43,7 +43,8 @@ def bronze(project: Project, source: Source) -> str:
     contract = source.contract
     found = sorted(path for pattern in contract.files for path in project.root.glob(pattern))
     files = [str(path.relative_to(project.root)) for path in found]
-    items, conditions = [], []
+    items: list[str] = []
+    conditions: list[str] = []
     for original, column in contract.columns.items():
         text = f"nullif(raw.{quote(_original(original))}, '')"
         value = _value(text, column)
@@ -64,7 +65,8 @@ def _read(contract: Contract, files: list[str]) -> str:
     if not any(".json" in file for file in files):
         return (
             f"SELECT *, filename AS _file, row_number() OVER () AS _row FROM read_csv({listed}, all_varchar = true,"
-            " header = true, delim = ',', quote = '\"', escape = '\"', strict_mode = false, union_by_name = true, filename = true)"
+            " header = true, delim = ',', quote = '\"', escape = '\"', strict_mode = false, union_by_name = true,"
+            " filename = true)"
         )
     path = contract.options.rows
     if path is None:

@@ -11,8 +11,10 @@ import pytest
 
 TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial.md"
 
-_FENCE = re.compile(r"^```(?P<language>\w+)(?: title=\"(?P<title>[^\"]+)\")?\n(?P<body>.*?)^```$", re.DOTALL | re.MULTILINE)
-_EXIT_CODE = re.compile(r"exit code (\d+)")
+_FENCE = re.compile(
+    r"^```(?P<language>\w+)(?: title=\"(?P<title>[^\"]+)\")?\n(?P<body>.*?)^```$", re.DOTALL | re.MULTILINE
+)
+_EXIT_CODE = re.compile(r"exit\s+code\s+(\d+)")
 # What differs from run to run: run ids, commit ids, moments, durations.
 _VARYING = (
     (re.compile(r"\d{8}T\d{6}-[0-9a-f]{6}"), "<run>"),

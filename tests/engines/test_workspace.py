@@ -89,6 +89,17 @@ def test_files_written_in_order_number_their_rows(workspace: Workspace) -> None:
     assert workspace.session.value(raw) == 900
 
 
+def test_rows_of_a_split_file_keep_their_numbers(workspace: Workspace) -> None:
+    sql = "SELECT hash(i) AS noise, i + 1 AS number, NULL::BIGINT AS _source_row FROM range(100000) AS t(i)"
+    layout = Layout(properties={"write.target-file-size-bytes": "100000"})
+    workspace.append_files(ORDERS, workspace.write_files(ORDERS, sql, layout=layout, ordered=True))
+    files = workspace.table(ORDERS).files()
+    assert len(files) > 5
+    assert sum(file.rows for file in files) == 100_000
+    assert len(list(Path(files[0].path.removeprefix("file://")).parent.iterdir())) == len(files)
+    assert _rows(workspace, "SELECT count(*) FROM silver.orders WHERE number = _source_row") == [(100_000,)]
+
+
 def test_a_sort_order_is_recorded_and_applied(workspace: Workspace) -> None:
     sql = "SELECT hash(i) % 1000 AS a, i AS b FROM range(20000) AS t(i)"
     workspace.replace(ORDERS, sql, layout=Layout(sort_by=("a desc", "b")))

@@ -21,6 +21,21 @@ def table_properties(metadata_location: str) -> dict[str, str]:
     return dict(_metadata(metadata_location).get("properties", {}))
 
 
+def table_columns(metadata_location: str) -> tuple[str, ...]:
+    """The names of a table's columns, in order.
+
+    Raises:
+        StorageError: The file cannot be read.
+    """
+    metadata = _metadata(metadata_location)
+    current = metadata["current-schema-id"]
+    return next(
+        tuple(str(field["name"]) for field in schema["fields"])
+        for schema in metadata["schemas"]
+        if schema["schema-id"] == current
+    )
+
+
 def table_rows(metadata_location: str) -> int | None:
     """The number of rows of a table as its current snapshot counts them; None for a view."""
     metadata = _metadata(metadata_location)

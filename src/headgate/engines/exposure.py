@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import duckdb
 
+from headgate.catalog.properties import table_columns
 from headgate.catalog.views import read_view
 from headgate.engines.duckdb import Session
 from headgate.engines.references import qualified_names
@@ -26,16 +27,10 @@ Result = TypeVar("Result")
 _MISSING = re.compile(r"^Catalog Error: (?:Table|View) with name (?P<name>.+?) does not exist")
 
 
-def scan_sql(session: Session, metadata_location: str, *, further: str = "") -> str:
-    """A query over all rows of a version of a table.
-
-    Args:
-        session: Reads the columns.
-        metadata_location: The version.
-        further: What is to follow the `*` of the query.
-    """
+def scan_sql(metadata_location: str, *, further: str = "") -> str:
+    """A query over all rows of a version of a table; `further` is what follows the `*` in it."""
     scan = f"iceberg_scan({literal(metadata_location)})"
-    columns = {str(row[0]).lower() for row in session.rows(f"DESCRIBE FROM {scan}")}
+    columns = {column.lower() for column in table_columns(metadata_location)}
     if SOURCE_ROW not in columns or "file_row_number" in columns:
         return f"SELECT * {further} FROM {scan}"
     return f"SELECT * REPLACE (coalesce({SOURCE_ROW}, file_row_number + 1) AS {SOURCE_ROW}) {further} FROM {scan}"
@@ -79,7 +74,7 @@ class Exposure:
         elif current:
             return
         else:
-            sql = scan_sql(self._session, content.metadata_location)
+            sql = scan_sql(content.metadata_location)
         if not current:
             self._create(name, sql)
             self._exposed[name] = content.metadata_location

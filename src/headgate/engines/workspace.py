@@ -53,6 +53,7 @@ class Workspace:
         self.author = author
         self.state: State = catalog.state(ref)
         self.changes: dict[Name, Content | None] = {}
+        self._bases: dict[Name, Content | None] = {}
         self._exposure = Exposure(session, self.content, self.names)
 
     # What is there
@@ -267,7 +268,7 @@ class Workspace:
         """
         self._check_writable()
         operations = [
-            Operation(name, before=self.state.get(name), after=content) for name, content in self.changes.items()
+            Operation(name, before=self._bases[name], after=content) for name, content in self.changes.items()
         ]
         commit = self.catalog.commit(
             self.ref, operations, message=message, author=self.author, properties=properties, rejoin=rejoin
@@ -282,7 +283,7 @@ class Workspace:
 
     def discard(self) -> None:
         """Forget the changes."""
-        self.changes = {}
+        self.changes, self._bases = {}, {}
         self._exposure.update_all()
 
     def remove_files_of(self, run_id: str) -> int:
@@ -294,7 +295,7 @@ class Workspace:
 
     def _move_to(self, commit_id: str) -> None:
         self.state = self.catalog.state(commit_id)
-        self.changes = {}
+        self.changes, self._bases = {}, {}
         self._exposure.update_all()
 
     def _check_writable(self) -> None:
@@ -331,15 +332,17 @@ class Workspace:
         self._set(name, Content(Kind.TABLE, stored.table_id, stored.metadata_location))
 
     def _set(self, name: Name, content: Content | None) -> None:
-        before = dict(self.changes)
+        before = (dict(self.changes), dict(self._bases))
+        # What a change was made from, even if `refresh` finds another state since.
+        base = self._bases.setdefault(name, self.state.get(name))
         self.changes[name] = content
-        if content == self.state.get(name):
-            del self.changes[name]
+        if content == base:
+            del self.changes[name], self._bases[name]
         try:
             if content is None:
                 self._exposure.forget(name)
             else:
                 self._exposure.expose(name)
         except HeadgateError:
-            self.changes = before
+            self.changes, self._bases = before
             raise

@@ -16,14 +16,15 @@ from headgate.catalog.iceberg import TableVersion
 from headgate.catalog.iceberg.storage import local_path, storage_errors, sync, to_uri
 from headgate.engines.columns import field_ids, projection, to_iceberg
 from headgate.engines.duckdb import Session
+from headgate.engines.exposure import SOURCE_ROW
 from headgate.engines.partitions import partition_expressions, partition_values, sort_expressions
 from headgate.engines.statistics import column_stats
 from headgate.types import WrittenFile, literal, quote
 
 _TARGET_PROPERTY = "write.target-file-size-bytes"
 _TARGET_BYTES = 128 * 1024 * 1024
-# A file that had to be written in one piece is split above this.
-_MAX_BYTES = 512 * 1024 * 1024
+# A file that had to be written in one piece is split where it is so many times as large.
+_SPLIT_FACTOR = 4
 _PARTITION = "_partition_"
 
 
@@ -161,12 +162,17 @@ def _split(session: Session, version: TableVersion, file: WrittenFile, prefix: s
     """The file in pieces of the target size, if it is far above it; the order of the rows stays."""
     target = _target_bytes(version)
     local = local_path(file.path)
-    if file.bytes <= max(_MAX_BYTES, 2 * target) or local is None:
+    if file.bytes <= _SPLIT_FACTOR * target or local is None:
         return [file]
     pieces = -(-file.bytes // target)
     step = -(-file.rows // pieces)
     result = []
-    columns = ", ".join(quote(field.name) for field in version.schema.fields)
+    columns = ", ".join(
+        f"coalesce({SOURCE_ROW}, file_row_number + 1) AS {SOURCE_ROW}"
+        if field.name == SOURCE_ROW
+        else quote(field.name)
+        for field in version.schema.fields
+    )
     for start in range(0, file.rows, step):
         rows = (
             f"SELECT {columns} FROM read_parquet({literal(str(local))}, file_row_number = true)"

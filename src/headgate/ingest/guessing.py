@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from headgate.engines.duckdb import Session
@@ -24,9 +25,15 @@ _ZONED = (
     "%a, %d %b %Y %H:%M:%S %Z", "%Y/%m/%d %H:%M:%S%z", "%Y-%m-%d %H:%M:%S %z", "%Y-%m-%dT%H:%M:%S%z",
     "%d/%b/%Y:%H:%M:%S %z",
 )  # fmt: skip
+# Numbers with which nobody calculates, and of which others may begin with a zero.
+_CODE = re.compile(r"(?i)(^|[_ ])(zip|postal|postcode|plz|phone|telephone|fax|iban|ean|isbn)([_ ]|$)")
 # Day and month may be swapped between these.
-_SWAPPED = {pattern: pattern.replace("%d", "%_").replace("%m", "%d").replace("%_", "%m") for pattern in (*_DATES, *_TIMES)}
+_SWAPPED = {
+    pattern: pattern.replace("%d", "%_").replace("%m", "%d").replace("%_", "%m") for pattern in (*_DATES, *_TIMES)
+}
 _EXAMPLES = 3
+_SEASON = 6
+_EXPLAINED = 0.9
 
 
 @dataclass
@@ -112,6 +119,9 @@ def _typed(session: Session, values: str, nulls: list[str], found: Guess, name: 
     if not count:
         return False
     kind = _plain_type(hits, count, scale or 0, whole_digits or 0)
+    if kind == "bigint" and _CODE.search(name):
+        found.doubts.append(f"'{name}' holds whole numbers only; by its name it is a code, and stays text.")
+        return False
     if kind:
         found.type = kind
         if hits["duration"] == count and hits["long"]:
@@ -134,7 +144,13 @@ def _plain_type(hits: dict[str, int], count: int, scale: int, digits: int) -> st
     if hits["number"] == count and not hits["code"]:
         exact = hits["plain"] == count and scale <= 4 and digits + scale <= 18
         return f"decimal(18,{scale})" if exact else "double"
-    for key, kind in (("boolean", "boolean"), ("uuid", "uuid"), ("date", "date"), ("clock", "time"), ("duration", "time")):
+    for key, kind in (
+        ("boolean", "boolean"),
+        ("uuid", "uuid"),
+        ("date", "date"),
+        ("clock", "time"),
+        ("duration", "time"),
+    ):
         if hits[key] == count:
             return kind
     if hits["midnight"] == count:
@@ -155,12 +171,16 @@ def _formatted(session: Session, present: str, count: int, hits: dict[str, int],
         if chosen is None:
             continue
         found.type, found.formats = kind, chosen
+        if len(chosen) > 1:
+            found.doubts.append(f"'{name}' is written in several ways: {', '.join(chosen)}.")
         _doubt_order(session, present, found, name)
         return True
     return False
 
 
-def _cover(session: Session, present: str, count: int, formats: tuple[str, ...], iso: int, kind: str) -> list[str] | None:
+def _cover(
+    session: Session, present: str, count: int, formats: tuple[str, ...], iso: int, kind: str
+) -> list[str] | None:
     """The fewest formats that take every value, the most frequent first; None if all together do not."""
     rest = "true"
     chosen: list[str] = []
@@ -216,6 +236,21 @@ def _doubt_order(session: Session, present: str, found: Guess, name: str) -> Non
         certain = session.value(f"SELECT count(*) FROM {present} WHERE {_reads(pattern)} AND NOT ({_reads(other)})")
         if not certain:
             found.doubts.append(f"'{name}' is read as {pattern}, and could as well be {other}: no day is above 12.")
+
+
+def swapped(session: Session, rows: str, text: str) -> int:
+    """How many ISO dates of a file look as if day and month had been swapped, as spreadsheets do with days up to 12.
+
+    Days above 12 tell which months the file is about. A date outside them whose day names one of them was probably
+    swapped; it counts if hardly any date outside has another explanation.
+    """
+    dates = f"(SELECT TRY_CAST({text} AS DATE) AS d FROM {rows} WHERE regexp_matches({text}, '^[0-9]{{4}}-'))"
+    months = f"(SELECT DISTINCT month(d) FROM {dates} WHERE day(d) > 12)"
+    covered, outside, explained = session.rows(
+        f"SELECT (SELECT count(*) FROM {months}), count(*) FILTER (month(d) NOT IN {months}),"
+        f" count(*) FILTER (month(d) NOT IN {months} AND day(d) IN {months}) FROM {dates}"
+    )[0]
+    return int(explained) if 0 < covered <= _SEASON and explained >= _EXPLAINED * outside and explained > 1 else 0
 
 
 def _nearly(session: Session, present: str, count: int, hits: dict[str, int], found: Guess, name: str) -> bool:

@@ -17,7 +17,7 @@ from headgate.errors import DataError, QueryError
 from headgate.ingest.contract import Contract, Options, Source, column_name
 from headgate.ingest.files import InputFile, discover, format_of
 from headgate.ingest.draft import Draft, DraftColumn, render
-from headgate.ingest.guessing import Guess, guess
+from headgate.ingest.guessing import Guess, guess, swapped
 from headgate.ingest.reading import open_format, repaired_rows
 from headgate.ingest.rows import Raw, Rows
 from headgate.ingest.sniffing import Sniffed, sniff
@@ -79,7 +79,7 @@ def infer_source(project: Project, paths: Sequence[str], name: str | None = None
         inference = _Inference(session, sniffed, files, Path(folder))
         columns = inference.columns()
         key = _key(session, inference.relation, columns) if inference.total else []
-    doubts = [*sniffed.doubts, *inference.doubts, *(doubt for column in columns for doubt in column.guess.doubts)]
+    doubts = [*sniffed.doubts, *(doubt for column in columns for doubt in column.guess.doubts), *inference.doubts]
     if len(key) == 2:
         doubts.append(f"No column alone tells rows apart; {' and '.join(key)} together do.")
     elif not key and inference.total:
@@ -137,6 +137,7 @@ class _Inference:
         self.types: dict[str, str] = {}
         self.files: dict[str, int] = {}
         parts = [self._part(file, scratch / str(number)) for number, file in enumerate(files)]
+        self._parts = dict(zip((file.name for file in files), parts, strict=True))
         self.relation = f"({' UNION ALL BY NAME '.join(parts)})"
         self.complete = {name for name, count in self.files.items() if count == len(files)}
         self.total = int(session.value(f"SELECT count(*) FROM {self.relation}"))
@@ -183,7 +184,19 @@ class _Inference:
         for source in self.files:
             name = _free(column_name(source), taken, len(found) + 1)
             found.append(_Column(source, name, self._guess(source)))
+            if self.raw is Raw.TEXT and found[-1].guess.type in ("date", "timestamp"):
+                self._doubt_days(source)
         return found
+
+    def _doubt_days(self, source: str) -> None:
+        for file, part in self._parts.items():
+            known = [row[0] for row in self._session.rows(f"DESCRIBE FROM {part}")]
+            count = swapped(self._session, part, quote(source)) if source in known else 0
+            if count:
+                self.doubts.append(
+                    f"{file}: in {count:,} values of '{source}' day and month seem to be swapped: their months are none"
+                    " that the file is about, their days are."
+                )
 
     def _guess(self, source: str) -> Guess:
         column = quote(source)
@@ -193,26 +206,33 @@ class _Inference:
         if self.raw is Raw.TEXT:
             found = guess(self._session, self.relation, column, source)
         else:
-            structure = self._session.value(f"SELECT CAST(json_group_structure({column}) AS VARCHAR) FROM {self.relation}")
+            structure = self._session.value(
+                f"SELECT CAST(json_group_structure({column}) AS VARCHAR) FROM {self.relation}"
+            )
             kind = type_of(structure) if structure else type_of('"NULL"')
             found = guess(self._session, self.relation, f"({column} ->> '$')", source)
             if kind.base != "VARCHAR":
                 # A number that is written as one needs no look at how texts are written.
                 found = Guess(str(kind), required=found.required, note=found.note)
+            if "JSON" in kind.sql:
+                found.doubts.append(f"'{source}' is not of one shape in all rows; parts of it stay JSON text.")
         found.required = found.required and source in self.complete
         return found
 
 
 def _free(name: str, taken: set[str], position: int) -> str:
     base = name if name and not name.isdigit() else f"column_{name or position}"
-    name = next(each for each in (base, *(f"{base}_{n}" for n in itertools.count(2))) if each not in taken)
+    numbered = (f"{base}_{number}" for number in itertools.count(2))
+    name = next(each for each in itertools.chain([base], numbered) if each not in taken)
     taken.add(name)
     return name
 
 
 def _key(session: Session, relation: str, columns: list[_Column]) -> list[str]:
     """Names of the columns that tell rows apart: one, else two."""
-    possible = [c for c in columns if c.guess.required and "[" not in c.guess.type and c.guess.type not in ("double", "boolean")]
+    possible = [
+        c for c in columns if c.guess.required and "[" not in c.guess.type and c.guess.type not in ("double", "boolean")
+    ]
     possible = [c for c in possible if not c.guess.type.startswith(("STRUCT", "MAP", "decimal"))]
     if not possible:
         return []

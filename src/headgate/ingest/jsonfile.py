@@ -94,11 +94,13 @@ def _columns(
 ) -> list[tuple[str, str | None, str]]:
     """Every key that any record has: the JSON that holds it, the key (None for the whole), its full name."""
     found: list[tuple[str, str | None, str]] = []
+    # In the order of the first record, which is how a person knows them.
     for prefix, part in parts:
         keys = session.rows(
             f"SELECT key FROM (SELECT unnest(json_keys({part})) AS key FROM {relation}) GROUP BY key ORDER BY key"
         )
-        names = [str(key) for (key,) in keys]
+        first = session.value(f"SELECT json_keys({part}) FROM {relation} LIMIT 1") or []
+        names = list(dict.fromkeys((*first, *(str(key) for (key,) in keys))))
         for path in unnested if not prefix else ():
             if "." not in path and path not in names and names:
                 raise DataError(

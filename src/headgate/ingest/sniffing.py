@@ -106,7 +106,9 @@ def _sniff_json(path: Path, name: str, text: str, encoding: str) -> Sniffed:
         raise DataError(f"The file is not a JSON document: {error}.", place=name, hint="Correct it.") from error
     arrays = sorted(_arrays(document, ()), key=lambda found: -found[1])
     if not arrays:
-        return Sniffed("json", doubts=["The document is one object without a list of objects; it is taken for one row."])
+        return Sniffed(
+            "json", doubts=["The document is one object without a list of objects; it is taken for one row."]
+        )
     rows = ".".join(arrays[0][0])
     doubts = [
         f"The document also has a list of {count:,} objects at '{'.'.join(other)}'; the rows are taken from '{rows}'."

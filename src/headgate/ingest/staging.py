@@ -92,6 +92,8 @@ def _value(rows: Rows, field: Field, source: Source, number: int) -> _Value:
     assert kind is not None, "only typed values keep the file's type"
     if kind.nested:
         return _Value(field, None, f"TRY_CAST({raw} AS {kind.sql})", f"CAST({raw} AS VARCHAR)")
+    if kind.base == "JSON" and rows.raw is Raw.JSON:
+        return _Value(field, None, f"CASE WHEN json_type({raw}) <> 'NULL' THEN {raw} END", f"CAST({raw} AS VARCHAR)")
     text = {Raw.TEXT: raw, Raw.JSON: f"({raw} ->> '$')", Raw.TYPED: f"CAST({raw} AS VARCHAR)"}[rows.raw]
     formats = field.column.format if field.column else ()
     return _Value(field, text_sql(text, nulls), value_sql(f"__t{number}", kind, formats, options), f"__t{number}")

@@ -36,7 +36,9 @@ def _type(found: Any) -> ColumnType:
         return ColumnType("STRUCT", fields=tuple(inner.items()))
     if found in _INTEGERS:
         return ColumnType("BIGINT")
-    return {"DOUBLE": ColumnType("DOUBLE"), "BOOLEAN": ColumnType("BOOLEAN"), "JSON": ColumnType("JSON")}.get(found, VARCHAR)
+    return {"DOUBLE": ColumnType("DOUBLE"), "BOOLEAN": ColumnType("BOOLEAN"), "JSON": ColumnType("JSON")}.get(
+        found, VARCHAR
+    )
 
 
 def _common(types: list[ColumnType]) -> ColumnType:

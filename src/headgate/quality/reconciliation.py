@@ -192,8 +192,7 @@ def _compare_rows(check: Reconciliation, workspace: Workspace) -> Outcome:
     if not failures:
         return 0, None, (), ()
     sample = workspace.query(f"SELECT * FROM ({differences}) ORDER BY ALL LIMIT {SAMPLE_ROWS}").fetchall()
-    noun = "keys" if check.kind == "keys" else "rows"
-    message = (
-        f"{failures:,} {noun} of ({', '.join(names)}) stand in only one of {check.left.table} and {check.right.table}."
-    )
+    noun = "key" if check.kind == "keys" else "row"
+    what = f"{noun} ({', '.join(names)}) stands" if failures == 1 else f"{noun}s ({', '.join(names)}) stand"
+    message = f"{failures:,} {what} in only one of {check.left.table} and {check.right.table}."
     return failures, message, ("side", *names), tuple(tuple(row) for row in sample)

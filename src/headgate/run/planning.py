@@ -49,7 +49,7 @@ class Work:
         return open_project(self.project)
 
     def check_names(self) -> None:
-        """Raise a UsageError or ProjectError for what is wrong with the selection or the checks, before anything begins."""
+        """Raise a UsageError or ProjectError for what is wrong with selection or checks, before anything begins."""
         _ = self.reconciliations
         if not self.selection.everything:
             _ = self._chosen_sources

@@ -23,7 +23,7 @@ from headgate.transform.adapter import Target
 from headgate.transform.definition import Definition
 from headgate.transform.failures import as_model_error, cancelled_by
 from headgate.transform.runtime import Invocation
-from headgate.transform.values import Model, Test
+from headgate.transform.values import Model, Test, TestKind
 from headgate.transform.versions import FINGERPRINT
 from headgate.types import CheckResult, CheckStatus, Kind, ModelResult, ModelStatus, Severity
 
@@ -186,6 +186,10 @@ class PlannedBuild(BuildTask):
         severity = Severity.WARN if result.status == NodeStatus.Warn else test.severity
         columns, sample = self._sample(test) if status is CheckStatus.FAILED else ((), ())
         evidence = self._target.evidence.get(test.unique_id)
+        if status is CheckStatus.FAILED and test.kind is not TestKind.UNIT:
+            # dbt's own words are "Got 2 results, configured to fail if != 0".
+            failures = result.failures or 0
+            message = f"{failures:,} {'row fails' if failures == 1 else 'rows fail'} the test."
         checked = CheckResult(
             name=test.name,
             kind="dbt",

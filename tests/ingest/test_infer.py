@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from headgate.errors import DataError
+from headgate.ingest.infer import infer_source
+from headgate.yaml import parse_yaml
+
+if TYPE_CHECKING:
+    from headgate.ingest.infer import InferredSource
+    from headgate.ingest.ledger import Load
+    from tests.ingest.conftest import Lake
+
+RealData = Callable[[str], Path]
+
+
+def begin(lake: Lake, *paths: object, name: str | None = None) -> tuple[InferredSource, dict[str, Any], list[Load]]:
+    """Infer a contract, and load the files under it."""
+    found = infer_source(lake.project, [str(path) for path in paths], name)
+    lake.file(f"ingestion/{found.name}.yml", found.text)
+    return found, parse_yaml(found.text, Path("x.yml")).data, lake.load()
+
+
+def types(contract: dict[str, Any]) -> dict[str, str]:
+    return {name: column["type"] for name, column in contract["columns"].items()}
+
+
+def test_boulder(lake: Lake, real_data: RealData) -> None:
+    path = real_data("charging_boulder/ev_charging_boulder_2021-03.csv")
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    found, contract, (result,) = begin(lake, path)
+    assert (result.read, result.loaded, result.quarantined) == (len(rows), len(rows), 0)
+    assert found.name == "ev_charging_boulder"
+    assert contract["key"] == ["object_id"]
+    assert contract["columns"]["Start_Date___Time"]["type"] == "timestamptz"
+    seconds = sum(
+        int(h) * 3600 + int(m) * 60 + int(s)
+        for h, m, s in (row["Total_Duration__hh_mm_ss_"].split(":") for row in rows)
+    )
+    energy = sum(round(float(row["Energy__kWh_"]) * 1000) for row in rows)
+    assert lake.rows(
+        "SELECT sum(total_duration_hh_mm_ss), sum(energy_kwh * 1000), min(zip_postal_code) FROM bronze.ev_charging_boulder"
+    ) == [(seconds, energy, min(row["Zip_Postal_Code"] for row in rows))]
+
+
+def test_acn(lake: Lake, real_data: RealData) -> None:
+    path = real_data("charging_acn/office1.json")
+    items = json.loads(path.read_text())["_items"]
+    _, contract, (result,) = begin(lake, path, name="acn")
+    assert (result.read, result.loaded, result.quarantined) == (len(items), len(items), 0)
+    assert contract["options"] == {"rows": "_items"}
+    assert types(contract)["connectionTime"] == "timestamptz"
+    inputs = sum(len(item["userInputs"] or []) for item in items)
+    asked = sum(entry["milesRequested"] for item in items for entry in item["userInputs"] or [])
+    assert lake.rows(
+        'SELECT sum(len(user_inputs)), sum(list_sum([u."milesRequested" for u in user_inputs])) FROM bronze.acn'
+    ) == [(inputs, asked)]
+    assert lake.rows("SELECT count(*) FROM bronze.acn WHERE epoch(connection_time) = 1553531082") == [(1,)]
+
+
+def test_dundee(lake: Lake, real_data: RealData) -> None:
+    folder = real_data("charging_dundee")
+    found, contract, results = begin(lake, folder, name="dundee")
+    assert sum(load.read for load in results) == sum(load.loaded for load in results) == 52_752
+    assert contract["columns"]["Start Date"] == {"type": "date", "format": ["iso", "%d/%m/%Y"], "required": True}
+    assert contract["missing_columns"] == "fill"
+    assert contract["key"] == ["charging_event"]
+    # Three of the files went through a spreadsheet; in one, no day above 12 tells that it reaches into March.
+    assert sum("'Start Date' day and month seem to be swapped" in doubt for doubt in found.doubts) == 2
+
+
+def test_ev_models(lake: Lake, real_data: RealData) -> None:
+    name = "ev_models/ev-data.json"
+    try:
+        path = real_data(name)
+    except pytest.skip.Exception:
+        path = real_data(name + ".gz")
+    found, contract, (result,) = begin(lake, path, name="models")
+    assert (result.read, result.loaded) == (293, 293)
+    assert contract["options"] == {"rows": "data"}
+    assert "MAP(VARCHAR, DOUBLE)" in types(contract)["ac_charger"]
+    assert any("38 objects at 'brands'" in doubt for doubt in found.doubts)
+    if path.suffix == ".json":
+        rows = json.loads(path.read_text())["data"]
+        expected = sum(row["ac_charger"]["power_per_charging_point"].get("11", 0) for row in rows)
+        ((power,),) = lake.rows("SELECT sum(ac_charger.power_per_charging_point['11']) FROM bronze.models")
+        assert power == pytest.approx(expected)
+
+
+def test_exchange_rates(lake: Lake, real_data: RealData) -> None:
+    path = real_data("exchange_rates/monthly.csv")
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    _, contract, (result,) = begin(lake, path)
+    assert (result.read, result.loaded) == (len(rows), len(rows))
+    assert contract["key"] == ["date", "country"]
+    total = sum(round(float(row["Exchange rate"]) * 10_000) for row in rows)
+    assert lake.rows("SELECT sum(exchange_rate * 10000) FROM bronze.monthly") == [(total,)]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (["1", "-2", ""], {"type": "bigint"}),
+        (["1.5", "2"], {"type": "decimal(18,1)", "required": True}),
+        (["1.123456", "2"], {"type": "double", "required": True}),
+        (["1e5", "2"], {"type": "double", "required": True}),
+        (["007", "123"], {"type": "varchar", "required": True}),
+        (["true", "False"], {"type": "boolean", "required": True}),
+        (["1", "NA", "N/A"], {"type": "bigint", "null_values": ["N/A", "NA"]}),
+        (["31/12/2020", "01/02/2020"], {"type": "date", "format": "%d/%m/%Y", "required": True}),
+        (["12/31/2020", "01/02/2020"], {"type": "date", "format": "%m/%d/%Y", "required": True}),
+        (["12/31/2020", "2020-05-06"], {"type": "date", "format": ["iso", "%m/%d/%Y"], "required": True}),
+        (["31.12.20", "01.02.2020"], {"type": "varchar", "required": True}),
+        (["2020-01-01 10:00:00", "2020-01-01T10:00"], {"type": "timestamp", "required": True}),
+        (["2020-01-01T10:00:00Z", "2020-01-01T10:00:00+02:00"], {"type": "timestamptz", "required": True}),
+        (
+            ["1/2/2020 5:06 PM", "12/31/2020 11:00 AM"],
+            {"type": "timestamp", "format": "%m/%d/%Y %I:%M %p", "required": True},
+        ),
+        (["10:30", "23:59:59"], {"type": "time", "required": True}),
+        (["100:30:00", "0:00:01"], {"type": "bigint", "format": "h:mm:ss", "required": True}),
+        (["9f7c1b8e-0d2a-4a59-9f0e-0e3f6c1f2a3b"], {"type": "uuid", "required": True}),
+        (["12", "13", "14", "15", "16", "17", "18", "19", "20", "x"], {"type": "varchar", "required": True}),
+        (["", ""], {"type": "varchar"}),
+        (["1_000", "2"], {"type": "varchar", "required": True}),
+        (["yes", "no"], {"type": "boolean", "required": True}),
+    ],
+)
+def test_types_of_texts(lake: Lake, values: list[str], expected: dict[str, object]) -> None:
+    lake.file("data/a.csv", "n,v\n" + "".join(f"{i},{value}\n" for i, value in enumerate(values)))
+    _, contract, (result,) = begin(lake, "data/a.csv")
+    assert contract["columns"]["v"] == expected
+    assert (result.loaded, result.quarantined) == (len(values), 0)
+
+
+def test_what_is_not_certain_is_said(lake: Lake) -> None:
+    lake.file(
+        "data/a.csv",
+        "d,e,n\n01/02/2020,1/31/2020,1\n02/03/2020,31/1/2020,2\n"
+        + "03/04/2020,1/1/2020,3\n" * 7
+        + "03/04/2020,1/1/2020,x\n",
+    )
+    found, _, (result,) = begin(lake, "data/a.csv")
+    assert result.quarantined == 0
+    text = "\n".join(found.doubts)
+    assert "'d' is read as" in text
+    assert "could as well be" in text
+    assert "'e' has days before months and months before days" in text
+    assert "there is no key" in text
+    for doubt in found.doubts:
+        assert doubt.split()[0] in found.text
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "rows"),
+    [
+        (b"\xef\xbb\xbfid;name\n1;a\n2;b\n", {"delimiter": ";"}, 2),
+        ("id\tname\n1\tZoë\n".encode("cp1252"), {"delimiter": "\t", "encoding": "cp1252"}, 1),
+        ("id,name\n1,Zoë\n".encode("utf-16"), {}, 1),
+        (b"Report, 2020\nfor: me\n\nid,name,x\n1,a,b\n2,b,c\n3,d,e\n", {"skip": 3}, 3),
+        (b"# made today\nid,name\n# more\n1,a\n", {"comment": "#"}, 1),
+        (b"1,2020-01-01,a\n2,2020-01-02,b\n", {"header": False}, 2),
+        (b'id,name\n1,"a, ""b"""\n2,"c\nd"\n', {}, 2),
+    ],
+)
+def test_dialects(lake: Lake, content: bytes, options: dict[str, object], rows: int) -> None:
+    lake.file("data/a.csv", content)
+    _, contract, (result,) = begin(lake, "data/a.csv")
+    assert contract.get("options", {}) == options
+    assert (result.read, result.loaded) == (rows, rows)
+
+
+def test_records_that_do_not_parse_are_counted_and_refused(lake: Lake) -> None:
+    lake.file("data/a.csv", 'id,name\n1,a\n2\n3,"b\nid,name\n4,d\n')
+    found, contract, (result,) = begin(lake, "data/a.csv")
+    assert types(contract) == {"id": "bigint", "name": "varchar"}
+    assert (result.read, result.loaded, result.quarantined) == (5, 2, 3)
+    assert "data/a.csv: 3 records do not parse and will be in quarantine." in found.doubts
+
+
+def test_json_in_lines_and_in_documents(lake: Lake) -> None:
+    records = [{"id": i, "when": "2020-01-01", "sometimes": [1, "x"][i % 2]} for i in range(4)]
+    lake.file("data/a.json", "".join(json.dumps(record) + "\n" for record in records))
+    found, contract, (result,) = begin(lake, "data/a.json")
+    assert (contract["format"], result.loaded) == ("ndjson", 4)
+    assert types(contract) == {"id": "bigint", "when": "date", "sometimes": "json"}
+    assert any("'sometimes' is not of one shape" in doubt for doubt in found.doubts)
+    lake.file("data/b.json", json.dumps(records))
+    _, contract, (result,) = begin(lake, "data/b.json")
+    assert "format" not in contract
+    assert result.loaded == 4
+
+
+def test_parquet_and_excel(lake: Lake) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in (["id", "price"], [1, 9.5], [2, 3]):
+        book.active.append(row)
+    book.save(lake.file("data/a.xlsx", b""))
+    lake.session.execute(f"COPY (SELECT 1 AS id, DATE '2020-01-01' AS d, [1.5] AS l) TO '{lake.root}/data/b.parquet'")
+    _, contract, (result,) = begin(lake, "data/a.xlsx")
+    assert types(contract) == {"id": "bigint", "price": "decimal(18,1)"}
+    assert result.loaded == 2
+    _, contract, (result,) = begin(lake, "data/b.parquet")
+    assert types(contract) == {"id": "integer", "d": "date", "l": "decimal(2,1)[]"}
+    assert result.loaded == 1
+
+
+def test_files_that_do_not_fit_together(lake: Lake) -> None:
+    lake.file("data/a.csv", "id,x\n1,2\n")
+    lake.file("data/b.csv", "id;x\n1;2\n")
+    with pytest.raises(DataError, match="written in another way"):
+        infer_source(lake.project, ["data/a.csv", "data/b.csv"])
+    with pytest.raises(DataError, match="No file matches"):
+        infer_source(lake.project, ["data/*.json"])
+    lake.file("data/c.csv", "")
+    with pytest.raises(DataError, match="is empty"):
+        infer_source(lake.project, ["data/c.csv"])
