@@ -28,7 +28,7 @@ ROUNDS = 5
 def load(workspace: Workspace, scale: float) -> None:
     """Fill a lake with TPC-H and put views over the very files of its tables beside it."""
     session = workspace.session
-    session.execute("RESET allow_unsigned_extensions") if False else None
+    session.load("tpch")
     session.execute(f"CALL dbgen(sf = {scale})")
     session.execute("CREATE SCHEMA direct")
     for table in TABLES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 import threading
@@ -14,7 +15,7 @@ import pytest
 
 from headgate.config import EngineSettings
 from headgate.engines.duckdb import Session, translate
-from headgate.errors import Cancelled, QueryError, StorageError
+from headgate.errors import Cancelled, MissingExtra, QueryError, StorageError
 
 
 def test_settings_reach_duckdb(make_session: Callable[..., Session]) -> None:
@@ -115,3 +116,23 @@ def test_results_come_as_arrow(session: Session) -> None:
 def test_an_unused_extension_is_not_fetched(session: Session) -> None:
     with pytest.raises(QueryError):
         session.execute("LOAD spatial")
+
+
+def test_extensions_come_from_their_wheels(session: Session) -> None:
+    with pytest.raises(MissingExtra, match="'spatial'") as caught:
+        session.load("spatial")
+    assert "pip install 'duckdb-extension-spatial==" in str(caught.value.hint)
+    session.load("tpch")
+    assert session.value("SELECT count(*) FROM tpch_queries()") == 22
+
+
+def test_no_extension_without_a_signature_is_loaded_later(session: Session, tmp_path: Path) -> None:
+    wheel = Path(str(importlib.util.find_spec("duckdb_extension_tpch").origin)).parent  # type: ignore[union-attr]  # it is installed
+    (source,) = wheel.rglob("*.duckdb_extension")
+    forged = tmp_path / source.name
+    content = bytearray(source.read_bytes())
+    # The signature is in the last 256 bytes.
+    content[-1] ^= 1
+    forged.write_bytes(content)
+    with pytest.raises(QueryError, match="signature"):
+        session.execute(f"LOAD '{forged}'")

@@ -342,3 +342,18 @@ def test_files_of_an_interrupted_run_are_found(workspace: Workspace, make_worksp
     assert workspace.remove_files_of("run-lost") == 2
     assert workspace.remove_files_of("run-lost") == 0
     assert _rows(make_workspace(), "FROM silver.orders") == [(1,)]
+
+
+def test_a_change_made_before_a_refresh_still_conflicts(workspace: Workspace, make_workspace: MakeWorkspace) -> None:
+    workspace.append(ORDERS, "SELECT 0 AS id")
+    workspace.commit("base")
+    ours = make_workspace()
+    ours.replace(ORDERS, "SELECT 1 AS id")
+    workspace.append(ORDERS, "SELECT 2 AS id")
+    workspace.commit("theirs")
+    ours.refresh()
+    assert _rows(ours, "FROM silver.orders") == [(1,)]
+    with pytest.raises(Conflict):
+        ours.commit("ours")
+    ours.discard()
+    assert _rows(ours, "SELECT count(*) FROM silver.orders") == [(2,)]

@@ -182,9 +182,11 @@ class Attempt:
             done.append(check_books(self.workspace))
         # What was not built is not as its inputs are: comparing the two would only repeat why.
         unbuilt = {name for name, model in self.models.items() if model.status is ModelStatus.SKIPPED}
-        for check in self._work.reconciliations:
-            if f"reconciliation:{check.name}" in due and not unbuilt.intersection(map(str, check.inputs)):
-                done.append(reconcile(check, self.workspace))
+        done += [
+            reconcile(check, self.workspace)
+            for check in self._work.reconciliations
+            if f"reconciliation:{check.name}" in due and not unbuilt.intersection(map(str, check.inputs))
+        ]
         for result in done:
             self._note(result)
         self._record(done)
