@@ -12,7 +12,8 @@ from pyiceberg.table import StaticTable
 from pyiceberg.types import LongType, NestedField, StringType
 
 from headgate.catalog.iceberg import Mode, TableVersion, join_appends, new_table
-from headgate.catalog.iceberg.storage import LocalStorage, local_path, storage_errors, to_uri
+from headgate.catalog.iceberg.storage import LocalStorage, storage_errors
+from headgate.catalog.locations import local_path, to_uri
 from headgate.catalog.properties import table_properties, table_rows
 from headgate.errors import CorruptHistory, StorageError
 from headgate.types import Layout, WrittenFile

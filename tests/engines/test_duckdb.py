@@ -126,7 +126,8 @@ def test_extensions_come_from_their_wheels(session: Session) -> None:
     assert session.value("SELECT count(*) FROM tpch_queries()") == 22
 
 
-def test_no_extension_without_a_signature_is_loaded_later(session: Session, tmp_path: Path) -> None:
+def test_no_extension_without_a_signature_is_loaded_later(make_session: Callable[..., Session], tmp_path: Path) -> None:
+    session = make_session()
     wheel = Path(str(importlib.util.find_spec("duckdb_extension_tpch").origin)).parent  # type: ignore[union-attr]  # it is installed
     (source,) = wheel.rglob("*.duckdb_extension")
     forged = tmp_path / source.name

@@ -6,9 +6,9 @@ Planning asks this of many tables and must not pay for importing PyIceberg.
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
+from headgate.catalog.locations import path_of
 from headgate.errors import StorageError
 
 
@@ -50,7 +50,7 @@ def table_rows(metadata_location: str) -> int | None:
 
 def _metadata(location: str) -> dict[str, Any]:
     try:
-        metadata: dict[str, Any] = json.loads(Path(location.removeprefix("file://")).read_bytes())
+        metadata: dict[str, Any] = json.loads(path_of(location).read_bytes())
     except OSError as error:
         raise StorageError(f"Cannot read '{location}': {error.strerror}.", place=location) from error
     except ValueError as error:

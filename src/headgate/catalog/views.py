@@ -11,9 +11,9 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+from headgate.catalog.locations import path_of
 from headgate.errors import CorruptHistory, StorageError
 
 _DIALECT = "duckdb"
@@ -106,7 +106,7 @@ def read_view(metadata_location: str) -> View:
         CorruptHistory: It is not the metadata of a view, or has no SQL that DuckDB understands.
     """
     try:
-        metadata = json.loads(_local(metadata_location).read_text(encoding="utf-8"))
+        metadata = json.loads(path_of(metadata_location).read_text(encoding="utf-8"))
         version = next(each for each in metadata["versions"] if each["version-id"] == metadata["current-version-id"])
         schema = next(each for each in metadata["schemas"] if each["schema-id"] == version["schema-id"])
         sql = next(each["sql"] for each in version["representations"] if each["dialect"] == _DIALECT)
@@ -118,12 +118,8 @@ def read_view(metadata_location: str) -> View:
     return View(sql, tuple(version["default-namespace"]), columns, metadata["properties"], metadata["view-uuid"])
 
 
-def _local(location: str) -> Path:
-    return Path(location.removeprefix("file://"))
-
-
 def _write(location: str, text: str) -> None:
-    path = _local(location)
+    path = path_of(location)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as stream:

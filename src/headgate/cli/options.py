@@ -54,5 +54,10 @@ Exclude = Annotated[
     list[str] | None, typer.Option("--exclude", "-x", metavar="WHAT", help="All but these; as --select.")
 ]
 FullRefresh = Annotated[
-    bool, typer.Option("--full-refresh", help="Rebuild incremental models from all of their input, not only the new.")
+    bool,
+    typer.Option(
+        "--full-refresh",
+        help="Rebuild incremental models from all of their input, not only the new; sources that --select names are "
+        "loaded again from their files.",
+    ),
 ]

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from headgate.catalog.iceberg import TableVersion
-from headgate.catalog.iceberg.storage import local_path
+from headgate.catalog.locations import local_path
 from headgate.engines.columns import projection
 from headgate.engines.duckdb import Session
 from headgate.engines.exposure import scan_sql
@@ -130,13 +130,13 @@ def _scan_with_files(session: Session, version: TableVersion) -> str:
         version = version.rename_columns({hiding: _HIDING})
         further = f"RENAME ({_HIDING} AS {quote(hiding)}) {further}"
     folder = str(session.scratch_folder("versions"))
-    return scan_sql(version.store(folder).metadata_location, further=further)
+    return scan_sql(session, version.store(folder).metadata_location, further=further)
 
 
 def _scan_files(session: Session, version: TableVersion, paths: Collection[str]) -> str:
     """A query over the rows of some data files, with the table's current columns."""
     folder = session.scratch_folder(f"subset-{uuid.uuid4().hex[:12]}")
-    return scan_sql(version.subset(frozenset(paths), str(folder)).metadata_location)
+    return scan_sql(session, version.subset(frozenset(paths), str(folder)).metadata_location)
 
 
 def _check_keys(version: TableVersion, columns: Sequence[str], keys: Sequence[str], table: str) -> None:
@@ -209,7 +209,7 @@ def overwrite_partitions(session: Session, written: Written, *, prefix: str) -> 
         keys = f"({', '.join(partition_expressions(session, version))})"
         folder = str(session.scratch_folder(f"overwrite-{uuid.uuid4().hex[:12]}"))
         new = version.with_files(written.files, folder).store(folder)
-        arriving = scan_sql(new.metadata_location)
+        arriving = scan_sql(session, new.metadata_location)
         kept = _scan_files(session, version, {file.path for file in older})
         rows = (
             f"SELECT target.* FROM (SELECT *, {keys} AS _key FROM ({kept})) AS target"

@@ -7,10 +7,10 @@ from itertools import pairwise
 
 import duckdb
 
-from headgate.catalog.iceberg.storage import local_path
+from headgate.catalog.locations import local_path
 from headgate.engines.duckdb import Session, translate
+from headgate.engines.reader import Reader
 from headgate.engines.references import Word, words_of
-from headgate.engines.workspace import Workspace
 from headgate.errors import QueryError, ReadOnly
 from headgate.types import literal
 
@@ -39,17 +39,15 @@ def lock(session: Session) -> None:
     session.execute("SET lock_configuration = true")
 
 
-def guarded_query(
-    workspace: Workspace, sql: str, parameters: Sequence[object] | None = None
-) -> duckdb.DuckDBPyConnection:
+def guarded_query(reader: Reader, sql: str, parameters: Sequence[object] | None = None) -> duckdb.DuckDBPyConnection:
     """Run one statement that only reads, on a session that was locked.
 
     Raises:
         ReadOnly: The statement is not one that only reads.
         QueryError: It is none, or more than one, or fails.
     """
-    check_reads(workspace.session, sql)
-    return workspace.query(sql, parameters)
+    check_reads(reader.session, sql)
+    return reader.query(sql, parameters)
 
 
 def check_reads(session: Session, sql: str) -> None:

@@ -5,31 +5,26 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
-from headgate.catalog import MAIN, Catalog, Commit, Operation, RefKind, State
+from headgate.catalog import MAIN, Catalog, Commit, Operation, RefKind
 from headgate.catalog.iceberg import Mode, TableVersion, new_table, rejoin
-from headgate.catalog.iceberg.storage import to_uri
-from headgate.catalog.properties import table_properties
-from headgate.catalog.views import read_view, write_view
+from headgate.catalog.locations import to_uri
+from headgate.catalog.views import write_view
 from headgate.engines import changes
 from headgate.engines.changes import WriteResult
 from headgate.engines.duckdb import Session
-from headgate.engines.exposure import Exposure
+from headgate.engines.reader import Reader
 from headgate.engines.writer import Written, describe, without_type, write
 from headgate.errors import DataError, HeadgateError, ReadOnly, RefNotFound, TableNotFound, UsageError, did_you_mean
 from headgate.types import Content, Kind, Layout, Name
 
-if TYPE_CHECKING:
-    import duckdb
-
 _COMMENT = "comment"
 
 
-class Workspace:
+class Workspace(Reader):
     """A state, and what has been changed on top of it and not been committed yet.
 
-    Reads see the changes. Until `refresh` or `commit` the state stays what it was, whatever others commit.
+    Reads see the changes. Until `refresh` or `commit` the state stays what it was; a refresh leaves the changes on top.
 
     Args:
         catalog: Where the state is from and where commits go.
@@ -39,31 +34,21 @@ class Workspace:
         author: Who commits.
 
     Attributes:
-        state: The state as it was when it was read.
         changes: What stands on top of it; None for a name that was dropped.
     """
 
     def __init__(
         self, catalog: Catalog, ref: str, session: Session, *, run_id: str | None = None, author: str = "headgate"
     ) -> None:
-        self.catalog = catalog
-        self.ref = ref
-        self.session = session
+        super().__init__(catalog, ref, session)
         self.run_id = run_id or f"write-{secrets.token_hex(6)}"
         self.author = author
-        self.state: State = catalog.state(ref)
         self.changes: dict[Name, Content | None] = {}
         self._bases: dict[Name, Content | None] = {}
-        self._exposure = Exposure(session, self.content, self.names)
-
-    # What is there
 
     def content(self, name: Name) -> Content | None:
         """What a name stands for, or None."""
         return self.changes[name] if name in self.changes else self.state.get(name)
-
-    def exists(self, name: Name) -> bool:
-        return self.content(name) is not None
 
     def names(self, schema: str | None = None) -> list[Name]:
         """All names, or those of one schema, in order."""
@@ -74,11 +59,6 @@ class Workspace:
             elif schema is None or name.schema == schema:
                 found.add(name)
         return sorted(found)
-
-    def version(self, name: Name) -> str | None:
-        """The metadata location of a table or view: another one for every change; None when there is no such name."""
-        content = self.content(name)
-        return content.metadata_location if content is not None else None
 
     def table(self, name: Name) -> TableVersion:
         """The Iceberg table of a name.
@@ -91,35 +71,6 @@ class Workspace:
             what = "is a view, not a table" if content is not None else "does not exist"
             raise TableNotFound(f"'{name}' {what}.", hint=did_you_mean(str(name), map(str, self.names())))
         return TableVersion.load(content.metadata_location)
-
-    def properties(self, name: Name) -> dict[str, str]:
-        """The properties of a table or view; empty when there is no such name."""
-        content = self.content(name)
-        return table_properties(content.metadata_location) if content is not None else {}
-
-    # Reading
-
-    def expose(self, *names: Name) -> None:
-        """Make sure that DuckDB has these tables and views, as they stand now."""
-        for name in names:
-            self._exposure.expose(name)
-
-    def expose_for(self, sql: str) -> None:
-        """Expose every table and view that a SQL text names."""
-        self._exposure.expose_for(sql)
-
-    def references(self, sql: str) -> list[Name]:
-        """The tables and views of this state that a SQL text names."""
-        return self._exposure.references(sql)
-
-    def query(self, sql: str, parameters: Sequence[object] | None = None) -> duckdb.DuckDBPyConnection:
-        """Run SQL on the state; the result is on the cursor.
-
-        Raises:
-            TableNotFound: It names a table that there is not.
-            QueryError: DuckDB rejects it.
-        """
-        return self._exposure.retry(sql, lambda: self.session.execute(sql, parameters))
 
     # Writing
 
@@ -236,11 +187,6 @@ class Workspace:
         )
         self._set(name, Content(Kind.VIEW, view_id, location))
 
-    def view_sql(self, name: Name) -> str | None:
-        """The SQL text of a view; None for a table."""
-        content = self.content(name)
-        return read_view(content.metadata_location).sql if content is not None and content.kind is Kind.VIEW else None
-
     def drop(self, name: Name) -> None:
         """Take a table or view out of the state; its files stay for those who read older states."""
         self._check_writable()
@@ -275,11 +221,6 @@ class Workspace:
         )
         self._move_to(commit.id)
         return commit
-
-    def refresh(self) -> None:
-        """Read the head of the branch again, which a merge or another writer has moved; changes stay on top."""
-        self.state = self.catalog.state(self.ref)
-        self._exposure.update_all()
 
     def discard(self) -> None:
         """Forget the changes."""

@@ -13,7 +13,8 @@ from pyiceberg.schema import Schema
 from pyiceberg.types import IntegerType, UnknownType
 
 from headgate.catalog.iceberg import TableVersion
-from headgate.catalog.iceberg.storage import local_path, storage_errors, sync, to_uri
+from headgate.catalog.iceberg.storage import storage_errors, sync
+from headgate.catalog.locations import local_path, to_uri
 from headgate.engines.columns import field_ids, projection, to_iceberg
 from headgate.engines.duckdb import Session
 from headgate.engines.exposure import SOURCE_ROW

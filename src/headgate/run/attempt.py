@@ -10,11 +10,11 @@ from headgate.engines.changes import remove_files
 from headgate.engines.duckdb import Session
 from headgate.engines.workspace import Workspace
 from headgate.errors import Conflict, ContractError, ModelError
-from headgate.events import Checked, Emit, Loaded, Planned, Rebased
+from headgate.events import Checked, Emit, Loaded, Note, Planned, Rebased
 from headgate.ingest.accounting import contract_checks
 from headgate.ingest.ledger import KnownLoad, Load, known_loads, record, recorded_loads
 from headgate.ingest.load import load
-from headgate.ingest.plan import PlannedLoad, plan_loads
+from headgate.ingest.plan import PlannedLoad, outdated, plan_loads
 from headgate.quality.books import BOOKS, check_books
 from headgate.quality.reconciliation import reconcile
 from headgate.run.lake import Lake
@@ -91,6 +91,13 @@ class Attempt:
         sources = [source for source in self._work.sources if self._work.wants(source)]
         refresh = self._work.selection.full_refresh and not self._work.selection.everything
         known = known_loads(self.workspace)
+        for source in [] if refresh else outdated(sources, known):
+            self._emit(
+                Note(
+                    f"The contract of {source.name} has changed; what was loaded into {source.table} stays as it is. "
+                    f"To read the files again: headgate run --select {source.name}+ --full-refresh"
+                )
+            )
         for step in plan_loads(self._lake.project, sources, known, self._lake.db, full_refresh=refresh):
             self._load(step)
         record(self.workspace, self.loads)

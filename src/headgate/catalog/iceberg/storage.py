@@ -17,22 +17,8 @@ from types import TracebackType
 
 from pyiceberg.io import FileIO, InputFile, InputStream, OutputFile, OutputStream, load_file_io
 
+from headgate.catalog.locations import local_path
 from headgate.errors import StorageError
-
-
-def local_path(location: str) -> Path | None:
-    """The path of a `file:` URI or a plain path; None for a location that is not on this machine."""
-    if location.startswith("/"):
-        return Path(location)
-    return Path(location.removeprefix("file://")) if location.startswith("file:///") else None
-
-
-def to_uri(path: str) -> str:
-    """A location as Iceberg metadata has it: `file:///...` for a path, any other URI as it is.
-
-    Nothing is escaped, because neither DuckDB nor PyIceberg unescapes a `file:` URI.
-    """
-    return f"file://{path}" if path.startswith("/") else path
 
 
 def open_storage(location: str) -> FileIO:

@@ -1,0 +1,95 @@
+"""A state of the lake as DuckDB reads it; what only reads does without PyIceberg."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from headgate.catalog import Catalog, State
+from headgate.catalog.properties import table_properties
+from headgate.catalog.views import read_view
+from headgate.engines.duckdb import Session
+from headgate.engines.exposure import Exposure
+from headgate.types import Content, Kind, Name
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+class Reader:
+    """A state, read through plain schemas: one view per table, made when it is asked for.
+
+    Until `refresh` the state stays what it was, whatever others commit.
+
+    Args:
+        catalog: Where the state is from.
+        ref: A branch, a tag, a commit, or any other text that names a state.
+        session: Runs the SQL.
+
+    Attributes:
+        state: The state as it was when it was read.
+    """
+
+    def __init__(self, catalog: Catalog, ref: str, session: Session) -> None:
+        self.catalog = catalog
+        self.ref = ref
+        self.session = session
+        self.state: State = catalog.state(ref)
+        self._exposure = Exposure(session, self.content, self.names)
+
+    def content(self, name: Name) -> Content | None:
+        """What a name stands for, or None."""
+        return self.state.get(name)
+
+    def names(self, schema: str | None = None) -> list[Name]:
+        """All names, or those of one schema, in order."""
+        return self.state.names(schema)
+
+    def exists(self, name: Name) -> bool:
+        return self.content(name) is not None
+
+    def version(self, name: Name) -> str | None:
+        """The metadata location of a table or view: another one for every change; None when there is no such name."""
+        content = self.content(name)
+        return content.metadata_location if content is not None else None
+
+    def properties(self, name: Name) -> dict[str, str]:
+        """The properties of a table or view; empty when there is no such name."""
+        content = self.content(name)
+        return table_properties(content.metadata_location) if content is not None else {}
+
+    def view_sql(self, name: Name) -> str | None:
+        """The SQL text of a view; None for a table."""
+        content = self.content(name)
+        return read_view(content.metadata_location).sql if content is not None and content.kind is Kind.VIEW else None
+
+    def expose(self, *names: Name) -> None:
+        """Make sure that DuckDB has these tables and views, as they stand now.
+
+        Raises:
+            TableNotFound: There is no table or view of one of the names.
+        """
+        for name in names:
+            self._exposure.expose(name)
+
+    def expose_for(self, sql: str) -> None:
+        """Expose every table and view that a SQL text names."""
+        self._exposure.expose_for(sql)
+
+    def references(self, sql: str) -> list[Name]:
+        """The tables and views of this state that a SQL text names."""
+        return self._exposure.references(sql)
+
+    def query(self, sql: str, parameters: Sequence[object] | None = None) -> duckdb.DuckDBPyConnection:
+        """Run SQL on the state; the result stands on the session's connection until the next statement.
+
+        Raises:
+            TableNotFound: It names a table that there is not.
+            QueryError: DuckDB rejects it.
+        """
+        return self._exposure.retry(sql, lambda: self.session.execute(sql, parameters))
+
+    def refresh(self) -> None:
+        """Read the head of the branch again, which a merge or another writer has moved."""
+        self.state = self.catalog.state(self.ref)
+        self._exposure.update_all()
