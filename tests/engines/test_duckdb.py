@@ -137,3 +137,11 @@ def test_no_extension_without_a_signature_is_loaded_later(make_session: Callable
     forged.write_bytes(content)
     with pytest.raises(QueryError, match="signature"):
         session.execute(f"LOAD '{forged}'")
+
+
+def test_the_scratch_of_other_machines_stays(tmp_path: Path) -> None:
+    # Containers that share the folder have process ids of their own.
+    other = tmp_path / "session-0badc0de-999999999-abcdef"
+    other.mkdir()
+    with Session(EngineSettings(temp_directory=str(tmp_path)), str(tmp_path)):
+        assert other.exists()

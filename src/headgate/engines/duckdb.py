@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 import re
 import shutil
+import socket
 import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
@@ -55,7 +57,7 @@ class Session:
         self.functions: set[str] = set()
         temporary = Path(settings.temp_directory or tempfile.gettempdir()).expanduser().absolute()
         _sweep(temporary)
-        self.scratch = temporary / f"{_SESSION}{os.getpid()}-{uuid.uuid4().hex[:12]}"
+        self.scratch = temporary / f"{_own_prefix()}{os.getpid()}-{uuid.uuid4().hex[:12]}"
         with suppress(OSError):
             # DuckDB makes only the last folder of the path. Who only reads may do without any.
             self.scratch.mkdir(parents=True)
@@ -178,10 +180,16 @@ class Session:
         self.close()
 
 
+def _own_prefix() -> str:
+    """What the scratch folders of this machine begin with; process ids of other machines say nothing here."""
+    return f"{_SESSION}{hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]}-"
+
+
 def _sweep(temporary: Path) -> None:
-    """Remove what sessions of processes that were killed have left."""
-    for folder in temporary.glob(f"{_SESSION}*-*"):
-        process = folder.name.removeprefix(_SESSION).partition("-")[0]
+    """Remove what sessions of processes of this machine that were killed have left."""
+    prefix = _own_prefix()
+    for folder in temporary.glob(f"{prefix}*-*"):
+        process = folder.name.removeprefix(prefix).partition("-")[0]
         if process.isdigit() and not _is_alive(int(process)):
             shutil.rmtree(folder, ignore_errors=True)
 

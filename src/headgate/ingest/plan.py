@@ -116,10 +116,11 @@ def _plan(source: Source, files: list[InputFile], history: list[KnownLoad], full
                 hint="Restore it, give the new content a name of its own, or say `changed_file: replace` or `append`.",
             )
     if source.contract.load == "replace":
-        planned += _removals(source, current, planned, present)
+        # First, so that what comes is not measured against rows that go.
+        planned = [*_removals(source, current, planned, present), *planned]
     if source.contract.load == "merge" and any(load.replaces for load in planned):
         return _rebuild(source, files, history, planned)
-    return planned
+    return _emptied_first(planned) if full_refresh else planned
 
 
 def _load(
@@ -142,6 +143,14 @@ def _load_id(source: Source, sha256: str, history: Sequence[KnownLoad]) -> str:
     """The same for everyone who loads these bytes at this point of the source's history, so that two loads of one file collide."""
     times = sum(load.sha256 == sha256 and load.corrects is None for load in history)
     return hashlib.sha256(f"{source.name}\0{sha256}\0{times}".encode()).hexdigest()[:16]
+
+
+def _emptied_first(planned: Sequence[PlannedLoad]) -> list[PlannedLoad]:
+    """All rows go before the first file comes, so that an empty table can take columns of other types."""
+    if not planned:
+        return []
+    removes = tuple(load_id for load in planned for load_id in load.removes)
+    return [replace(planned[0], removes=removes), *(replace(load, removes=()) for load in planned[1:])]
 
 
 def _removals(
@@ -180,9 +189,7 @@ def _rebuild(
     for file in files:
         if file.sha256 not in chosen:
             chosen[file.sha256] = _load(source, file, history, "is merged again", by_hash[file.sha256])
-    again = sorted(chosen.values(), key=lambda load: order.get(load.replaces or "", len(order)))
-    removes = tuple(load.replaces for load in again if load.replaces)
-    return [replace(again[0], removes=removes), *(replace(load, removes=()) for load in again[1:])]
+    return _emptied_first(sorted(chosen.values(), key=lambda load: order.get(load.replaces or "", len(order))))
 
 
 def outdated(sources: Iterable[Source], known: Sequence[KnownLoad]) -> list[Source]:

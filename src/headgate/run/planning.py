@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from headgate.transform.values import DbtProject, ModelPlan
 
 # What may stand around a name in dbt's selection syntax: `+name`, `2+name+1`, `@name`.
-_SELECTOR = re.compile(r"^(?P<before>@|\d*\+)?(?P<name>[A-Za-z0-9_\-]+)(?P<after>\+\d*)?$")
+_SELECTOR = re.compile(r"^(?P<before>@|\d*\+)?(?P<method>source:)?(?P<name>[A-Za-z0-9_\-]+)(?P<after>\+\d*)?$")
 _DBT_FOLDERS = ("models", "seeds", "snapshots", "tests")
 
 
@@ -101,11 +101,14 @@ class Work:
     def _sources_by_name(self) -> set[str]:
         """The selection in a project without dbt, where only sources have names."""
         known = {source.name for source in self.sources}
-        for name in (*self.selection.select, *self.selection.exclude):
+        select, exclude = (
+            {text.removeprefix("source:").strip("+@") for text in texts}
+            for texts in (self.selection.select, self.selection.exclude)
+        )
+        for name in (*select, *exclude):
             if name not in known:
                 raise UsageError(f"There is no source '{name}' to select.", hint=did_you_mean(name, known))
-        chosen = set(self.selection.select) or known
-        return chosen - set(self.selection.exclude)
+        return (select or known) - exclude
 
     def _dbt_syntax(self, texts: tuple[str, ...]) -> tuple[str, ...]:
         """The selection with names of sources as dbt writes them: `sales+` becomes `source:bronze.sales+`."""
@@ -114,7 +117,7 @@ class Work:
         found = []
         for text in texts:
             match = _SELECTOR.match(text)
-            if match and match["name"] in tables and match["name"] not in models:
+            if match and match["name"] in tables and (match["method"] or match["name"] not in models):
                 table = tables[match["name"]]
                 text = f"{match['before'] or ''}source:{table.schema}.{table.table}{match['after'] or ''}"
             found.append(text)

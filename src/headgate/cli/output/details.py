@@ -76,7 +76,8 @@ def _lines(value: dict[str, Any] | list[Any]) -> Iterable[str]:
 
 def new_project(directory: Path, files: Sequence[Path]) -> Document:
     """What `init` wrote, and the commands that come next."""
-    names = [path.relative_to(directory).as_posix() if path.is_relative_to(directory) else str(path) for path in files]
+    root = directory.absolute()
+    names = [path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path) for path in files]
     contracts = any(name.startswith("ingestion/") and name.endswith(".yml") for name in names)
 
     def text(console: Console) -> None:

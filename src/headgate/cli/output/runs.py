@@ -173,7 +173,7 @@ def _next(console: Console, result: RunResult, called: str, into: str) -> None:
     commands: list[str] = []
     failing = [check for check in result.checks if check.blocks]
     if result.branch and result.status.value != "merged":
-        evidence = next((check.evidence or check.table for check in failing if check.evidence or check.table), None)
+        evidence = next((check.evidence for check in failing if check.evidence), None)
         branch = shlex.quote(result.branch)
         if evidence:
             commands.append(f'{called} query "select * from {evidence} limit 20" --ref {branch}')
