@@ -39,7 +39,7 @@ class QueryResult:
             MissingExtra: pandas is not installed.
         """
         try:
-            import pandas  # noqa: F401 - Arrow's own message would not name the extra
+            import pandas as pd  # noqa: F401 - Arrow's own message would not name the extra
         except ModuleNotFoundError as error:
             raise _missing("pandas") from error
         frame: pd.DataFrame = self.table.to_pandas()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from headgate.catalog.iceberg import TableVersion
 from headgate.catalog.views import read_view
-from headgate.engines.workspace import Workspace
+from headgate.engines.reader import Reader
 from headgate.errors import TableNotFound, did_you_mean
 from headgate.types import Kind, Name
 
@@ -76,15 +76,15 @@ class TableDetail:
     properties: dict[str, str]
 
 
-def list_tables(workspace: Workspace) -> list[TableInfo]:
-    """Every table and view of the workspace's state, in order."""
+def list_tables(reader: Reader) -> list[TableInfo]:
+    """Every table and view of the reader's state, in order."""
     found = []
-    for name in workspace.names():
-        content = workspace.content(name)
+    for name in reader.names():
+        content = reader.content(name)
         if content is None:
             continue
         if content.kind is Kind.VIEW:
-            comment = workspace.properties(name).get(_COMMENT)
+            comment = reader.properties(name).get(_COMMENT)
             found.append(TableInfo(str(name), content.kind.value, comment=comment))
             continue
         version = TableVersion.load(content.metadata_location)
@@ -101,15 +101,15 @@ def list_tables(workspace: Workspace) -> list[TableInfo]:
     return found
 
 
-def describe_table(workspace: Workspace, name: Name) -> TableDetail:
-    """One table or view of the workspace's state.
+def describe_table(reader: Reader, name: Name) -> TableDetail:
+    """One table or view of the reader's state.
 
     Raises:
         TableNotFound: There is none of that name.
     """
-    content = workspace.content(name)
+    content = reader.content(name)
     if content is None:
-        raise TableNotFound(f"There is no table '{name}'.", hint=did_you_mean(str(name), map(str, workspace.names())))
+        raise TableNotFound(f"There is no table '{name}'.", hint=did_you_mean(str(name), map(str, reader.names())))
     if content.kind is Kind.VIEW:
         return _describe_view(name, content.metadata_location)
     version = TableVersion.load(content.metadata_location)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from headgate.engines.answers import QueryResult, ResultColumn
 from headgate.engines.duckdb import Session
 from headgate.engines.guard import guarded_query, lock
-from headgate.engines.workspace import Workspace
+from headgate.engines.reader import Reader
 from headgate.run.lake import Lake
 from headgate.run.system_tables import expose_system_tables
 
@@ -22,9 +22,9 @@ def ask(lake: Lake, sql: str, ref: str) -> QueryResult:
     """
     state = lake.catalog.resolve(ref)
     with Session(lake.project.engine, lake.project.warehouse) as session:
-        workspace = Workspace(lake.catalog, state.id, session)
-        expose_system_tables(lake, workspace, sql, ref)
+        reader = Reader(lake.catalog, state.id, session)
+        expose_system_tables(lake, reader, sql, ref)
         lock(session)
-        cursor = guarded_query(workspace, sql)
+        cursor = guarded_query(reader, sql)
         columns = tuple(ResultColumn(str(name), str(kind)) for name, kind, *_ in cursor.description)
         return QueryResult(columns, cursor.to_arrow_table())

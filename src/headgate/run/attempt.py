@@ -115,7 +115,9 @@ class Attempt:
                     status=CheckStatus.FAILED,
                     failures=1,
                     table=str(step.source.table),
-                    message=" ".join(part for part in (error.message, error.place and f"({error.place})", error.hint) if part),
+                    message=" ".join(
+                        part for part in (error.message, error.place and f"({error.place})", error.hint) if part
+                    ),
                 )
             )
 
