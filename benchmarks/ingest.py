@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 from argparse import Namespace
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -55,7 +56,7 @@ def figures(options: Namespace) -> list[Figure]:
             folder.mkdir()
             times = alternate(
                 options.rounds if limit is None else 1,
-                {"ours": lambda: load(folder, file, limit), "copy": lambda: copy(folder, file, limit)},  # noqa: B023
+                {"ours": partial(load, folder, file, limit), "copy": partial(copy, folder, file, limit)},
             )
             ours, peer = times["ours"], times["copy"]
             suffix = f", memory_limit {limit}" if limit else ""

@@ -9,9 +9,10 @@ from headgate.ingest.columntypes import parse_type
 @pytest.mark.parametrize(
     "text",
     [
-        "bigint", "INT", "decimal(10,2)", "numeric", "decimal(5)", "double precision", "varchar(20)", "timestamp with time zone",
-        "timestamptz", "uuid", "struct(a int, b varchar[])", 'struct("2.0" double, "a ""b" int[][])', "map(varchar, double)",
-        "map(int, struct(x date)[])", "json", "blob", "time", "boolean[]",
+        "bigint", "INT", "decimal(10,2)", "numeric", "decimal(5)", "double precision", "varchar(20)",
+        "timestamp with time zone", "timestamptz", "uuid", "struct(a int, b varchar[])",
+        'struct("2.0" double, "a ""b" int[][])',
+        "map(varchar, double)", "map(int, struct(x date)[])", "json", "blob", "time", "boolean[]",
     ],
 )  # fmt: skip
 def test_types_are_those_of_duckdb(text: str) -> None:

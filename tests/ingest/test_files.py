@@ -56,7 +56,12 @@ def test_files_carry_the_hash_of_their_bytes(lake: Lake) -> None:
 def test_hashes_are_remembered_while_a_file_stays(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     computed: list[Path] = []
     real = module.sha256_of
-    monkeypatch.setattr(module, "sha256_of", lambda path: (computed.append(path), real(path))[1])
+
+    def counted(path: Path) -> str:
+        computed.append(path)
+        return real(path)
+
+    monkeypatch.setattr(module, "sha256_of", counted)
     path = lake.file("data/a.csv", b"abc")
     assert HashCache(lake.db).sha256(path) == HashCache(lake.db).sha256(path) == real(path)
     assert len(computed) == 1

@@ -13,9 +13,10 @@ from headgate.ingest.infer import infer_source
 from headgate.yaml import parse_yaml
 
 if TYPE_CHECKING:
+    from tests.ingest.conftest import Lake
+
     from headgate.ingest.infer import InferredSource
     from headgate.ingest.ledger import Load
-    from tests.ingest.conftest import Lake
 
 RealData = Callable[[str], Path]
 
@@ -46,7 +47,8 @@ def test_boulder(lake: Lake, real_data: RealData) -> None:
     )
     energy = sum(round(float(row["Energy__kWh_"]) * 1000) for row in rows)
     assert lake.rows(
-        "SELECT sum(total_duration_hh_mm_ss), sum(energy_kwh * 1000), min(zip_postal_code) FROM bronze.ev_charging_boulder"
+        "SELECT sum(total_duration_hh_mm_ss), sum(energy_kwh * 1000), min(zip_postal_code)"
+        " FROM bronze.ev_charging_boulder"
     ) == [(seconds, energy, min(row["Zip_Postal_Code"] for row in rows))]
 
 

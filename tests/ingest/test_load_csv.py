@@ -147,7 +147,7 @@ def test_compressed_files_are_looked_through(lake: Lake, compress: Callable[[byt
 
 
 def test_a_damaged_file_is_not_taken_for_another_text(lake: Lake) -> None:
-    whole = bytearray(gzip.compress("id,name\n".encode() + b"".join(b"%d,n%d\n" % (i, i) for i in range(50_000))))
+    whole = bytearray(gzip.compress(b"id,name\n" + b"".join(b"%d,n%d\n" % (i, i) for i in range(50_000))))
     whole[len(whole) // 2] ^= 0xFF
     lake.file("data/a.csv.gz", bytes(whole))
     lake.source("a", "table: a\nfiles: data/a.csv.gz\ncolumns: {id: integer, name: varchar}\n")
@@ -365,7 +365,8 @@ def test_a_computed_column_that_does_not_run(lake: Lake) -> None:
 def test_text_rules(lake: Lake) -> None:
     lake.source(
         "a",
-        'table: a\nfiles: data/a.csv\ncolumns: {id: integer, zip: {pattern: "^[0-9]{5}$"}, t: {type: time, max: "12:00"}}\n',
+        "table: a\nfiles: data/a.csv\n"
+        'columns: {id: integer, zip: {pattern: "^[0-9]{5}$"}, t: {type: time, max: "12:00"}}\n',
     )
     lake.file("data/a.csv", "id,zip,t\n1,12345,11:59\n2,1234,11:59\n3,,12:01\n")
     lake.load()
@@ -400,7 +401,8 @@ columns:
 def test_partitions_and_order(lake: Lake) -> None:
     lake.source(
         "a",
-        'table: a\nfiles: data/a.csv\npartition_by: ["month(d)"]\nsort_by: [id desc]\ncolumns: {id: integer, d: date}\n',
+        'table: a\nfiles: data/a.csv\npartition_by: ["month(d)"]\nsort_by: [id desc]\n'
+        "columns: {id: integer, d: date}\n",
     )
     lake.file("data/a.csv", "id,d\n1,2024-01-05\n2,2024-02-05\n3,2024-01-06\n")
     lake.load()
@@ -434,7 +436,7 @@ def test_a_file_that_changes_while_it_is_read(lake: Lake, monkeypatch: pytest.Mo
     lake.source("a", "table: a\nfiles: data/a.csv\ncolumns: {id: integer, name: varchar}\n")
     from headgate.ingest import load as module
 
-    direct = module.direct_sql
+    direct = module.direct_sql  # type: ignore[attr-defined]  # the name that the loader calls, not its home
 
     def write_meanwhile(*args: object) -> str | None:
         path.write_text("id,name\n1,a\n2,b\n")

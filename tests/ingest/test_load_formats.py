@@ -64,7 +64,10 @@ def test_a_line_of_json_that_is_not_utf8(lake: Lake) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        '{"meta": {"items": [0], "s": "]}\\""}, "data": {"x": 1, "items": [{"id": 1, "s": "a]"}, {"id": 2}]}, "z": [{}]}',
+        (
+            '{"meta": {"items": [0], "s": "]}\\""}, '
+            '"data": {"x": 1, "items": [{"id": 1, "s": "a]"}, {"id": 2}]}, "z": [{}]}'
+        ),
         '{"data":{"items":[{"id":1,"s":"a]"},{"id":2}]}}',
     ],
 )
@@ -128,7 +131,8 @@ def test_keys_that_are_numbers_and_maps(lake: Lake) -> None:
     lake.source("a", 'table: a\nfiles: data/a.json\ncolumns: {id: integer, by power: "map(varchar, double)"}\n')
     lake.source(
         "b",
-        'table: b\nfiles: data/a.json\nnew_columns: ignore\ncolumns: {id: integer, by power: "struct(\\"2.0\\" varchar)"}\n',
+        "table: b\nfiles: data/a.json\nnew_columns: ignore\n"
+        'columns: {id: integer, by power: "struct(\\"2.0\\" varchar)"}\n',
     )
     lake.load()
     assert lake.rows("SELECT id, by_power FROM bronze.a") == [(1, {"2.0": 2.0, "11": 3.7})]

@@ -9,8 +9,9 @@ from headgate.errors import TableNotFound, UsageError
 from headgate.ingest import quarantine
 
 if TYPE_CHECKING:
-    from headgate.ingest.ledger import Load
     from tests.ingest.conftest import Lake
+
+    from headgate.ingest.ledger import Load
 
 STRICT = "table: a\nfiles: data/*.csv\ncolumns: {id: integer, n: {type: integer, max: 10}, t: varchar}\n"
 

@@ -160,3 +160,22 @@ class _once:  # noqa: N801 - reads as a function
         if isinstance(event, Planned) and self.result is None:
             self.result = RunStatus.RUNNING
             self.result = self._work()
+
+
+def test_a_unit_test_waits_for_its_model_and_is_not_skipped_for_good(shop: Path) -> None:
+    """A run that builds only the other models passes; the run that builds the model carries the unit test out."""
+    (shop / "models/marts/unit.yml").write_text(
+        "unit_tests:\n"
+        "  - name: spending_adds_up\n"
+        "    model: mart_spending\n"
+        "    given:\n"
+        "      - {input: ref('stg_customers'), rows: [{customer_id: 1, name: Ada}]}\n"
+        "      - {input: ref('stg_orders'), rows: [{order_id: 5, customer_id: 1, amount: 2.5}]}\n"
+        "    expect: {rows: [{customer_id: 1, orders: 2}]}\n"  # there is one order
+    )
+    with headgate.open(shop) as lake:
+        assert lake.run(select="orders").status is RunStatus.MERGED
+        result = lake.run()
+
+        assert result.status is RunStatus.REFUSED
+        assert [check.name for check in result.checks if check.blocks] == ["mart_spending.spending_adds_up"]

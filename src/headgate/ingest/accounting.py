@@ -28,8 +28,8 @@ def _limits(source: Source, loads: Sequence[Load]) -> CheckResult:
         limit = "bad_rows: fail" if source.contract.bad_rows == "fail" else f"max_bad: {source.contract.max_bad}"
         rules = ", ".join(f"{rule} {count:,}" for rule, count in first.broken_rules.items())
         message = (
-            f"{first.quarantined:,} of {first.read:,} rows of {first.file} break the contract ({rules}); {limit} allows "
-            f"{allowed(source, first.read):,}."
+            f"{first.quarantined:,} of {first.read:,} rows of {first.file} break the contract ({rules}); "
+            f"{limit} allows {allowed(source, first.read):,}."
         )
         if len(over) > 1:
             message += f" So do rows of {len(over) - 1} more files."

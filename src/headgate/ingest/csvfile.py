@@ -49,8 +49,8 @@ def dialect_of(
 ) -> tuple[PlainFile, Dialect]:
     """The dialect of a file under a contract's options, and the file without its preamble.
 
-    DuckDB passes over a preamble by records, not lines, so that one quote in it swallows rows without a word: where there is
-    more than a header line, it is cut off.
+    DuckDB passes over a preamble by records, not lines, so that one quote in it swallows rows without a word: where
+    there is more than a header line, it is cut off.
 
     Args:
         file: The file.

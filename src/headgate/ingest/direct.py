@@ -1,6 +1,7 @@
 """The direct load: a file that is sound goes into its data file in one statement, at the speed of a plain `COPY`.
 
-Whatever is not sound stops the statement, by an error of DuckDB's reader or by a guard, and the file takes the staged way.
+Whatever is not sound stops the statement, by an error of DuckDB's reader or by a guard, and the file takes the staged
+way.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ def direct_sql(rows: Rows, fields: tuple[Field, ...], source: Source) -> str | N
     """A query that gives the table's columns in the file's order, or fails on the first row that is not sound.
 
     Returns:
-        None where this way is not open: for formats and types that DuckDB's readers do not type as contracts do, and for tables
-        whose rows are sorted or merged.
+        None where this way is not open: for formats and types that DuckDB's readers do not type as contracts do, and
+        for tables whose rows are sorted or merged.
     """
     contract = source.contract
     if contract.load == "merge" or contract.computed or contract.partition_by or contract.sort_by:

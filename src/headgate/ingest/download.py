@@ -18,24 +18,10 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from headgate.errors import DataError, UsageError
+from headgate.ingest.addresses import shown_address
 
 _SECONDS = 60
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_SECRET = re.compile(r"(?i)token|key|sig|secret|passw|auth|credential|code")
-
-
-def is_address(text: str) -> bool:
-    """Whether a pattern of `files` is an address on the web."""
-    return bool(re.match(r"(?i)https?://", text))
-
-
-def shown_address(address: str) -> str:
-    """An address without user, password and the values of parameters that look like secrets."""
-    parts = urllib.parse.urlsplit(address)
-    host = parts.netloc.rpartition("@")[2]
-    query = urllib.parse.parse_qsl(parts.query, keep_blank_values=True)
-    hidden = [(name, "***" if _SECRET.search(name) else value) for name, value in query]
-    return urllib.parse.urlunsplit((parts.scheme, host, parts.path, urllib.parse.urlencode(hidden, safe="*"), ""))
 
 
 def download(address: str, folder: Path) -> Path:

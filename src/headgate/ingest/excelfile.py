@@ -1,7 +1,7 @@
 """Excel workbooks: the cells of a sheet, written as CSV for the reader that everything else goes through.
 
-A sheet has at most 1,048,576 rows, and its dates are numbers that only the cell's format tells from others; so this is the one format
-that is read in Python, row by row.
+A sheet has at most 1,048,576 rows, and its dates are numbers that only the cell's format tells from others; so this is
+the one format that is read in Python, row by row.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ from sqlalchemy import delete, insert, select
 from headgate import database
 from headgate.database import Database
 from headgate.errors import DataError, did_you_mean
+from headgate.ingest.addresses import is_address, shown_address
 from headgate.ingest.contract import Format, Source
-from headgate.ingest.download import download, is_address, shown_address
 from headgate.project import Project
 
 _CHUNK = 1 << 20
@@ -99,6 +99,8 @@ def discover(project: Project, source: Source, db: Database | None = None) -> li
 def _matches(project: Project, source: Source, pattern: str) -> Iterator[tuple[Path, str]]:
     """Local path and recorded name of each file that a pattern stands for."""
     if is_address(pattern):
+        from headgate.ingest.download import download
+
         yield download(pattern, project.make_state_dir() / "downloads"), shown_address(pattern)
         return
     path = project.path(pattern)

@@ -105,7 +105,9 @@ def _typed(session: Session, values: str, nulls: list[str], found: Guess, name: 
         "clock": "regexp_matches(t, '^[0-2]?[0-9]:[0-5][0-9](:[0-5][0-9])?$') AND TRY_CAST(t AS TIME) IS NOT NULL",
         "long": "TRY_CAST(split_part(t, ':', 1) AS INTEGER) > 23 OR regexp_matches(t, '^[0-9]:')",
         "date": "regexp_matches(t, '^\\s*[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}\\s*$') AND TRY_CAST(t AS DATE) IS NOT NULL",
-        "moment": "regexp_matches(t, '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.]+$') AND TRY_CAST(t AS TIMESTAMP) IS NOT NULL",
+        "moment": (
+            "regexp_matches(t, '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.]+$') AND TRY_CAST(t AS TIMESTAMP) IS NOT NULL"
+        ),
         "midnight": "regexp_matches(t, '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]00:00(:00([.]0+)?)?$')",
         "zoned": "regexp_matches(t, '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.]+ ?(Z|[-+][0-9:]+)$')"
         " AND TRY_CAST(t AS TIMESTAMPTZ) IS NOT NULL",
@@ -264,6 +266,7 @@ def _nearly(session: Session, present: str, count: int, hits: dict[str, int], fo
             others = session.rows(f"SELECT t FROM {present} WHERE {test} ORDER BY t LIMIT {_EXAMPLES}")
             shown = ", ".join(repr(value) for (value,) in others)
             found.doubts.append(
-                f"'{name}' stays text, because {count - hits[key]:,} of its {count:,} different values are not {kind}: {shown}."
+                f"'{name}' stays text, because {count - hits[key]:,} of its {count:,} different values are not {kind}: "
+                f"{shown}."
             )
     return False

@@ -15,8 +15,8 @@ from pathlib import Path
 from headgate.engines.duckdb import Session
 from headgate.errors import DataError, QueryError
 from headgate.ingest.contract import Contract, Options, Source, column_name
-from headgate.ingest.files import InputFile, discover, format_of
 from headgate.ingest.draft import Draft, DraftColumn, render
+from headgate.ingest.files import InputFile, discover, format_of
 from headgate.ingest.guessing import Guess, guess, swapped
 from headgate.ingest.reading import open_format, repaired_rows
 from headgate.ingest.rows import Raw, Rows

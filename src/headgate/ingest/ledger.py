@@ -88,7 +88,10 @@ def known_loads(workspace: Workspace, source: str | None = None) -> list[KnownLo
 
 
 def recorded_loads(workspace: Workspace) -> list[Load]:
-    """The ledger with its figures, in the order of loading; what the tables held after each load is taken as recorded."""
+    """The ledger with its figures, in the order of loading.
+
+    What the tables held after each load is taken as recorded.
+    """
     if not workspace.exists(LEDGER):
         return []
     rows = workspace.query(

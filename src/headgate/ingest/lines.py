@@ -18,8 +18,8 @@ def line_map(rows: Rows, read: int, scratch: Path) -> tuple[Path | None, int | N
         scratch: Folder for the answer.
 
     Returns:
-        JSON lines `{row, line}`, each of which holds from its row on; or one number that holds for all; or neither, where rows are not
-        lines or that is not known.
+        JSON lines `{row, line}`, each of which holds from its row on; or one number that holds for all; or neither,
+        where rows are not lines or that is not known.
     """
     if rows.lines is not None:
         return rows.lines, None

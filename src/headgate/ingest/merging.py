@@ -23,9 +23,9 @@ def merge_rows(
 ) -> Merged:
     """Merge the sound rows of a file into its table.
 
-    Of several rows with one key the newest wins, by `newest_by` where the contract has it, a row without such a value being the oldest;
-    among equals the one that comes later in the file. A row that is older than the table's, or that the table holds in full,
-    is a duplicate.
+    Of several rows with one key the newest wins, by `newest_by` where the contract has it, a row without such a value
+    being the oldest; among equals the one that comes later in the file. A row that is older than the table's, or that
+    the table holds in full, is a duplicate.
 
     Args:
         ws: The state.
@@ -70,9 +70,10 @@ def _outcomes(ws: Workspace, source: Source, sound: str, columns: Sequence[str])
     older = "false"
     if newest and contract.newest_by in held:
         older = f"coalesce(target.{newest} > source.{newest}, target.{newest} IS NOT NULL AND source.{newest} IS NULL)"
+    # Nothing but the key: a further condition turns DuckDB's hash join into one of every row with every other.
     join = " AND ".join(f"target.{quote(key)} = source.{quote(key)}" for key in contract.key)
     return (
         "SELECT source._source_row, CASE WHEN __rank > 1 THEN 'superseded' WHEN target._load_id IS NULL THEN 'written'"
         f" WHEN {older} THEN 'older' WHEN {same or 'true'} THEN 'held' ELSE 'written' END AS outcome"
-        f" FROM ({ranked}) AS source LEFT JOIN {source.table.sql} AS target ON __rank = 1 AND {join}"
+        f" FROM ({ranked}) AS source LEFT JOIN {source.table.sql} AS target ON {join}"
     )

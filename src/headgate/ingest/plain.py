@@ -42,8 +42,8 @@ class PlainFile:
 def plain_file(path: Path, name: str, encoding: str, scratch: Path) -> PlainFile:
     """Unpack and transcode a text file, unless it is plain UTF-8 already.
 
-    A byte-order mark says more about the encoding than the contract does. Bytes that the encoding does not have become bytes that UTF-8 does
-    not have, so that the rows they stand in are found later.
+    A byte-order mark says more about the encoding than the contract does. Bytes that the encoding does not have become
+    bytes that UTF-8 does not have, so that the rows they stand in are found later.
 
     Raises:
         DataError: The file is cut off or damaged.
@@ -76,7 +76,7 @@ class opened:  # noqa: N801  # used as a function, `with opened(path, name) as s
         with path.open("rb") as file:
             head = file.read(4)
         if head.startswith(_GZIP):
-            self._stream: BinaryIO = cast("BinaryIO", gzip.open(path, "rb"))
+            self._stream: BinaryIO = cast("BinaryIO", gzip.open(path, "rb"))  # noqa: SIM115 - closed with this object
         elif head.startswith(_ZSTD):
             import pyarrow as pa
 

@@ -140,7 +140,10 @@ def _load(
 
 
 def _load_id(source: Source, sha256: str, history: Sequence[KnownLoad]) -> str:
-    """The same for everyone who loads these bytes at this point of the source's history, so that two loads of one file collide."""
+    """The same for everyone who loads these bytes at this point of the source's history.
+
+    Two loads of one file therefore collide, and the books show it.
+    """
     times = sum(load.sha256 == sha256 and load.corrects is None for load in history)
     return hashlib.sha256(f"{source.name}\0{sha256}\0{times}".encode()).hexdigest()[:16]
 
@@ -179,8 +182,9 @@ def _rebuild(
 ) -> list[PlannedLoad]:
     """Every file of a merged table again, in the order they were first loaded.
 
-    A row that the old content of a file had put in the place of another file's row, or that had kept one out, cannot be told from
-    the table; only merging all files again gives what a clean load would. Rows of files that are gone stay as they are.
+    A row that the old content of a file had put in the place of another file's row, or that had kept one out, cannot
+    be told from the table; only merging all files again gives what a clean load would. Rows of files that are gone
+    stay as they are.
     """
     current = live(history)
     order = {load.load_id: position for position, load in enumerate(current)}

@@ -67,11 +67,13 @@ class Refusals:
     def sql(self) -> str:
         """A query for the refused rows: `row, line, violations, raw, raw_line`."""
         repeated = (
-            f"SELECT row, list({{'rule': 'unique', 'column': \"column\", 'value': value, 'reason': reason}}) AS repeated"
+            "SELECT row, list({'rule': 'unique', 'column': \"column\", 'value': value, 'reason': reason})"
+            " AS repeated"
             f" FROM {self.repeats} GROUP BY row"
         )
-        every = "SELECT * EXCLUDE (file_row_number), file_row_number + 1 AS row FROM read_parquet(" + (
-            f"{literal(str(self.staged))}, file_row_number = true)"
+        every = (
+            "SELECT * EXCLUDE (file_row_number), file_row_number + 1 AS row"
+            f" FROM read_parquet({literal(str(self.staged))}, file_row_number = true)"
         )
         read = (
             f"SELECT every.row, CAST(NULL AS BIGINT) AS line,"
@@ -83,7 +85,8 @@ class Refusals:
         if self.rows.refused is None:
             return self._with_lines(read)
         unread = (
-            f"SELECT row, line, CAST([{{'rule': rule, 'column': NULL, 'value': NULL, 'reason': reason}}] AS {VIOLATION_TYPE})"
+            "SELECT row, line,"
+            f" CAST([{{'rule': rule, 'column': NULL, 'value': NULL, 'reason': reason}}] AS {VIOLATION_TYPE})"
             f" AS violations, CAST(NULL AS VARCHAR) AS raw, raw AS raw_line FROM {refused_list(self.rows.refused)}"
         )
         return self._with_lines(
@@ -95,7 +98,8 @@ class Refusals:
             types = "{row: 'BIGINT', line: 'BIGINT'}"
             lines = f"read_json({literal(str(self.lines))}, format = 'newline_delimited', columns = {types})"
             return (
-                f"SELECT refused.* REPLACE (coalesce(refused.row + ahead.line, refused.line) AS line) FROM ({sql}) AS refused"
+                "SELECT refused.* REPLACE (coalesce(refused.row + ahead.line, refused.line) AS line)"
+                f" FROM ({sql}) AS refused"
                 f" ASOF LEFT JOIN {lines} AS ahead ON refused.row >= ahead.row"
             )
         if self.offset is not None:
@@ -112,10 +116,12 @@ def refuse(ws: Workspace, source: Source, refusals: Refusals, *, load_id: str, f
     sql = (
         f"SELECT {literal(load_id)} || ':' || row AS quarantine_id, {literal(load_id)} AS load_id,"
         f" {literal(source.name)} AS source, {literal(file)} AS file, row, line, violations[1].rule AS rule,"
-        f' violations[1]."column" AS "column", violations[1].value AS value, violations[1].reason AS reason, violations,'
+        f' violations[1]."column" AS "column", violations[1].value AS value,'
+        f" violations[1].reason AS reason, violations,"
         f" raw, raw_line, CASE WHEN raw_line IS NOT NULL THEN {names} END AS columns,"
         f" TIMESTAMP {literal(str(now))} AS refused_at, 'refused' AS status,"
-        f" CAST(NULL AS VARCHAR) AS decision, CAST(NULL AS VARCHAR) AS decided_by, CAST(NULL AS TIMESTAMP) AS decided_at"
+        f" CAST(NULL AS VARCHAR) AS decision, CAST(NULL AS VARCHAR) AS decided_by,"
+        f" CAST(NULL AS TIMESTAMP) AS decided_at"
         f" FROM ({rows})"
     )
     layout = None

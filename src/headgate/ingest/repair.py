@@ -1,10 +1,10 @@
 """Reading a CSV file record by record, for files with records that DuckDB's reader stops at.
 
-DuckDB can pass over such records (`store_rejects`), but then loses rows in silence: a quote that is opened and not closed
-takes all rows to the end of a buffer with it, and only the first 10,000 characters of what it passes over are kept. So the
-file is copied here: sound records as they are, in the place of any other a record of empty values, so that the
-position of a row stays its position in the source. What was wrong goes to a list beside it. Lines without quotes are looked at
-in bulk; an unclosed quote costs its own line, and reading goes on with the next.
+DuckDB can pass over such records (`store_rejects`), but then loses rows in silence: a quote that is opened and not
+closed takes all rows to the end of a buffer with it, and only the first 10,000 characters of what it passes over are
+kept. So the file is copied here: sound records as they are, in the place of any other a record of empty values, so
+that the position of a row stays its position in the source. What was wrong goes to a list beside it. Lines without
+quotes are looked at in bulk; an unclosed quote costs its own line, and reading goes on with the next.
 """
 
 from __future__ import annotations
@@ -272,7 +272,10 @@ class _Grammar:
         return count, position
 
     def quoted(self, record: bytes) -> bytes:
-        """The record with quotes around bare values that hold a carriage return, which DuckDB takes for a line's end."""
+        """The record with quotes around bare values that hold a carriage return.
+
+        DuckDB takes a bare one for a line's end.
+        """
         if self._plain:
             return record
         quote, delimiter = self._dialect.quote.encode(), self._dialect.delimiter.encode()

@@ -1,8 +1,9 @@
 """Refused rows read again, under the contract as it is now.
 
-Rows that pass leave quarantine and go into the table, under the file and row they came from. The load that refused them stays in the ledger
-as it was; a row beside it, for each replay, has nothing read, the rows as loaded and as many less in quarantine, so that what was read is
-still what was loaded, refused and a duplicate, in each row and in the sum.
+Rows that pass leave quarantine and go into the table, under the file and row they came from. The load that refused
+them stays in the ledger as it was; a row beside it, for each replay, has nothing read, the rows as loaded and as many
+less in quarantine, so that what was read is still what was loaded, refused and a duplicate, in each row and in the
+sum.
 """
 
 from __future__ import annotations
@@ -93,7 +94,8 @@ class _Replay:
         )
         # A row's place among the records is not its row in the file.
         sound = (
-            f"SELECT * EXCLUDE (_source_row, place, row), row AS _source_row FROM ({staged_rows(staged, None, sound=True)})"
+            "SELECT * EXCLUDE (_source_row, place, row), row AS _source_row"
+            f" FROM ({staged_rows(staged, None, sound=True)})"
             f" JOIN (SELECT row, row_number() OVER (ORDER BY row) AS place FROM {self.records}) ON _source_row = place"
         )
         ws.query(f"CREATE TEMP TABLE {self.repeats} AS {repeats_sql(ws, source, fields, sound)}")

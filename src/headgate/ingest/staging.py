@@ -1,7 +1,8 @@
 """The staged load: every value meets the contract on its own, and what is wrong with a row stands beside it.
 
 A file is first copied to one Parquet file in its own order, typed, with violations and the raw record of rows that
-have any. The position in that file is the row's number in the source; splitting sound from refused rows is then a query.
+have any. The position in that file is the row's number in the source; splitting sound from refused rows is then a
+query.
 """
 
 from __future__ import annotations

@@ -51,7 +51,10 @@ def repeats_sql(ws: Workspace, source: Source, fields: tuple[Field, ...], sound:
         sound: Query for the rows without violations of their own.
     """
     found = [_repeats(ws, source, field, sound) for field in _unique(fields)]
-    empty = 'SELECT NULL::BIGINT AS row, NULL::VARCHAR AS "column", NULL::VARCHAR AS value, NULL::VARCHAR AS reason WHERE false'
+    empty = (
+        'SELECT NULL::BIGINT AS row, NULL::VARCHAR AS "column", NULL::VARCHAR AS value, NULL::VARCHAR AS reason'
+        " WHERE false"
+    )
     return " UNION ALL ".join([empty, *found])
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -36,17 +36,19 @@ class Standing:
         severity: What a failure does.
         inputs: The tables and views it reads.
         code_hash: Changes whenever the check's definition does.
+        needs: What has to be there for it to be carried out, though its rows do not matter.
     """
 
     name: str
     severity: Severity
     inputs: tuple[Name, ...]
     code_hash: str
+    needs: tuple[Name, ...] = ()
 
     def fingerprint(self, version: Version) -> str | None:
         """The identity of this check on this state; None when an input is not there."""
         versions = [version(name) for name in self.inputs]
-        if any(found is None for found in versions):
+        if None in versions or any(version(name) is None for name in self.needs):
             return None
         text = json.dumps([self.name, self.code_hash, versions])
         return hashlib.sha256(text.encode()).hexdigest()
@@ -58,7 +60,7 @@ class Gate:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def due(self, checks: Iterable[Standing], version: Version) -> list[Standing]:
+    def due(self, checks: Collection[Standing], version: Version) -> list[Standing]:
         """The checks that have not passed on the state's present versions."""
         prints = {check.name: check.fingerprint(version) for check in checks}
         passed = self._passed(found for found in prints.values() if found)

@@ -9,7 +9,7 @@ from headgate.catalog.iceberg import rejoin
 from headgate.engines.changes import remove_files
 from headgate.engines.duckdb import Session
 from headgate.engines.workspace import Workspace
-from headgate.errors import Conflict, ContractError, ModelError
+from headgate.errors import Conflict, ContractError, HeadgateError, ModelError
 from headgate.events import Checked, Emit, Loaded, Note, Planned, Rebased
 from headgate.ingest.accounting import contract_checks
 from headgate.ingest.ledger import KnownLoad, Load, known_loads, record, recorded_loads
@@ -115,9 +115,7 @@ class Attempt:
                     status=CheckStatus.FAILED,
                     failures=1,
                     table=str(step.source.table),
-                    message=" ".join(
-                        part for part in (error.message, error.place and f"({error.place})", error.hint) if part
-                    ),
+                    message=_in_one_line(error),
                 )
             )
 
@@ -156,14 +154,18 @@ class Attempt:
         """Tests without a pass on the present versions, and tests of what is about to be built."""
         if self._work.dbt is None:
             return []
-        version = self._work.version(self.workspace)
-        due = {check.name for check in self._lake.gate.due(self._work.standing(), version)}
         coming = {step.model.name for step in planned}
+        present = self._work.version(self.workspace)
+
+        def version(name: Name) -> str | None:
+            return present(name) or ("coming" if name in coming else None)
+
+        standing = {check.name: check for check in self._work.standing() if check.fingerprint(version)}
+        due = {check.name for check in self._lake.gate.due(standing.values(), version)}
         return [
             test
             for test in self._work.dbt.tests
-            if (test.name in due or coming.intersection(test.inputs))
-            and all(name in coming or version(name) is not None for name in test.inputs)
+            if test.name in due or (test.name in standing and coming.intersection(test.inputs))
         ]
 
     def _build(self, planned: Sequence[PlannedModel], tests: Sequence[Test]) -> None:
@@ -259,3 +261,8 @@ class Attempt:
         if self._work.dbt and any(model.name == name for model in self._work.dbt.models):
             return ours
         return rejoin(name, base, theirs, ours)
+
+
+def _in_one_line(error: HeadgateError) -> str:
+    place = f"({error.place})" if error.place else None
+    return " ".join(part for part in (error.message, place, error.hint) if part)

@@ -7,8 +7,8 @@ import time
 from headgate.catalog.interface import MAIN
 from headgate.errors import DataError, UsageError
 from headgate.events import Emit, Note, ignore
+from headgate.ingest.addresses import is_address
 from headgate.ingest.contract import Source, load_sources
-from headgate.ingest.download import is_address
 from headgate.ingest.files import discover
 from headgate.run.fingerprint import project_fingerprint
 from headgate.run.history import new_run_id

@@ -58,7 +58,17 @@ class Work:
         """Every check that a state has to pass, whatever was selected."""
         checks = [Standing(f"reconciliation:{c.name}", c.severity, c.inputs, c.code_hash) for c in self.reconciliations]
         if self.dbt:
-            checks += [Standing(test.name, test.severity, test.inputs, test.code_hash) for test in self.dbt.tests]
+            # A unit test brings its rows along, and needs its model's table only for the columns.
+            checks += [
+                Standing(
+                    test.name,
+                    test.severity,
+                    test.inputs,
+                    test.code_hash,
+                    () if test.inputs or not test.table else (test.table,),
+                )
+                for test in self.dbt.tests
+            ]
         return [BOOKS, *checks]
 
     def plan_models(self, workspace: Workspace) -> ModelPlan | None:
