@@ -54,7 +54,7 @@ def test_books_that_do_not_add_up_are_seen(lake: Lake, lie: dict[str, int]) -> N
     lake.file("data/a.csv", ROWS)
     (result,) = lake.load()
     (source,) = lake.sources()
-    _, check = contract_checks(source, [replace(result, **lie)])  # type: ignore[arg-type]
+    _, check = contract_checks(source, [replace(result, **lie)])  # type: ignore[arg-type]  # the facts come as one dict
     assert check.status is CheckStatus.FAILED
     assert check.sample[0][0] == "data/a.csv"
 
@@ -65,7 +65,7 @@ def test_rows_that_go_missing_while_writing_are_seen(lake: Lake, monkeypatch: py
     sound = module.staged_rows  # type: ignore[attr-defined]  # the name that the loader calls, not its home
 
     def lose_one(*arguments: object, **named: object) -> str:
-        return sound(*arguments, **named) + (" AND file_row_number <> 3" if named["sound"] else "")  # type: ignore[arg-type]
+        return sound(*arguments, **named) + (" AND file_row_number <> 3" if named["sound"] else "")  # type: ignore[arg-type]  # passed on as they came
 
     monkeypatch.setattr(module, "staged_rows", lose_one)
     lake.source("a", "table: a\nfiles: data/a.csv\ncolumns: {id: integer}\n")

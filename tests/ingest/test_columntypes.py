@@ -14,7 +14,7 @@ from headgate.ingest.columntypes import parse_type
         'struct("2.0" double, "a ""b" int[][])',
         "map(varchar, double)", "map(int, struct(x date)[])", "json", "blob", "time", "boolean[]",
     ],
-)  # fmt: skip
+)  # fmt: skip  # one family a line
 def test_types_are_those_of_duckdb(text: str) -> None:
     connection = duckdb.connect()
     expected, found = (

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from headgate.errors import DataError
 from headgate.ingest.contract import Options
@@ -18,6 +18,7 @@ from headgate.types import literal
 
 # DuckDB refuses longer records unless it is told; a header is no longer either.
 LONGEST_RECORD = 2_000_000
+_HEAD = 64 * 1024
 # What no file holds: with it, the reader keeps an empty text apart from no value.
 _NEVER = "\x01headgate\x01"
 
@@ -86,6 +87,29 @@ def dialect_of(
     return file, dialect
 
 
+def first_records(file: PlainFile, dialect: Dialect, count: int) -> list[list[str]]:
+    """Some of the first rows of a file, as Python's own reader has them; for a look, not for loading."""
+    with file.path.open("rb") as stream:
+        stream.seek(dialect.start)
+        head = stream.read(_HEAD).decode(errors="replace")
+    reader = csv.reader(io.StringIO(head, newline=""), **_format(dialect.delimiter, dialect.quote, dialect.escape))
+    try:
+        return list(itertools.islice(reader, count))
+    except csv.Error:
+        return []
+
+
+def _format(delimiter: str, quote: str, escape: str) -> dict[str, Any]:
+    """A dialect as Python's csv module wants it."""
+    return {
+        "delimiter": delimiter,
+        "quotechar": quote or None,
+        "quoting": csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
+        "doublequote": escape == quote,
+        "escapechar": None if escape == quote or not escape else escape,
+    }
+
+
 def _cut(file: PlainFile, start: int, target: Path) -> PlainFile:
     with file.path.open("rb") as stream, target.open("wb") as out:
         stream.seek(start)
@@ -151,14 +175,7 @@ class _Lines:
 
     def record(self, delimiter: str, quote: str, escape: str) -> list[str] | None:
         """The first record, or None at the end of the file."""
-        reader = csv.reader(
-            self._texts(),
-            delimiter=delimiter,
-            quotechar=quote or None,
-            quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
-            doublequote=escape == quote,
-            escapechar=None if escape == quote or not escape else escape,
-        )
+        reader = csv.reader(self._texts(), **_format(delimiter, quote, escape))
         return next(reader, None)
 
     def _texts(self) -> Iterator[str]:

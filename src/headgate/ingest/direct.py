@@ -8,15 +8,25 @@ from __future__ import annotations
 
 from headgate.ingest.columntypes import INTEGERS, VARCHAR, ColumnType
 from headgate.ingest.contract import Source
-from headgate.ingest.csvfile import read_csv
+from headgate.ingest.csvfile import Dialect, first_records, read_csv
 from headgate.ingest.fields import Field
+from headgate.ingest.plain import PlainFile
 from headgate.ingest.rows import Raw, Rows
-from headgate.ingest.rules import inexact, named, null_texts, typed_directly, violations
+from headgate.ingest.rules import inexact, inexact_double, named, null_texts, typed_directly, violations
 from headgate.ingest.staging import same_type
 
+_SAMPLE = 100
+_EXACT_DIGITS = 15
 
-def direct_sql(rows: Rows, fields: tuple[Field, ...], source: Source) -> str | None:
+
+def direct_sql(rows: Rows, fields: tuple[Field, ...], source: Source, *, nul: bool = True) -> str | None:
     """A query that gives the table's columns in the file's order, or fails on the first row that is not sound.
+
+    Args:
+        rows: The file's rows.
+        fields: The columns of the table.
+        source: The contract.
+        nul: Whether the file may hold NUL characters.
 
     Returns:
         None where this way is not open: for formats and types that DuckDB's readers do not type as contracts do, and
@@ -26,11 +36,11 @@ def direct_sql(rows: Rows, fields: tuple[Field, ...], source: Source) -> str | N
     if contract.load == "merge" or contract.computed or contract.partition_by or contract.sort_by:
         return None
     if rows.raw is Raw.TEXT:
-        return _csv(rows, fields, source)
+        return _csv(rows, fields, source, nul)
     return _parquet(rows, fields, source) if rows.raw is Raw.TYPED else None
 
 
-def _csv(rows: Rows, fields: tuple[Field, ...], source: Source) -> str | None:
+def _csv(rows: Rows, fields: tuple[Field, ...], source: Source, nul: bool) -> str | None:
     assert rows.csv is not None
     file, dialect = rows.csv
     options = source.contract.options
@@ -38,6 +48,7 @@ def _csv(rows: Rows, fields: tuple[Field, ...], source: Source) -> str | None:
     if dialect.comment or len(dialect.columns) < 2 or rows.refused:
         return None
     types = {f"__c{position}": "VARCHAR" for position in range(len(dialect.columns))}
+    long = _long_columns(file, dialect)
     items: list[str] = []
     guards: list[str] = []
     for field in fields:
@@ -50,10 +61,14 @@ def _csv(rows: Rows, fields: tuple[Field, ...], source: Source) -> str | None:
         raw = value = f"__c{field.position}"
         if kind.base in INTEGERS:
             value = f"CAST({raw} AS {kind.sql})"
-            guards.append(inexact(raw, value))
+            if field.position in long:
+                guards.append(inexact(raw, value))
+            else:
+                types[raw] = "DOUBLE"
+                guards.append(inexact_double(raw))
         else:
             types[raw] = kind.sql
-        guards += _guards(value, kind, field, source)
+        guards += _guards(value, kind, field, source, nul)
         items.append(named(value, field.name))
     if all((field.type or VARCHAR).base == "VARCHAR" for field in fields):
         guards += [condition for _, condition, _ in rows.broken]
@@ -75,14 +90,21 @@ def _parquet(rows: Rows, fields: tuple[Field, ...], source: Source) -> str | Non
         if not same_type(rows.types[field.position], field.type) or (field.column and field.column.null_values):
             return None
         value = rows.value(field.position)
-        guards += _guards(value, kind, field, source) if field.type else []
+        guards += _guards(value, kind, field, source, True) if field.type else []
         items.append(named(value, field.name))
     return _guarded(items, rows.relation, guards)
 
 
-def _guards(value: str, kind: ColumnType, field: Field, source: Source) -> list[str]:
+def _guards(value: str, kind: ColumnType, field: Field, source: Source, nul: bool) -> list[str]:
     """Conditions under which a typed value breaks its contract."""
-    return [violation.condition for violation in violations(None, value, kind, field.column, source.contract.options)]
+    found = violations(None, value, kind, field.column, source.contract.options, nul=nul)
+    return [violation.condition for violation in found]
+
+
+def _long_columns(file: PlainFile, dialect: Dialect) -> set[int]:
+    """Columns in which the first records have values too long to be read as DOUBLE without loss."""
+    records = first_records(file, dialect, _SAMPLE)
+    return {position for record in records for position, value in enumerate(record) if len(value) > _EXACT_DIGITS}
 
 
 def _guarded(items: list[str], relation: str, guards: list[str]) -> str:

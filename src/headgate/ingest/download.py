@@ -39,7 +39,7 @@ def download(address: str, folder: Path) -> Path:
     name = re.sub(r"[^\w.\-]", "_", urllib.parse.unquote(PurePosixPath(parts.path).name)) or "download"
     target, notes = place / name, place / "validators.json"
     place.mkdir(parents=True, exist_ok=True)
-    request = urllib.request.Request(_without_user(parts), headers=_headers(parts, target, notes))  # noqa: S310  # checked
+    request = urllib.request.Request(_without_user(parts), headers=_headers(parts, target, notes))  # noqa: S310  # the scheme was checked before
     try:
         with _opener(parts).open(request, timeout=_SECONDS) as response:
             _receive(response, address, target)
@@ -101,7 +101,7 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
         except UsageError:
             fp.close()
             raise
-        request = super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
+        request = super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]  # the signature of the base class
         if request is not None and urllib.parse.urlsplit(newurl).netloc != urllib.parse.urlsplit(req.full_url).netloc:
             request.remove_header("Authorization")
         return request

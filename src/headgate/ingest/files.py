@@ -49,6 +49,7 @@ class InputFile:
         bytes: Size.
         sha256: Hash of the bytes, as they are, compressed or not.
         stamp: What changes when somebody writes to the file.
+        nul: Whether any byte is zero; None if nobody has looked.
     """
 
     name: str
@@ -56,10 +57,11 @@ class InputFile:
     bytes: int
     sha256: str
     stamp: tuple[int, int, int]
+    nul: bool | None = None
 
     def check_unchanged(self) -> None:
         """Raise a DataError if the file is no longer what it was when it was planned."""
-        if self.path.exists() and (stamp(self.path) == self.stamp or sha256_of(self.path) == self.sha256):
+        if self.path.exists() and (stamp(self.path) == self.stamp or digest(self.path).sha256 == self.sha256):
             return
         raise DataError(
             f"The file '{self.name}' changed while it was read.",
@@ -87,7 +89,7 @@ def discover(project: Project, source: Source, db: Database | None = None) -> li
     Raises:
         DataError: A path without wildcards does not exist, or an address does not answer.
     """
-    hash_of = HashCache(db).sha256 if db else sha256_of
+    hash_of = HashCache(db).digest if db else digest
     found: dict[str, InputFile] = {}
     for pattern in source.contract.files:
         for path, name in _matches(project, source, pattern):
@@ -129,15 +131,15 @@ def _missing(path: Path, source: Source) -> DataError:
     return DataError(f"There is no file '{path}'.", place=f"{source.path}: files", hint=hint)
 
 
-def _input_file(path: Path, name: str, hash_of: Callable[[Path], str]) -> InputFile:
+def _input_file(path: Path, name: str, hash_of: Callable[[Path], Digest]) -> InputFile:
     try:
         before = stamp(path)
-        sha256 = hash_of(path)
+        found = hash_of(path)
     except OSError as error:
         raise DataError(
             f"The file '{name}' cannot be read: {error.strerror}.", place=name, hint="Check who may read it."
         ) from error
-    file = InputFile(name, path, before[0], sha256, before)
+    file = InputFile(name, path, before[0], found.sha256, before, found.nul)
     if stamp(path) != before:
         file.check_unchanged()
     return file
@@ -149,13 +151,23 @@ def stamp(path: Path) -> tuple[int, int, int]:
     return found.st_size, found.st_mtime_ns, found.st_ino
 
 
-def sha256_of(path: Path) -> str:
-    """The hash of a file's bytes, in hexadecimal."""
-    digest = hashlib.sha256()
+@dataclass(frozen=True)
+class Digest:
+    """The hash of a file's bytes in hexadecimal, and whether any of them is zero, if that is known."""
+
+    sha256: str
+    nul: bool | None = None
+
+
+def digest(path: Path) -> Digest:
+    """Read a file once, for all that is told of its bytes."""
+    found = hashlib.sha256()
+    nul = False
     with path.open("rb", buffering=0) as file:
         while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+            found.update(chunk)
+            nul = nul or b"\0" in chunk
+    return Digest(found.hexdigest(), nul)
 
 
 class HashCache:
@@ -165,16 +177,16 @@ class HashCache:
         self._db = db
         self._known: dict[str, tuple[tuple[int, int, int], str]] | None = None
 
-    def sha256(self, path: Path) -> str:
+    def digest(self, path: Path) -> Digest:
         """The hash of a file, computed only if the file is not known as it is now."""
         now = stamp(path)
         known = self._load().get(str(path))
         if known and known[0] == now:
-            return known[1]
-        sha256 = sha256_of(path)
+            return Digest(known[1])
+        found = digest(path)
         if stamp(path) == now and time.time_ns() - now[1] > _SETTLED_NS:
-            self._remember(path, now, sha256)
-        return sha256
+            self._remember(path, now, found.sha256)
+        return found
 
     def _load(self) -> dict[str, tuple[tuple[int, int, int], str]]:
         if self._known is None:

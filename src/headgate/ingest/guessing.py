@@ -15,16 +15,16 @@ NULL_WORDS = ("NA", "N/A", "n/a", "#N/A", "NULL", "null", "None", "none", "NaN",
 _DATES = (
     "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y%m%d", "%d/%m/%y", "%m/%d/%y",
     "%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y", "%Y-%m-%dT00:00:00", "%Y-%m-%d 00:00:00",
-)  # fmt: skip
+)  # fmt: skip  # read as a table
 _TIMES = (
     "%d/%m/%Y %H:%M:%S", "%m/%d/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M", "%m/%d/%Y %I:%M %p",
     "%m/%d/%Y %I:%M:%S %p", "%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M",
     "%Y-%m-%d %H:%M", "%Y%m%d%H%M%S",
-)  # fmt: skip
+)  # fmt: skip  # read as a table
 _ZONED = (
     "%a, %d %b %Y %H:%M:%S %Z", "%Y/%m/%d %H:%M:%S%z", "%Y-%m-%d %H:%M:%S %z", "%Y-%m-%dT%H:%M:%S%z",
     "%d/%b/%Y:%H:%M:%S %z",
-)  # fmt: skip
+)  # fmt: skip  # read as a table
 # Numbers with which nobody calculates, and of which others may begin with a zero.
 _CODE = re.compile(r"(?i)(^|[_ ])(zip|postal|postcode|plz|phone|telephone|fax|iban|ean|isbn)([_ ]|$)")
 # Day and month may be swapped between these.

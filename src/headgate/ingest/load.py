@@ -136,7 +136,8 @@ class _FileLoad:
 
     def _direct(self, rows: Rows, fields: tuple[Field, ...]) -> _Figures | None:
         """Load the file in one statement, or None if it is not sound."""
-        query = direct_sql(rows, fields, self.source)
+        as_it_is = rows.csv is not None and rows.csv[0].path == self.file.path
+        query = direct_sql(rows, fields, self.source, nul=not as_it_is or self.file.nul is not False)
         if query is None:
             return None
         audit = self._audit("CAST(NULL AS BIGINT)")

@@ -15,6 +15,7 @@ from headgate.types import literal, quote
 
 WHOLE = r"^\s*[-+]?\d[\d_]*(\.0*)?\s*$"
 _DURATION = r"^\s*-?\d+:[0-5]?\d(:[0-5]?\d(\.\d+)?)?\s*$"
+LARGEST_EXACT = 2**53
 # strptime reads `20` as the year 20 where %Y is asked for; nobody means that.
 _FIRST_YEAR = 1000
 
@@ -102,15 +103,22 @@ def typed_directly(column: Column | None, kind: ColumnType, options: Options) ->
 
 
 def inexact(text: str, value: str) -> str:
-    """Where an integer was made of a text that is none: DuckDB makes 2 of `1.5` and 1000 of `1e3`, without a word.
+    """Where an integer was made of a text that is another number: DuckDB makes 2 of `1.5`, without a word.
 
-    The regular expression is looked at only where the integer is written in another way than DuckDB writes it.
+    Only an integer that is written in another way than DuckDB writes it is looked at closely.
     """
-    return f"CAST({value} AS VARCHAR) <> {text} AND NOT regexp_matches({text}, {literal(WHOLE)})"
+    number = f"TRY_CAST({text} AS DOUBLE)"
+    other = f"NOT regexp_matches({text}, {literal(WHOLE)}) AND coalesce({number} <> CAST({value} AS DOUBLE), true)"
+    return f"CAST({value} AS VARCHAR) <> {text} AND {other}"
+
+
+def inexact_double(number: str) -> str:
+    """The same for an integer that is read as DOUBLE, which costs the least and is exact up to 2^53."""
+    return f"{number} <> trunc({number}) OR abs({number}) > {LARGEST_EXACT}"
 
 
 def violations(
-    text: str | None, value: str, kind: ColumnType, column: Column | None, options: Options
+    text: str | None, value: str, kind: ColumnType, column: Column | None, options: Options, *, nul: bool = True
 ) -> list[Violation]:
     """What can be wrong with one value.
 
@@ -120,11 +128,12 @@ def violations(
         kind: The column's type.
         column: Its contract; None for a column that the contract does not name.
         options: The source's.
+        nul: Whether a text may hold a NUL character.
     """
     found: list[Violation] = []
     if text is not None and (kind.base != "VARCHAR"):
         found.append(_type_violation(text, value, kind, column, options))
-    if kind.base == "VARCHAR":
+    if kind.base == "VARCHAR" and nul:
         found.append(Violation("nul", f"contains({value}, chr(0))", literal("holds a NUL character")))
     if column is None:
         return found
