@@ -178,8 +178,13 @@ def _problem(document: YamlDocument, model: type[BaseModel], details: ErrorDetai
         choices = details.get("ctx", {}).get("expected")
         close = _closest(details["input"], choices) if location not in document.secrets else None
         hint = close or "The reference of settings and contracts lists what may stand here."
-    line = document.line_of(location)
-    return {"message": message, "place": document.place(location), "line": line, "hint": hint, "location": location}
+    return {
+        "message": _masked(message, document),
+        "place": document.place(location),
+        "line": document.line_of(location),
+        "hint": _masked(hint, document),
+        "location": location,
+    }
 
 
 def _without_shadows(problems: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -191,6 +196,17 @@ def _without_shadows(problems: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if not any(len(other) > len(location) and other[: len(location)] == location for other in locations)
     ]
     return sorted(kept, key=lambda problem: problem["line"])
+
+
+def _masked(text: str, document: YamlDocument) -> str:
+    """The text without values that came from the environment, which may be secrets."""
+    for location in document.secrets:
+        value: Any = document.data
+        for part in location:
+            value = value[part]
+        if isinstance(value, str) and len(value) > 1:
+            text = text.replace(value, "***")
+    return text
 
 
 def _closest(value: object, choices: object) -> str | None:

@@ -55,31 +55,31 @@ def test_files_carry_the_hash_of_their_bytes(lake: Lake) -> None:
 
 def test_hashes_are_remembered_while_a_file_stays(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     computed: list[Path] = []
-    real = module.sha256_of
+    real = module.digest
 
     def counted(path: Path) -> str:
         computed.append(path)
         return real(path)
 
-    monkeypatch.setattr(module, "sha256_of", counted)
+    monkeypatch.setattr(module, "digest", counted)
     path = lake.file("data/a.csv", b"abc")
-    assert HashCache(lake.db).sha256(path) == HashCache(lake.db).sha256(path) == real(path)
+    assert HashCache(lake.db).digest(path).sha256 == HashCache(lake.db).digest(path).sha256 == real(path).sha256
     assert len(computed) == 1
     before = path.stat()
     path.write_bytes(b"abd")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
-    assert HashCache(lake.db).sha256(path) == real(path)
+    assert HashCache(lake.db).digest(path) == real(path)
     assert len(computed) == 2
 
 
 def test_the_hash_of_a_file_that_is_being_written_is_not_remembered(lake: Lake) -> None:
     path = lake.root / "now.csv"
     path.write_bytes(b"abc")
-    HashCache(lake.db).sha256(path)
+    HashCache(lake.db).digest(path)
     stamp = path.stat()
     path.write_bytes(b"abd")
     os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
-    assert HashCache(lake.db).sha256(path) == hashlib.sha256(b"abd").hexdigest()
+    assert HashCache(lake.db).digest(path).sha256 == hashlib.sha256(b"abd").hexdigest()
 
 
 @pytest.mark.parametrize(

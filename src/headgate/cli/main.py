@@ -96,6 +96,9 @@ def _run(arguments: list[str], invocation: Invocation) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001  # the edge: a person gets a sentence, --debug the traceback
+        if isinstance(error, RuntimeError) and "Query interrupted" in str(error):
+            # DuckDB tells of a signal that came while a statement ran in this way.
+            return _failed(Cancelled("The command was stopped.", hint="main is as it was."), invocation)
         bug = HeadgateError(
             f"Something that should not happen did: {type(error).__name__}: {error}",
             hint="This is a bug in headgate. Run the command again with --debug and report what it prints.",

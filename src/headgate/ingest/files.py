@@ -122,7 +122,7 @@ def _matches(project: Project, source: Source, pattern: str) -> Iterator[tuple[P
 def _is_data(path: Path, folder: Path, declared: Format | None) -> bool:
     hidden = any(part.startswith((".", "_")) for part in path.relative_to(folder).parts)
     known = format_of(path.name)
-    return not hidden and path.is_file() and (known == declared if declared and known else bool(known or declared))
+    return not hidden and path.is_file() and known is not None and declared in (None, known)
 
 
 def _missing(path: Path, source: Source) -> DataError:

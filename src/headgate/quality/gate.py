@@ -37,6 +37,7 @@ class Standing:
         inputs: The tables and views it reads.
         code_hash: Changes whenever the check's definition does.
         needs: What has to be there for it to be carried out, though its rows do not matter.
+        mentions: What else it may read; may be absent.
     """
 
     name: str
@@ -44,13 +45,14 @@ class Standing:
     inputs: tuple[Name, ...]
     code_hash: str
     needs: tuple[Name, ...] = ()
+    mentions: tuple[Name, ...] = ()
 
     def fingerprint(self, version: Version) -> str | None:
         """The identity of this check on this state; None when an input is not there."""
         versions = [version(name) for name in self.inputs]
         if None in versions or any(version(name) is None for name in self.needs):
             return None
-        text = json.dumps([self.name, self.code_hash, versions])
+        text = json.dumps([self.name, self.code_hash, versions, [version(name) for name in self.mentions]])
         return hashlib.sha256(text.encode()).hexdigest()
 
 

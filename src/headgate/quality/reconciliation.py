@@ -22,6 +22,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from headgate.config import Section, load_model
+from headgate.engines.references import qualified_names
 from headgate.engines.workspace import Workspace
 from headgate.errors import ProjectError, QueryError
 from headgate.project import Project
@@ -85,6 +86,13 @@ class Reconciliation(Section):
     @property
     def inputs(self) -> tuple[Name, ...]:
         return (Name.parse(self.left.table), Name.parse(self.right.table))
+
+    @property
+    def mentions(self) -> tuple[Name, ...]:
+        """What conditions and expressions name beside the two tables; some of it may be no table."""
+        parts = [part for side in (self.left, self.right) for part in (side.where, side.column) if part]
+        pairs = (pair for part in (*parts, self.column or "") for pair in qualified_names(part))
+        return tuple(sorted({Name((*schema.split("."), table)) for schema, table in pairs}))
 
     @property
     def code_hash(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from headgate.catalog.iceberg import rejoin
@@ -42,6 +42,7 @@ class Attempt:
         loads: What became of the files.
         models: What became of the models, by name; a rebuild replaces what was there.
         checks: What became of the checks, by name; likewise.
+        not_loaded: Files that broke their contract as a whole: the reason by the name of the check.
     """
 
     def __init__(self, lake: Lake, session: Session, work: Work, run_id: str, emit: Emit) -> None:
@@ -56,6 +57,7 @@ class Attempt:
         self.loads: list[Load] = []
         self.models: dict[str, ModelResult] = {}
         self.checks: dict[str, CheckResult] = {}
+        self.not_loaded: dict[str, str] = {}
 
     def begin(self, at: str, onto: str) -> None:
         """Make the branch at a state that contains the commit `onto` of `main`."""
@@ -107,17 +109,7 @@ class Attempt:
         try:
             self.loads.append(load(step, self.workspace, self._emit))
         except ContractError as error:
-            self._note(
-                CheckResult(
-                    name=f"contract:{step.source.name}:{step.name}",
-                    kind="contract",
-                    severity=Severity.ERROR,
-                    status=CheckStatus.FAILED,
-                    failures=1,
-                    table=str(step.source.table),
-                    message=_in_one_line(error),
-                )
-            )
+            self.judge_files({f"contract:{step.source.name}:{step.name}": _in_one_line(error)})
 
     def keep(self, loads: Sequence[Load]) -> None:
         """Take over what a change other than a plain load did, and enter it in the books."""
@@ -132,6 +124,12 @@ class Attempt:
             own = [result for result in loads if result.source == source.name]
             for check in contract_checks(source, own) if own else ():
                 self._note(check)
+
+    def judge_files(self, reasons: Mapping[str, str]) -> None:
+        """Fail for files that could not be loaded, in this run or in the one whose branch this is."""
+        self.not_loaded.update(reasons)
+        for name, reason in reasons.items():
+            self._note(CheckResult(name, "contract", Severity.ERROR, CheckStatus.FAILED, failures=1, message=reason))
 
     def refine(self, *, tests_stop_models: bool = True) -> None:
         """Build the models that the state lacks and carry out the checks that it has not passed.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
 from headgate.catalog.iceberg import rejoin
 from headgate.catalog.interface import MAIN
-from headgate.engines.duckdb import Session
+from headgate.engines.duckdb import INTERRUPTED, Session
 from headgate.errors import Cancelled, Conflict, HeadgateError, Refused, StaleRef
 from headgate.events import Emit, Failed, Merged, Rebased, RunRefused, Started
 from headgate.run.attempt import EVIDENCE, Attempt, Restart
@@ -20,6 +21,8 @@ from headgate.types import Name
 
 # A run that lost this often to others holds the turn on `main` for the rest of its work.
 PATIENCE = 2
+NOT_LOADED = "not_loaded"
+"""Property of a commit on a run's branch: files that its contract kept out, with the reasons, as JSON."""
 
 
 class Course:
@@ -108,6 +111,12 @@ class Course:
             except HeadgateError as error:
                 attempt.abandon()
                 return self._failed(_status_of(error), attempt, error)
+            except RuntimeError as error:
+                attempt.abandon()
+                if INTERRUPTED not in str(error):
+                    raise
+                stopped = Cancelled("The run was stopped.", hint="main is as it was; run again when you like.")
+                return self._failed(RunStatus.FAILED, attempt, stopped)
             except BaseException:
                 attempt.abandon()
                 raise
@@ -123,10 +132,15 @@ class Course:
     def _merge_attempt(self, attempt: Attempt, source: str, override: str | None) -> RunResult:
         catalog = self._lake.catalog
         head = catalog.ref(MAIN).commit_id
-        attempt.begin(source, catalog.merge_base(source, MAIN).id)
+        base = catalog.merge_base(source, MAIN).id
+        attempt.begin(source, base)
         if attempt.onto != head:
             attempt.catch_up(head)
         attempt.judge_loads(attempt.new_loads())
+        for commit in catalog.log(source):
+            if commit.id == base:
+                break
+            attempt.judge_files(json.loads(commit.properties.get(NOT_LOADED, "{}")))
         attempt.refine(tests_stop_models=override is None)
         return self._finish(attempt, f"merge {source}", override)
 
@@ -134,7 +148,10 @@ class Course:
         """Publish what passed; keep the branch of what did not."""
         catalog, gate = self._lake.catalog, self._lake.gate
         while True:
-            commit = attempt.workspace.commit(message, {"run_id": self.run_id})
+            properties = {"run_id": self.run_id}
+            if attempt.not_loaded:
+                properties[NOT_LOADED] = json.dumps(attempt.not_loaded)
+            commit = attempt.workspace.commit(message, properties)
             if attempt.blocking and override is None:
                 return self._refused(attempt)
             head = catalog.ref(MAIN).commit_id
@@ -149,7 +166,6 @@ class Course:
             unproven = gate.missing(self._work.standing(), self._work.version(attempt.workspace))
             if unproven and override is None:
                 return self._refused(attempt, [f"{check.name} did not pass on this state" for check in unproven])
-            properties = {"run_id": self.run_id}
             if override is not None and attempt.blocking:
                 properties |= {"override": override, "overridden": ", ".join(c.name for c in attempt.blocking)}
                 message = f"{message} (override: {override})"

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from headgate.catalog.iceberg import TableVersion
+from headgate.catalog.iceberg import LiveFile, TableVersion
 from headgate.catalog.interface import MAIN
 from headgate.catalog.views import read_view
 from headgate.errors import HeadgateError
@@ -71,19 +71,26 @@ def _tables(lake: Lake) -> Iterator[Finding]:
             if content.kind is Kind.VIEW:
                 read_view(content.metadata_location)
                 continue
-            missing = [file.path for file in TableVersion.load(content.metadata_location).files() if _lost(file.path)]
+            files = TableVersion.load(content.metadata_location).files()
+            wrong = next((problem for problem in map(_problem, files) if problem), None)
         except HeadgateError as error:
-            missing = [error.message]
-        if missing:
+            wrong = error.message
+        if wrong:
             broken += 1
-            yield Finding("tables", "error", f"{name}: {missing[0]} is missing.", "Restore the file from a backup.")
+            yield Finding("tables", "error", f"{name}: {wrong}", "Restore the file from a backup.")
     if not broken:
-        yield Finding("tables", "ok", f"All files of main's {tables:,} tables and views are there.")
+        yield Finding("tables", "ok", f"All files of main's {tables:,} tables and views are there, whole in size.")
 
 
-def _lost(path: str) -> bool:
-    local = path.removeprefix("file://")
-    return "://" not in local and not Path(local).exists()
+def _problem(file: LiveFile) -> str | None:
+    """What is wrong with a data file on this machine, as far as its name and size tell."""
+    path = file.path.removeprefix("file://")
+    if "://" in path:
+        return None
+    if not Path(path).exists():
+        return f"{path} is missing."
+    size = Path(path).stat().st_size
+    return None if size == file.bytes else f"{path} has {size:,} bytes and should have {file.bytes:,}."
 
 
 def _sources(lake: Lake) -> Iterator[Finding]:

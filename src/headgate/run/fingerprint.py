@@ -17,8 +17,8 @@ from pathlib import Path
 from headgate.project import Project
 from headgate.version import __version__
 
-# Folders of a project that hold no definitions: what runs produce, and what tools leave behind.
-_SKIPPED = {"target", "logs", "data", "__pycache__", "node_modules", "venv"}
+# Folders of a project that hold no definitions: what runs produce, and what tools leave behind; but `models/data` does.
+_SKIPPED = {"target", "logs", "data", "node_modules", "venv"}
 # dbt and headgate read definitions from these; anything else beside them is data or somebody's notes.
 _DEFINITIONS = {".yml", ".yaml", ".sql", ".py", ".md", ".env"}
 _ENV_VAR = re.compile(rb"""env_var\(\s*['"](\w+)['"]""")
@@ -61,8 +61,9 @@ def definition_files(root: Path) -> list[Path]:
             if entry.name.startswith(".") and entry.name != ".env":
                 continue
             if entry.is_dir():
-                if entry.name not in _SKIPPED:
-                    folders.append(Path(entry.path))
+                inside = Path(entry.path)
+                if entry.name != "__pycache__" and not (inside.parent == root and entry.name in _SKIPPED):
+                    folders.append(inside)
             elif entry.name == ".env" or Path(entry.name).suffix in _DEFINITIONS | {".csv"}:
                 found.append(Path(entry.path))
     return sorted(found)

@@ -16,7 +16,7 @@ from headgate.quality.reconciliation import Reconciliation, load_reconciliations
 from headgate.run.selection import Selection
 
 if TYPE_CHECKING:
-    from headgate.transform.values import DbtProject, ModelPlan
+    from headgate.transform.values import DbtProject, ModelPlan, Test
 
 # What may stand around a name in dbt's selection syntax: `+name`, `2+name+1`, `@name`.
 _SELECTOR = re.compile(r"^(?P<before>@|\d*\+)?(?P<method>source:)?(?P<name>[A-Za-z0-9_\-]+)(?P<after>\+\d*)?$")
@@ -56,19 +56,12 @@ class Work:
 
     def standing(self) -> list[Standing]:
         """Every check that a state has to pass, whatever was selected."""
-        checks = [Standing(f"reconciliation:{c.name}", c.severity, c.inputs, c.code_hash) for c in self.reconciliations]
+        checks = [
+            Standing(f"reconciliation:{c.name}", c.severity, c.inputs, c.code_hash, mentions=c.mentions)
+            for c in self.reconciliations
+        ]
         if self.dbt:
-            # A unit test brings its rows along, and needs its model's table only for the columns.
-            checks += [
-                Standing(
-                    test.name,
-                    test.severity,
-                    test.inputs,
-                    test.code_hash,
-                    () if test.inputs or not test.table else (test.table,),
-                )
-                for test in self.dbt.tests
-            ]
+            checks += [_standing(test) for test in self.dbt.tests]
         return [BOOKS, *checks]
 
     def plan_models(self, workspace: Workspace) -> ModelPlan | None:
@@ -132,3 +125,9 @@ class Work:
                 text = f"{match['before'] or ''}source:{table.schema}.{table.table}{match['after'] or ''}"
             found.append(text)
         return tuple(found)
+
+
+def _standing(test: Test) -> Standing:
+    # A unit test brings its rows along, and needs its model's table only for the columns.
+    needs = (test.table,) if test.table and not test.inputs else ()
+    return Standing(test.name, test.severity, test.inputs, test.code_hash, needs, test.mentions)

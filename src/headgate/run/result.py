@@ -6,7 +6,7 @@ import enum
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from headgate.errors import HeadgateError
+from headgate.errors import Cancelled, HeadgateError
 from headgate.types import CheckResult, LoadResult, ModelResult
 
 
@@ -57,7 +57,7 @@ class RunResult:
 
     @property
     def exit_code(self) -> int:
-        return EXIT_CODES[self.status]
+        return self.error.exit_code if isinstance(self.error, Cancelled) else EXIT_CODES[self.status]
 
     def to_dict(self) -> dict[str, object]:
         """The run as the one JSON document of `headgate run --json`."""

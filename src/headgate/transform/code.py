@@ -45,7 +45,14 @@ class CodeHasher:
 
     def _facts(self, node: Any) -> dict[str, Any]:
         if node.resource_type == "unit_test":
-            return {"definition": _unit_test(node), "model": self.of(node.depends_on_nodes[0])}
+            model = self._manifest.nodes[node.depends_on_nodes[0]]
+            # A unit test that gives no rows for a seed takes the seed's own.
+            seeds = [parent for parent in model.depends_on_nodes if parent.startswith("seed.")]
+            return {
+                "definition": _unit_test(node),
+                "model": self.of(model.unique_id),
+                "seeds": [self.of(seed) for seed in sorted(seeds)],
+            }
         code = node.raw_code or ""
         macros = [self._manifest.macros[macro].macro_sql for macro in sorted(self._used_macros(node.depends_on))]
         facts: dict[str, Any] = {

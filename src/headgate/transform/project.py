@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from graphlib import TopologicalSorter
 from typing import Any
 
@@ -15,6 +17,7 @@ from headgate.transform.code import CodeHasher
 from headgate.transform.definition import Definition, find_definition
 from headgate.transform.failures import as_model_error
 from headgate.transform.manifest import Parsed, parse
+from headgate.transform.mentions import mentioned, name_of_node
 from headgate.transform.sources import write_source_definitions
 from headgate.transform.values import DbtProject, Model, Resource, Test, TestKind
 from headgate.types import Name, Severity
@@ -57,17 +60,11 @@ def _describe(definition: Definition, parsed: Parsed) -> DbtProject:
     return DbtProject(
         definition=definition,
         models=models,
-        tests=tuple(sorted(tests, key=lambda test: test.name)),
+        tests=tuple(sorted(_with_names_of_their_own(tests), key=lambda test: test.name)),
         sources=tuple(sorted({name_of_node(source) for source in manifest.sources.values()})),
         warnings=parsed.warnings,
         packed=parsed.packed,
     )
-
-
-def name_of_node(node: Any) -> Name:
-    """The table or view that a node of the manifest stands for."""
-    table = node.identifier if node.resource_type == "source" else node.alias
-    return Name((*node.schema.split("."), table))
 
 
 def inputs_of(manifest: Manifest, node: Any) -> tuple[Name, ...]:
@@ -123,6 +120,7 @@ def _data_test(manifest: Manifest, node: Any, hasher: CodeHasher) -> Test:
         table=table or (inputs[0] if len(inputs) == 1 else None),
         path=node.original_file_path,
         code_hash=hasher.of(node.unique_id),
+        mentions=tuple(name for name in mentioned(node) if name not in inputs),
     )
 
 
@@ -138,6 +136,13 @@ def _unit_test(manifest: Manifest, node: Any, hasher: CodeHasher) -> Test:
         path=node.original_file_path,
         code_hash=hasher.of(node.unique_id),
     )
+
+
+def _with_names_of_their_own(tests: Sequence[Test]) -> Iterator[Test]:
+    """The tests; of those that share a name, each with the hash that dbt tells them apart by."""
+    shared = {name for name, count in Counter(test.name for test in tests).items() if count > 1}
+    for test in tests:
+        yield replace(test, name=f"{test.name}.{test.unique_id.rpartition('.')[2]}") if test.name in shared else test
 
 
 def _refuse_what_leaves_the_lake(models: tuple[Model, ...]) -> None:

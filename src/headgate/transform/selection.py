@@ -16,7 +16,7 @@ from dbt_common.exceptions import DbtBaseException
 
 from headgate.errors import UsageError, did_you_mean
 from headgate.transform.manifest import read_manifest, scratch_folder
-from headgate.transform.project import name_of_node
+from headgate.transform.mentions import name_of_node
 from headgate.transform.runtime import dbt_invocation
 from headgate.transform.values import DbtProject
 from headgate.types import Name

@@ -63,7 +63,8 @@ class Test:
         inputs: Tables and views whose rows decide the outcome; none for a unit test, which brings its rows along.
         table: The table that it is about, if one can be told.
         path: Its file, relative to the project.
-        code_hash: Changes when the test, or, of a unit test, the model changes.
+        code_hash: Changes when the test, or, of a unit test, the model or a seed below it changes.
+        mentions: What its SQL names by hand beside them; some of it may be no table.
     """
 
     unique_id: str
@@ -74,6 +75,7 @@ class Test:
     table: Name | None
     path: str
     code_hash: str
+    mentions: tuple[Name, ...] = ()
 
     __test__ = False  # not a test of pytest's
 

@@ -88,7 +88,7 @@ def _table(result: QueryResult, stream: IO[str], output: Path | None, limit: int
     from headgate.cli.output.tables import print_result
 
     shown = result.rows(_ROWS if limit is None else limit)
-    screen = console() if output is None else Console(file=stream, width=100_000, highlight=False)
+    screen = console() if output is None else Console(file=stream, width=100_000, highlight=False, emoji=False)
     print_result(screen, [column.name for column in result.columns], shown, result.arrow().num_rows)
 
 

@@ -67,4 +67,4 @@ def console(*, stderr: bool = False) -> Console:
 
     stream = sys.stderr if stderr else sys.stdout
     wide = None if stream.isatty() or os.environ.get("COLUMNS") else _UNLIMITED
-    return Console(file=stream, width=wide, highlight=False, soft_wrap=stderr)
+    return Console(file=stream, width=wide, highlight=False, emoji=False, soft_wrap=stderr)

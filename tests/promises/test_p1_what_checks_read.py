@@ -1,0 +1,129 @@
+"""P1: a check is carried out again when anything changed that it reads, however it names it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import headgate
+from headgate.lakehouse import Lakehouse
+from headgate.run.result import RunResult, RunStatus
+
+
+def blocked(result: RunResult) -> list[str]:
+    assert result.status is RunStatus.REFUSED
+    return sorted(check.name for check in result.checks if check.blocks)
+
+
+def write(shop: Path, name: str, text: str) -> None:
+    path = shop / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def grow(shop: Path, lake: Lakehouse) -> RunResult:
+    """One more order, of 500.00."""
+    write(shop, "data/orders-9.csv", "id,customer,day,amount\n9,10,2026-01-09,500.00\n")
+    return lake.run()
+
+
+def test_a_test_that_names_a_table_by_hand(shop: Path) -> None:
+    write(shop, "tests/no_large_orders.sql", "select * from silver.stg_orders where amount > 100")
+    with headgate.open(shop) as lake:
+        assert lake.run().status is RunStatus.MERGED
+
+        assert blocked(grow(shop, lake)) == ["no_large_orders"]
+
+
+def test_a_model_that_names_a_table_by_hand_is_built_after_it_and_again(shop: Path) -> None:
+    write(shop, "models/marts/a_count.sql", "select count(*) as orders from silver.stg_orders")
+    with headgate.open(shop) as lake:
+        assert lake.run().status is RunStatus.MERGED
+        assert grow(shop, lake).status is RunStatus.MERGED
+
+        assert lake.query("select orders from gold.a_count").rows() == [(3,)]
+
+
+def test_a_condition_of_a_test_that_reads_another_table(shop: Path) -> None:
+    write(
+        shop,
+        "models/marts/marts.yml",
+        "models:\n  - name: mart_spending\n    columns:\n      - name: spent\n        data_tests:\n"
+        "          - accepted_values:\n              arguments: {values: [12.50, 7.25]}\n"
+        '              config: {where: "customer_id not in (select customer_id from silver.excused)"}\n',
+    )
+    write(shop, "models/staging/excused.sql", "select 10 as customer_id")
+    with headgate.open(shop) as lake:
+        assert lake.run().status is RunStatus.MERGED
+        assert grow(shop, lake).status is RunStatus.MERGED  # customer 10 is excused
+        write(shop, "models/staging/excused.sql", "select 11 as customer_id")
+
+        assert len(blocked(lake.run())) == 1
+
+
+def test_a_condition_of_a_reconciliation_that_reads_another_table(shop: Path) -> None:
+    write(
+        shop,
+        "checks/all.yml",
+        "checks:\n  - name: kept\n    kind: row_count\n    left: bronze.orders\n"
+        '    right: {table: silver.stg_orders, where: "order_id not in (select order_id from silver.dropped)"}\n',
+    )
+    write(shop, "models/staging/dropped.sql", "select -1 as order_id")
+    with headgate.open(shop) as lake:
+        assert lake.run().status is RunStatus.MERGED
+        write(shop, "models/staging/dropped.sql", "select 1 as order_id")
+
+        assert blocked(lake.run()) == ["reconciliation:kept"]
+
+
+def test_a_unit_test_that_takes_its_rows_from_a_seed(shop: Path) -> None:
+    write(shop, "seeds/rates.csv", "id,rate\n1,10\n")
+    write(shop, "models/marts/doubled.sql", "select id, rate * 2 as rate from {{ ref('rates') }}")
+    write(
+        shop,
+        "models/marts/unit.yml",
+        "unit_tests:\n  - name: doubles\n    model: doubled\n    given: [{input: ref('rates')}]\n"
+        "    expect: {rows: [{id: 1, rate: 20}]}\n",
+    )
+    with headgate.open(shop) as lake:
+        assert lake.run().status is RunStatus.MERGED
+        write(shop, "seeds/rates.csv", "id,rate\n1,11\n")
+
+        assert blocked(lake.run()) == ["doubled.doubles"]
+
+
+def test_two_tests_of_one_name_are_two_tests(shop: Path) -> None:
+    test = "{accepted_values: {name: known, arguments: {values: [%s]}}}"
+    write(
+        shop,
+        "models/marts/marts.yml",
+        "models:\n"
+        f"  - {{name: mart_spending, columns: [{{name: customer_id, data_tests: [{test % '10, 11'}]}}]}}\n"
+        f"  - {{name: second, columns: [{{name: id, data_tests: [{test % '1'}]}}]}}\n",
+    )
+    write(shop, "models/marts/second.sql", "select 1 as id")
+    with headgate.open(shop) as lake:
+        assert lake.run().status is RunStatus.MERGED
+        write(shop, "data/customers.csv", "id,name\n10,Ada\n12,Edsger\n")
+        write(shop, "models/marts/second.sql", "select 1 as id, 1 as more")
+
+        assert len(blocked(lake.run())) == 1
+
+
+def test_a_model_in_a_folder_that_is_called_data(shop: Path) -> None:
+    write(shop, "models/data/here.sql", "select 1 as x")
+    with headgate.open(shop) as lake:
+        lake.run()
+        write(shop, "models/data/here.sql", "select 2 as x")
+
+        assert lake.run().status is RunStatus.MERGED
+
+
+def test_a_file_that_broke_its_contract_keeps_the_branch_from_main(shop: Path) -> None:
+    write(shop, "data/orders-2.csv", "id,client,day,amount\n4,10,2026-01-08,1.00\n")
+    with headgate.open(shop) as lake:
+        result = lake.run()
+        assert blocked(result) == ["contract:orders:data/orders-2.csv"]
+        assert result.branch is not None
+
+        assert blocked(lake.merge(result.branch)) == ["contract:orders:data/orders-2.csv"]
+        assert lake.merge(result.branch, override="the file comes later").status is RunStatus.MERGED
