@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from headgate.catalog.interface import MAIN
 from headgate.catalog.model import Commit, Ref, RefKind
+from headgate.errors import UsageError
 from headgate.events import Emit, ignore
 from headgate.project import Project
 from headgate.run.result import Plan, RunRecord, RunResult
@@ -153,7 +154,15 @@ class Lakehouse:
         """Undo one commit by a new one; `main` goes back to a state that was checked before."""
         found = self._lake.catalog.resolve(commit)
         message = f"revert {found.id[:10]} ({found.message})" + (f": {reason}" if reason else "")
-        return self._lake.catalog.revert(found.id, branch, message=message, author=self.project.author)
+        before = self._lake.catalog.ref(branch).commit_id
+        made = self._lake.catalog.revert(found.id, branch, message=message, author=self.project.author)
+        if made.id == before:
+            raise UsageError(
+                f"There is nothing to undo of commit {found.id[:10]} ({found.message}).",
+                place=f"branch {branch}",
+                hint="headgate log lists the commits and what each of them did.",
+            )
+        return made
 
     # Sources and quarantine
 

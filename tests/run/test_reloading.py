@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import headgate
+from headgate.errors import UsageError
 from headgate.run.result import RunStatus
 
 CONTRACT = """\
@@ -50,3 +51,31 @@ def test_a_source_that_is_read_again_takes_the_contracts_new_types(prices: Path,
         assert lake.run(select=select, full_refresh=True).status is RunStatus.MERGED
 
         assert lake.query("select sku, price from bronze.prices order by sku").rows() == [("A", 1), ("B", 3)]
+
+
+def test_a_plan_tells_of_files_that_are_read_again(prices: Path) -> None:
+    with headgate.open(prices) as lake:
+        assert lake.plan(select="prices").loads == ()
+
+        assert [step.file for step in lake.plan(select="prices", full_refresh=True).loads] == ["data/a.csv"]
+
+
+def test_a_point_between_thousands_stands_before_three_digits(project_dir: Path) -> None:
+    for folder in ("ingestion", "data"):
+        (project_dir / folder).mkdir()
+    (project_dir / "ingestion/preise.yml").write_text(
+        "table: preise\nfiles: data/preise.csv\noptions: {delimiter: ';', decimal: ',', thousands: '.'}\n"
+        "columns: {nr: bigint, preis: 'decimal(10,2)'}\n"
+    )
+    (project_dir / "data/preise.csv").write_text("nr;preis\n1;1.234,50\n2;12.90\n3;1234,5\n4;-1.000.000,25\n5;7\n")
+    with headgate.open(project_dir) as lake:
+        lake.run()
+
+        found = lake.query("select nr, preis::varchar from bronze.preise order by nr").rows()
+        assert found == [(1, "1234.50"), (3, "1234.50"), (4, "-1000000.25"), (5, "7.00")]
+        assert lake.query('select "row", value from quarantine.preise').rows() == [(2, "12.90")]
+
+
+def test_the_empty_lake_cannot_be_undone(prices: Path) -> None:
+    with headgate.open(prices) as lake, pytest.raises(UsageError, match="nothing to undo"):
+        lake.revert(lake.log()[-1].id, reason="a mistake")

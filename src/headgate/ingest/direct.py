@@ -68,7 +68,8 @@ def _csv(rows: Rows, fields: tuple[Field, ...], source: Source, nul: bool) -> st
                 guards.append(inexact_double(raw))
         else:
             types[raw] = kind.sql
-        guards += _guards(value, kind, field, source, nul)
+        # The raw value is NULL, and compares, as the integer made of it does, without making it twice.
+        guards += _guards(raw, kind, field, source, nul)
         items.append(named(value, field.name))
     if all((field.type or VARCHAR).base == "VARCHAR" for field in fields):
         guards += [condition for _, condition, _ in rows.broken]

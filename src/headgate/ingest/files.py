@@ -21,6 +21,8 @@ from headgate.project import Project
 _CHUNK = 1 << 20
 # A file that was written to this recently may be written to again without its time of change moving.
 _SETTLED_NS = 2_000_000_000
+# Remembered behind the hash of a file that has bytes that are zero.
+_NUL = "+nul"
 
 _FORMATS: dict[str, Format] = {
     ".csv": "csv",
@@ -182,10 +184,10 @@ class HashCache:
         now = stamp(path)
         known = self._load().get(str(path))
         if known and known[0] == now:
-            return Digest(known[1])
+            return Digest(known[1].removesuffix(_NUL), known[1].endswith(_NUL))
         found = digest(path)
         if stamp(path) == now and time.time_ns() - now[1] > _SETTLED_NS:
-            self._remember(path, now, found.sha256)
+            self._remember(path, now, found.sha256 + (_NUL if found.nul else ""))
         return found
 
     def _load(self) -> dict[str, tuple[tuple[int, int, int], str]]:

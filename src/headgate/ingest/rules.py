@@ -7,6 +7,7 @@ the staged load, which collects all of them.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from headgate.ingest.columntypes import INTEGERS, MOMENTS, NUMBERS, ColumnType
@@ -69,7 +70,13 @@ def value_sql(text: str, kind: ColumnType, formats: tuple[str, ...], options: Op
 
 def _plain_number(text: str, options: Options) -> str:
     if options.thousands:
-        text = f"replace({text}, {literal(options.thousands)}, '')"
+        # `12.90` where a dot stands between thousands is no number, rather than 1290: groups have three digits.
+        mark = re.escape(options.thousands)
+        grouped = literal(
+            rf"^\s*[+-]?(\d+|\d{{1,3}}({mark}\d{{3}})+)({re.escape(options.decimal)}\d*)?([eE][+-]?\d+)?\s*$"
+        )
+        plain = f"replace({text}, {literal(options.thousands)}, '')"
+        text = f"CASE WHEN regexp_matches({text}, {grouped}) THEN {plain} END"
     if options.decimal == ",":
         text = f"replace({text}, ',', '.')"
     return text
@@ -95,7 +102,7 @@ def _moment(text: str, formats: tuple[str, ...], kind: ColumnType) -> str:
 
 def typed_directly(column: Column | None, kind: ColumnType, options: Options) -> bool:
     """Whether DuckDB's CSV reader itself turns the raw text into what `value_sql` would."""
-    if column is not None and (column.format or column.null_values):
+    if column is not None and (column.format or column.null_values or (column.pattern and kind.base != "VARCHAR")):
         return False
     if kind.base in NUMBERS and (options.decimal != "." or options.thousands):
         return False

@@ -18,7 +18,7 @@ from headgate.ingest.plan import PlannedLoad, outdated, plan_loads
 from headgate.quality.books import BOOKS, check_books
 from headgate.quality.reconciliation import reconcile
 from headgate.run.lake import Lake
-from headgate.run.planning import Work
+from headgate.run.planning import Work, notes_on
 from headgate.types import CheckResult, CheckStatus, Content, ModelResult, ModelStatus, Name, Severity
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Attempt:
     def ingest(self) -> None:
         """Load every file that the ledger does not know, and judge what came."""
         sources = [source for source in self._work.sources if self._work.wants(source)]
-        refresh = self._work.selection.full_refresh and not self._work.selection.everything
+        refresh = self._work.selection.reloads
         known = known_loads(self.workspace)
         for source in [] if refresh else outdated(sources, known):
             self._emit(
@@ -141,6 +141,8 @@ class Attempt:
         planned = plan.models if plan else ()
         tests = self._due_tests(planned)
         self._emit(Planned(len(self.loads), len(planned), len(tests), len(plan.unchanged) if plan else 0))
+        for note in notes_on(plan, self._work.selection.full_refresh) if plan else ():
+            self._emit(Note(note))
         if tests_stop_models:
             self._build(planned, tests)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -131,3 +132,15 @@ def _standing(test: Test) -> Standing:
     # A unit test brings its rows along, and needs its model's table only for the columns.
     needs = (test.table,) if test.table and not test.inputs else ()
     return Standing(test.name, test.severity, test.inputs, test.code_hash, needs, test.mentions)
+
+
+def notes_on(plan: ModelPlan, full_refresh: bool) -> Iterator[str]:
+    """What a person should know of a plan that its steps do not tell."""
+    for step in plan.models:
+        if step.model.materialized == "incremental" and step.reason == "code changed" and not full_refresh:
+            yield (
+                f"The code of {step.model.name} has changed; the rows that it holds stay as they are. "
+                f"To build them anew: headgate run --select {step.model.unique_id.rpartition('.')[2]}+ --full-refresh"
+            )
+    for name in plan.orphans:
+        yield f"{name} is on main, but no model builds it any more."

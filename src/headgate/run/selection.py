@@ -23,6 +23,11 @@ class Selection:
     def everything(self) -> bool:
         return not (self.select or self.exclude)
 
+    @property
+    def reloads(self) -> bool:
+        """Whether files that were loaded are read again: those of sources that are named."""
+        return self.full_refresh and not self.everything
+
     def __str__(self) -> str:
         parts = [*self.select, *(f"-{name}" for name in self.exclude)]
         return " ".join([*parts, *(["--full-refresh"] if self.full_refresh else [])])

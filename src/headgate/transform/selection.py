@@ -64,6 +64,12 @@ def select_nodes(dbt: DbtProject, select: Sequence[str] = (), exclude: Sequence[
             resource_types=_RESOURCES,
         )
         try:
+            for text in (*select, *exclude):
+                if not selector.get_selected(parse_difference((text,), None), warn_on_no_nodes=False):
+                    raise UsageError(
+                        f"The selection '{text}' names no model, seed, snapshot, source or test.",
+                        hint=_hint([text], manifest),
+                    )
             spec = parse_difference(tuple(select) or None, tuple(exclude) or None)
             ids = frozenset(selector.get_selected(spec, warn_on_no_nodes=False))
         except DbtBaseException as error:

@@ -12,6 +12,7 @@ from headgate.cli.output.columns import Column
 from headgate.cli.output.document import listing
 
 _SUMMARY = [
+    Column("status", "status", "status"),
     Column("source", "source"),
     Column("table", "table"),
     Column("rule", "rule"),
@@ -21,6 +22,7 @@ _SUMMARY = [
     Column("file", "file"),
 ]
 _ROWS = [
+    Column("status", "status", "status"),
     Column("file", "file"),
     Column("row", "row"),
     Column("rule", "rule"),

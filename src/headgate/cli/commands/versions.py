@@ -179,4 +179,4 @@ def revert(
     """
     with invocation.lakehouse() as lake:
         made = lake.revert(commit, branch=branch, reason=reason)
-    invocation.write(statement({"commits": [made]}, f"Commit {commit} is undone on {branch}."))
+    invocation.write(statement({"commits": [made]}, f"Commit {commit} is undone on {branch} by {made.id[:10]}."))
