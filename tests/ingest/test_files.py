@@ -57,7 +57,7 @@ def test_hashes_are_remembered_while_a_file_stays(lake: Lake, monkeypatch: pytes
     computed: list[Path] = []
     real = module.digest
 
-    def counted(path: Path) -> str:
+    def counted(path: Path) -> module.Digest:
         computed.append(path)
         return real(path)
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from headgate.errors import DataError
+from headgate.ingest.plan import plan_loads
 
 if TYPE_CHECKING:
     from tests.ingest.conftest import Lake
@@ -306,6 +307,26 @@ def test_text_rules(lake: Lake) -> None:
     lake.file("data/a.csv", "id,zip,t\n1,12345,11:59\n2,1234,11:59\n3,,12:01\n")
     lake.load()
     assert lake.refused("a") == [(2, "pattern", "zip", "1234"), (3, "max", "t", "12:01")]
+
+
+def test_a_pattern_is_held_against_the_text(lake: Lake) -> None:
+    lake.source(
+        "a",
+        'table: a\nfiles: data/a.csv\ncolumns: {d: {type: date, pattern: "-01$"}, n: {type: integer, pattern: "^0"}}\n',
+    )
+    lake.file("data/a.csv", "d,n\n2020-1-01,07\n2020-1-1,07\n2020-01-01,7\n")
+    lake.load()
+    assert lake.refused("a") == [(2, "pattern", "d", "2020-1-1"), (3, "pattern", "n", "7")]
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_nul_bytes_are_seen_also_when_the_hash_is_remembered(lake: Lake, times: int) -> None:
+    lake.file("data/a.csv", b"a,b\nx,y\nx,\0\n")
+    lake.source("a", "table: a\nfiles: data/a.csv\ncolumns: {a: varchar, b: varchar}\n")
+    for _ in range(times):
+        plan_loads(lake.project, lake.sources(), [], lake.db)
+    (result,) = lake.load()
+    assert (result.loaded, result.quarantined) == (1, 1)
 
 
 def test_formats_of_moments(lake: Lake) -> None:
