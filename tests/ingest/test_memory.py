@@ -13,8 +13,8 @@ from headgate.engines.duckdb import Session
 if TYPE_CHECKING:
     from tests.ingest.conftest import Lake
 
-ROWS = 3_000_000
-LIMIT = 256 << 20
+ROWS = 1_900_000
+LIMIT = 160 << 20
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,8 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A CSV file of more bytes than the engine may use, the last record of which does not parse."""
     path = tmp_path_factory.mktemp("large") / "large.csv"
     texts = "repeat(['lorem ', 'ipsum ', 'dolor ', 'sit ', 'amet '][1 + i % 5], 12) || i * 31"
-    rows = f"SELECT i AS id, 'name ' || i * 7919 % 100003 AS name, {texts} AS text, i / 8 AS value FROM range({ROWS}) AS r(i)"
+    columns = f"i AS id, 'name ' || i * 7919 % 100003 AS name, {texts} AS text, i / 8 AS value"
+    rows = f"SELECT {columns} FROM range({ROWS}) AS r(i)"
     duckdb.connect().execute(f"COPY ({rows}) TO '{path}' (HEADER, DELIMITER ',')")
     assert path.stat().st_size > LIMIT
     with path.open("a", encoding="utf-8") as file:
@@ -41,7 +42,8 @@ def session(tmp_path: Path) -> Iterator[Session]:
 def test_a_file_larger_than_the_memory(lake: Lake, large: Path, load: str) -> None:
     lake.source(
         "a",
-        f"table: a\nfiles: {large}\nload: {load}\ncolumns: {{id: bigint, name: varchar, text: varchar, value: double}}\n",
+        f"table: a\nfiles: {large}\nload: {load}\n"
+        "columns: {id: bigint, name: varchar, text: varchar, value: double}\n",
     )
     (result,) = lake.load()
     assert (result.read, result.loaded, result.quarantined) == (ROWS + 1, ROWS, 1)

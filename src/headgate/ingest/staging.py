@@ -31,7 +31,7 @@ VIOLATIONS, RECORD = "__violations", "__record"
 VIOLATION_TYPE = 'STRUCT("rule" VARCHAR, "column" VARCHAR, "value" VARCHAR, "reason" VARCHAR)[]'
 
 
-_LONGEST_LINE = 1 << 27
+_SHORT = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,10 @@ def staged_rows(staged: Path, refused: Path | None, *, sound: bool) -> str:
 def refused_list(path: Path) -> str:
     """The list that a reader made of records it could not read, as a relation."""
     types = "{row: 'BIGINT', line: 'BIGINT', rule: 'VARCHAR', reason: 'VARCHAR', raw: 'VARCHAR'}"
-    options = f"format = 'newline_delimited', columns = {types}, maximum_object_size = {_LONGEST_LINE}"
+    with path.open("rb") as file:
+        longest = max(map(len, file), default=0)
+    # DuckDB allocates twice this for every thread, whatever the file has.
+    options = f"format = 'newline_delimited', columns = {types}, maximum_object_size = {max(longest, _SHORT) + 1}"
     return f"read_json({literal(str(path))}, {options})"
 
 
