@@ -25,6 +25,7 @@ from headgate.ingest.jsonfile import broken_lines
 from headgate.ingest.ledger import Load
 from headgate.ingest.lines import line_map
 from headgate.ingest.plan import PlannedLoad
+from headgate.ingest.progress import watched
 from headgate.ingest.reading import open_rows, repaired_rows
 from headgate.ingest.refusal import Refusals, refuse, sample
 from headgate.ingest.rows import Raw, Rows
@@ -62,7 +63,7 @@ def load(planned: PlannedLoad, ws: Workspace, emit: Emit = ignore) -> Load:
     if file is None:
         remove_loads(ws, source, planned.removes)
     else:
-        with scratch_folder(ws) as scratch:
+        with scratch_folder(ws) as scratch, watched(ws.session, source.name, file.name, emit):
             figures = _FileLoad(ws, source, file, planned, scratch).run()
     result = count_again(
         ws,

@@ -22,7 +22,6 @@ _SUMMARY = [
     Column("file", "file"),
 ]
 _ROWS = [
-    Column("status", "status", "status"),
     Column("file", "file"),
     Column("row", "row"),
     Column("rule", "rule"),
