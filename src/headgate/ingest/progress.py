@@ -17,8 +17,8 @@ _SECONDS = 0.25
 def watched(session: Session, source: str, file: str, emit: Emit) -> Iterator[None]:
     """Emit `LoadProgress` while statements of the body run.
 
-    The fraction is that of the statement at hand: a file that takes several begins again with each. Events come from another
-    thread, while the caller's waits for the engine; a consumer that raises `Cancelled` stops the statement.
+    The fraction is that of the statement at hand: a file that takes several begins again with each. Events come from
+    another thread, while the caller's waits for the engine; a consumer that raises `Cancelled` stops the statement.
     """
     if emit is ignore:
         yield
