@@ -97,3 +97,15 @@ def test_a_computed_column_that_does_not_run(lake: Lake) -> None:
     lake.file("data/a.csv", "a\n1\n")
     with pytest.raises(Exception, match="expressions do not run"):
         lake.load()
+
+
+def test_partitions_and_order(lake: Lake) -> None:
+    lake.source(
+        "a",
+        'table: a\nfiles: data/a.csv\npartition_by: ["month(d)"]\nsort_by: [id desc]\n'
+        "columns: {id: integer, d: date}\n",
+    )
+    lake.file("data/a.csv", "id,d\n1,2024-01-05\n2,2024-02-05\n3,2024-01-06\n")
+    lake.load()
+    assert lake.rows("SELECT id, _source_row FROM bronze.a ORDER BY id") == [(1, 1), (2, 2), (3, 3)]
+    assert len(lake.ws.table(lake.sources()[0].table).files()) == 2

@@ -354,18 +354,6 @@ columns:
     assert lake.refused("a") == [(2, "format", "took", "0:61:00")]
 
 
-def test_partitions_and_order(lake: Lake) -> None:
-    lake.source(
-        "a",
-        'table: a\nfiles: data/a.csv\npartition_by: ["month(d)"]\nsort_by: [id desc]\n'
-        "columns: {id: integer, d: date}\n",
-    )
-    lake.file("data/a.csv", "id,d\n1,2024-01-05\n2,2024-02-05\n3,2024-01-06\n")
-    lake.load()
-    assert lake.rows("SELECT id, _source_row FROM bronze.a ORDER BY id") == [(1, 1), (2, 2), (3, 3)]
-    assert len(lake.ws.table(lake.sources()[0].table).files()) == 2
-
-
 def test_random_records_end_up_where_the_csv_module_says(lake: Lake) -> None:
     """Whatever valid records a writer makes, values and row numbers are those that Python's own reader finds."""
     random.seed(7)
