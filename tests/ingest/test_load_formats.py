@@ -294,6 +294,17 @@ def test_a_name_that_tells_no_format(lake: Lake) -> None:
         lake.load()
 
 
+@pytest.mark.parametrize(
+    ("name", "text"), [("a.json", "[]"), ("a.ndjson", ""), ("a.ndjson", "\n"), ("a.ndjson", "[1]\n")]
+)
+def test_a_file_without_records_does_not_tell_its_columns(lake: Lake, name: str, text: str) -> None:
+    lake.file(f"data/{name}", text)
+    lake.source("a", f"table: a\nfiles: data/{name}\ncolumns: {{id: {{type: integer, required: true}}}}\n")
+    (result,) = lake.load()
+    assert (result.read, result.loaded) == (text.count("1"), 0)
+    assert lake.rows("DESCRIBE bronze.a")[0][0] == "id"
+
+
 def test_a_missing_key_is_a_missing_column(lake: Lake) -> None:
     lake.file("data/a.ndjson", lines({"idd": 1}))
     lake.source("a", "table: a\nfiles: data/a.ndjson\ncolumns: {id: integer}\n")

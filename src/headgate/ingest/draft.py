@@ -52,7 +52,7 @@ def render(draft: Draft) -> str:
     if draft.options:
         lines.append(f"options: {_flow(draft.options)}")
     if draft.fill:
-        lines.append("missing_columns: fill  # not every file has every column")
+        lines.append("missing_columns: fill  # a file may lack a column that is not required")
     if draft.columns:
         lines.append("columns:")
     for column in draft.columns:

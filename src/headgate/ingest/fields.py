@@ -29,7 +29,9 @@ class Field:
     column: Column | None
 
 
-def match(source: Source, found: Sequence[str], file: str, *, typed: bool = False) -> tuple[Field, ...]:
+def match(
+    source: Source, found: Sequence[str], file: str, *, typed: bool = False, told: bool = True
+) -> tuple[Field, ...]:
     """Match a file's columns with a contract's: by name, else by alias, else by name but for case and spaces around.
 
     Args:
@@ -37,6 +39,7 @@ def match(source: Source, found: Sequence[str], file: str, *, typed: bool = Fals
         found: The file's columns.
         file: The file's name, for messages.
         typed: Whether the file knows the types of its columns, so that new ones keep theirs.
+        told: Whether the file tells its columns; one of JSON records without any record does not.
 
     Raises:
         ContractError: A column is missing, or new, and the contract does not tolerate that.
@@ -48,7 +51,8 @@ def match(source: Source, found: Sequence[str], file: str, *, typed: bool = Fals
         if position is not None:
             taken[name] = position
     rest = [position for position in range(len(found)) if position not in taken.values()]
-    _check_missing(source, taken, [found[position] for position in rest], file)
+    if told:
+        _check_missing(source, taken, [found[position] for position in rest], file)
     fields = [
         Field(
             column.name or column_name(name),

@@ -92,7 +92,7 @@ def infer_source(project: Project, paths: Sequence[str], name: str | None = None
             format=None if format_of(files[0].name) == sniffed.format else sniffed.format,
             columns=tuple(_described(column) for column in columns),
             key=tuple(key),
-            fill=len(inference.complete) < len(columns),
+            fill=len(inference.complete) < len(columns) or inference.sparse,
             summary=f"{inference.count} file{'s' * (inference.count != 1)}, {inference.total:,} rows",
             doubts=tuple(doubts),
         )
@@ -139,6 +139,8 @@ class _Inference:
         parts = [self._part(file, scratch / str(number)) for number, file in enumerate(files)]
         self._parts = dict(zip((file.name for file in files), parts, strict=True))
         self.relation = f"({' UNION ALL BY NAME '.join(parts)})"
+        # A key that some record lacks may be missing from all records of the next file.
+        self.sparse = self.raw is Raw.JSON and bool(self.files)
         self.complete = {name for name, count in self.files.items() if count == len(files)}
         self.total = int(session.value(f"SELECT count(*) FROM {self.relation}"))
 

@@ -129,7 +129,12 @@ class _FileLoad:
 
     def run(self) -> _Figures:
         rows = open_rows(self.ws.session, self.source, self.file, self.scratch)
-        fields = match(self.source, rows.columns, self.file.name, typed=rows.raw is Raw.TYPED)
+        told = rows.raw is not Raw.JSON or bool(rows.columns)
+        fields = match(self.source, rows.columns, self.file.name, typed=rows.raw is Raw.TYPED, told=told)
+        if not fields:
+            raise DataError(
+                "The file has no column.", place=self.file.name, hint=f"Name its columns in {self.source.path.name}."
+            )
         remove_loads(self.ws, self.source, self.removes)
         return self._direct(rows, fields) or self._staged(rows, fields)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from headgate.database import Database
 from headgate.errors import ContractError, DataError
+from headgate.ingest.addresses import is_address, shown_address
 from headgate.ingest.contract import Source
 from headgate.ingest.files import InputFile, discover
 from headgate.ingest.ledger import KnownLoad, live
@@ -74,8 +75,9 @@ def plan_loads(
         history = [load for load in known if load.source == source.name]
         files = discover(project, source, db)
         if not files and (not history or source.contract.load == "replace"):
+            patterns = [shown_address(text) if is_address(text) else text for text in source.contract.files]
             raise DataError(
-                f"The source '{source.name}' has no file: nothing matches {', '.join(source.contract.files)}.",
+                f"The source '{source.name}' has no file: nothing matches {', '.join(patterns)}.",
                 place=f"{source.path}: files",
                 hint="Put files there, or correct `files`.",
             )
