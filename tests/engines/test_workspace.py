@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from headgate.catalog import Catalog
-from headgate.engines.changes import WriteResult
+from headgate.engines.changes import WriteResult, remove_files
 from headgate.engines.workspace import Workspace
 from headgate.errors import Conflict, QueryError, ReadOnly, StorageError, TableNotFound, UsageError
 from headgate.types import Kind, Layout, Name
@@ -339,8 +339,8 @@ def test_files_of_an_interrupted_run_are_found(workspace: Workspace, make_worksp
     other = make_workspace(run_id="run-lost")
     other.append(ORDERS, "SELECT 2 AS id")
     other.append(Name.of("silver", "parts"), "SELECT 1 AS id, 'a' AS p", layout=Layout(partition_by=("p",)))
-    assert workspace.remove_files_of("run-lost") == 2
-    assert workspace.remove_files_of("run-lost") == 0
+    assert remove_files(workspace.session.warehouse, "run-lost") == 2
+    assert remove_files(workspace.session.warehouse, "run-lost") == 0
     assert _rows(make_workspace(), "FROM silver.orders") == [(1,)]
 
 

@@ -225,7 +225,10 @@ def overwrite_partitions(session: Session, written: Written, *, prefix: str) -> 
 
 
 def remove_files(warehouse: str, run_id: str) -> int:
-    """Delete the data files below a local warehouse whose names begin with a run's id."""
+    """Delete the data files below a local warehouse whose names begin with a run's id; returns their number.
+
+    The caller knows that the run is over and published nothing.
+    """
     root = local_path(warehouse)
     if root is None:
         raise UsageError(f"Files below '{warehouse}' cannot be listed: it is not a folder of this machine.")

@@ -227,13 +227,6 @@ class Workspace(Reader):
         self.changes, self._bases = {}, {}
         self._exposure.update_all()
 
-    def remove_files_of(self, run_id: str) -> int:
-        """Delete the data files of a run that no state has or will have; returns their number.
-
-        The caller knows that the run is over and published nothing.
-        """
-        return changes.remove_files(self.session.warehouse, run_id)
-
     def _move_to(self, commit_id: str) -> None:
         self.state = self.catalog.state(commit_id)
         self.changes, self._bases = {}, {}

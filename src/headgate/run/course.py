@@ -104,16 +104,12 @@ class Course:
                 attempt.abandon()
                 self._emit(Rebased(self._lake.catalog.ref(MAIN).commit_id, ()))
                 return None
-            except KeyboardInterrupt:
-                attempt.abandon()
-                error = Cancelled("The run was stopped.", hint="main is as it was; run again when you like.")
-                return self._failed(RunStatus.FAILED, attempt, error)
             except HeadgateError as error:
                 attempt.abandon()
                 return self._failed(_status_of(error), attempt, error)
-            except RuntimeError as error:
+            except (KeyboardInterrupt, RuntimeError) as error:
                 attempt.abandon()
-                if INTERRUPTED not in str(error):
+                if isinstance(error, RuntimeError) and INTERRUPTED not in str(error):
                     raise
                 stopped = Cancelled("The run was stopped.", hint="main is as it was; run again when you like.")
                 return self._failed(RunStatus.FAILED, attempt, stopped)
