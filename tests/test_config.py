@@ -113,17 +113,33 @@ profiles:
 
 def test_defaults_need_no_more_than_a_name(tmp_path: Path) -> None:
     found = settings(tmp_path, "name: lake")
-    assert found.storage == ".headgate/warehouse"
-    assert found.catalog == "sqlite:///.headgate/state.db"
+    assert found.storage.url == ".headgate/warehouse"
+    assert (found.catalog.url, found.catalog.protect) == ("sqlite:///.headgate/state.db", True)
     assert found.engine.threads is None
 
 
 def test_a_profile_changes_only_what_it_names(tmp_path: Path) -> None:
     found = settings(tmp_path, PROFILES, "prod", CATALOG="postgresql://db/lake")
-    assert found.storage == "s3://lake/warehouse"
-    assert found.catalog == "postgresql://db/lake"
+    assert found.storage.url == "s3://lake/warehouse"
+    assert found.catalog.url == "postgresql://db/lake"
     assert (found.engine.threads, found.engine.memory_limit) == (16, "1GB")
     assert found.vars == {"a": 1, "b": 3}
+
+
+def test_storage_and_catalog_may_be_mappings_and_a_profile_replaces_them_whole(tmp_path: Path) -> None:
+    text = """
+name: lake
+storage: {url: "s3://lake/dev", endpoint: "http://127.0.0.1:9000", secret_key: "${KEY}"}
+catalog: {url: "sqlite:///s.db", protect: false}
+profiles: {prod: {storage: "s3://lake/prod", catalog: {url: "nessie+http://nessie:19120"}}}
+"""
+    found = settings(tmp_path, text, KEY="hidden")
+    assert (found.storage.endpoint, found.storage.secret_key) == ("http://127.0.0.1:9000", "hidden")
+    assert not found.catalog.protect
+    assert "hidden" not in repr(found)
+    prod = settings(tmp_path, text, "prod", KEY="hidden")
+    assert (prod.storage.url, prod.storage.endpoint, prod.storage.secret_key) == ("s3://lake/prod", None, None)
+    assert (prod.catalog.url, prod.catalog.protect) == ("nessie+http://nessie:19120", True)
 
 
 def test_without_a_profile_nothing_is_laid_over(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, select, text
 
 from headgate import database
-from headgate.database import Database
+from headgate.database import MIGRATIONS, Database
 from headgate.errors import MissingExtra, ProjectError, StorageError
 
 
@@ -83,11 +83,26 @@ def test_migrations_run_in_order_on_an_older_database_and_once(tmp_path: Path) -
         connection.execute(text("update file_hashes set seen = 1"))
         steps.append("fill")
 
-    Database.open(url(path), migrations=[add_column]).close()
-    assert (version(path), steps) == (2, ["column"])
-    Database.open(url(path), migrations=[add_column, fill_column]).close()
-    Database.open(url(path), migrations=[add_column, fill_column]).close()
-    assert (version(path), steps) == (3, ["column", "fill"])
+    Database.open(url(path), migrations=[*MIGRATIONS, add_column]).close()
+    assert (version(path), steps) == (1 + len(MIGRATIONS) + 1, ["column"])
+    Database.open(url(path), migrations=[*MIGRATIONS, add_column, fill_column]).close()
+    Database.open(url(path), migrations=[*MIGRATIONS, add_column, fill_column]).close()
+    assert (version(path), steps) == (1 + len(MIGRATIONS) + 2, ["column", "fill"])
+
+
+def test_a_database_of_the_first_version_gets_what_a_server_needs(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    Database.open(url(path)).close()
+    added = ("tokens", "secrets", "idempotency")
+    with closing(sqlite3.connect(path)) as connection:
+        for table in added:
+            connection.execute(f"drop table {table}")
+        connection.execute("update schema_version set version = 1")
+        connection.commit()
+    Database.open(url(path)).close()
+    with closing(sqlite3.connect(path)) as connection:
+        made = {row[0] for row in connection.execute("select name from sqlite_master where type = 'table'")}
+    assert made >= set(added)
 
 
 def test_a_migration_that_fails_leaves_the_database_as_it_was(tmp_path: Path) -> None:
@@ -99,8 +114,8 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(tmp_path: Path) ->
         connection.execute(text("no such statement"))
 
     with pytest.raises(StorageError):
-        Database.open(url(path), migrations=[half])
-    assert version(path) == 1
+        Database.open(url(path), migrations=[*MIGRATIONS, half])
+    assert version(path) == 1 + len(MIGRATIONS)
     db = Database.open(url(path))
     with db.read() as connection:
         assert connection.execute(select(database.file_hashes)).all() == []
@@ -121,7 +136,7 @@ def test_a_database_of_a_newer_headgate_is_refused(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("update schema_version set version = 7")
         connection.commit()
-    with pytest.raises(StorageError, match="schema version 7; this headgate knows versions up to 1") as caught:
+    with pytest.raises(StorageError, match="schema version 7; this headgate knows versions up to 2") as caught:
         Database.open(url(path))
     assert caught.value.place == url(path)
     assert "upgrade" in str(caught.value.hint)

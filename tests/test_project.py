@@ -53,6 +53,33 @@ def test_uris_are_kept_and_file_uris_become_paths(project_dir: Path) -> None:
     assert (project.warehouse, project.catalog_url) == ("/srv/lake", "sqlite:////srv/s.db")
 
 
+def test_the_state_database_is_the_catalog_or_lies_beside_one_that_is_none(project_dir: Path) -> None:
+    file = project_dir / "headgate.yml"
+    file.write_text("name: lake\ncatalog: postgresql://h/db\n", encoding="utf-8")
+    assert Project.open(project_dir).state_url == "postgresql://h/db"
+    file.write_text("name: lake\ncatalog: nessie+http://h:19120\n", encoding="utf-8")
+    assert Project.open(project_dir).state_url == f"sqlite:///{project_dir}/.headgate/state.db"
+    file.write_text("name: lake\ncatalog: nessie+http://h:19120\nstate: sqlite:///s.db\n", encoding="utf-8")
+    assert Project.open(project_dir).state_url == f"sqlite:///{project_dir}/s.db"
+
+
+def test_an_object_store_is_reached_as_the_settings_say_then_as_the_environment_does(
+    project_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "name: lake\nstorage: {url: 's3://bucket/lake/', region: eu-west-1}\n"
+    (project_dir / "headgate.yml").write_text(text, encoding="utf-8")
+    for name, value in {
+        "AWS_ENDPOINT_URL": "http://h:9000",
+        "AWS_REGION": "us-west-2",
+        "AWS_ACCESS_KEY_ID": "k",
+    }.items():
+        monkeypatch.setenv(name, value)
+    project = Project.open(project_dir)
+    assert project.warehouse == "s3://bucket/lake"
+    assert (project.storage.endpoint, project.storage.region) == ("http://h:9000", "eu-west-1")
+    assert (project.storage.access_key, project.storage.secret_key) == ("k", None)
+
+
 def test_recorded_paths_are_relative_when_they_lie_in_the_project(project_dir: Path) -> None:
     project = Project.open()
     assert project.relative(project_dir / "data" / "a.csv") == "data/a.csv"

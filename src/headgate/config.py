@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from headgate.errors import ProjectError, did_you_mean
@@ -43,11 +43,73 @@ class EngineSettings(Section):
     )
 
 
+def _as_mapping(value: object) -> object:
+    return {"url": value} if isinstance(value, str) else value
+
+
+class StorageSettings(Section):
+    """Where tables lie, and how an object store is reached; a text is its `url`.
+
+    What is not set of an object store is taken from the variables that AWS's own tools read.
+    """
+
+    url: str = Field(
+        default=".headgate/warehouse",
+        min_length=1,
+        description="A folder, relative to the project, or `s3://bucket/prefix`.",
+        examples=["/srv/lake/warehouse", "s3://lake/warehouse"],
+    )
+    endpoint: str | None = Field(
+        default=None,
+        description="URL of the S3 server. Default: `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, else AWS.",
+        examples=["http://127.0.0.1:9000"],
+    )
+    region: str | None = Field(
+        default=None,
+        description="Default: `AWS_REGION`, `AWS_DEFAULT_REGION`, else `us-east-1`.",
+        examples=["eu-west-1"],
+    )
+    path_style: bool | None = Field(
+        default=None,
+        description="Whether the bucket stands in the path and not in the host. Default: yes where `endpoint` is set.",
+    )
+    access_key: str | None = Field(default=None, repr=False, description="Default: `AWS_ACCESS_KEY_ID`.")
+    secret_key: str | None = Field(
+        default=None, repr=False, description="Default: `AWS_SECRET_ACCESS_KEY`. Write it as `${NAME}`."
+    )
+    session_token: str | None = Field(default=None, repr=False, description="Default: `AWS_SESSION_TOKEN`.")
+
+
+class CatalogSettings(Section):
+    """Where commits and branches are kept; a text is its `url`."""
+
+    url: str = Field(
+        default="sqlite:///.headgate/state.db",
+        pattern=r"^[a-z][a-z0-9+]*:",
+        repr=False,
+        description="A SQLite path (relative to the project), a Postgres database, or a Nessie server.",
+        examples=[
+            "sqlite:///.headgate/state.db",
+            "postgresql://lake@db.example.com/lake",
+            "nessie+http://127.0.0.1:19120",
+        ],
+    )
+    protect: bool = Field(
+        default=True,
+        description="Whether other engines are kept from writing to `main`, which then moves through the checks alone.",
+    )
+
+
 class Profile(Section):
     """What differs from the project's settings in one place where it runs, such as `prod`."""
 
-    storage: str | None = Field(default=None, description="As `storage` of the project.")
-    catalog: str | None = Field(default=None, description="As `catalog` of the project.")
+    storage: Annotated[StorageSettings, BeforeValidator(_as_mapping)] | None = Field(
+        default=None, description="In place of the project's `storage`."
+    )
+    catalog: Annotated[CatalogSettings, BeforeValidator(_as_mapping)] | None = Field(
+        default=None, description="In place of the project's `catalog`."
+    )
+    state: str | None = Field(default=None, description="As `state` of the project.")
     engine: dict[str, Any] | None = Field(default=None, description="Keys of `engine` that differ.")
     author: str | None = Field(default=None, description="As `author` of the project.")
     vars: dict[str, Any] | None = Field(default=None, description="Variables for dbt that differ.")
@@ -62,17 +124,21 @@ class Settings(Section):
         examples=["mobility"],
     )
     description: str | None = Field(default=None, description="What the lake is for, in a sentence.")
-    storage: str = Field(
-        default=".headgate/warehouse",
-        min_length=1,
-        description="Where tables lie: a folder, relative to the project, or a URI.",
-        examples=[".headgate/warehouse", "/srv/lake/warehouse"],
+    storage: Annotated[StorageSettings, BeforeValidator(_as_mapping)] = Field(
+        default_factory=StorageSettings,
+        description="Where tables lie: a folder, `s3://bucket/prefix`, or a mapping.",
+        examples=[".headgate/warehouse", "s3://lake/warehouse"],
     )
-    catalog: str = Field(
-        default="sqlite:///.headgate/state.db",
-        pattern=r"^[a-z][a-z0-9+]*:",
-        description="Database of commits, branches and runs, as a URL; a SQLite path is relative to the project.",
-        examples=["sqlite:///.headgate/state.db"],
+    catalog: Annotated[CatalogSettings, BeforeValidator(_as_mapping)] = Field(
+        default_factory=CatalogSettings,
+        description="Where commits and branches are kept, as a URL or a mapping.",
+        examples=["sqlite:///.headgate/state.db", "postgresql://lake@db.example.com/lake"],
+    )
+    state: str | None = Field(
+        default=None,
+        pattern=r"^(sqlite|postgresql)(\+psycopg)?:",
+        description="Database of runs and checks. Default: the catalog's, or `.headgate/state.db` beside Nessie.",
+        examples=["postgresql://lake@db.example.com/lake"],
     )
     engine: EngineSettings = Field(default_factory=EngineSettings, description="Limits of the engine.")
     author: str | None = Field(
@@ -107,7 +173,7 @@ def load_settings(
             place=document.place(("profiles",)),
             hint=did_you_mean(chosen, settings.profiles) or f"Add it: profiles: {{{chosen}: {{...}}}}",
         )
-    differs = settings.profiles[chosen].model_dump(exclude_none=True)
+    differs = settings.profiles[chosen].model_dump(exclude_unset=True, exclude_none=True)
     engine = settings.engine.model_dump() | differs.pop("engine", {})
     variables = settings.vars | differs.pop("vars", {})
     merged = settings.model_dump() | differs | {"engine": engine, "vars": variables}

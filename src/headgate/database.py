@@ -197,11 +197,41 @@ file_hashes = Table(
     Column("sha256", Text, nullable=False),
 )
 
+# Who may ask a server; `hash` is of the secret, which is shown once. Values that a server keeps to itself.
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("hash", Text, nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("expires", Moment),
+    Column("revoked", Moment),
+)
+
+secrets = Table("secrets", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
+
+# What was answered to requests that carry a key, so that a repeated one is answered again and not done again.
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("request_hash", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created", Moment, nullable=False),
+)
+
 Migration = Callable[[Connection], None]
+
+
+def _add_server(connection: Connection) -> None:
+    metadata.create_all(connection, tables=[tokens, secrets, idempotency])
+
 
 # The first of these takes a database from schema version 1 to 2, and so on. A new database is made from the tables
 # above and starts at the newest version, so whoever changes a table above adds the step for existing ones here.
-MIGRATIONS: tuple[Migration, ...] = ()
+MIGRATIONS: tuple[Migration, ...] = (_add_server,)
 
 
 class Database:

@@ -12,12 +12,20 @@ from headgate.errors import ProjectError
 from headgate.yaml import display_path, read_dotenv
 
 if TYPE_CHECKING:
-    from headgate.config import EngineSettings, Settings
+    from headgate.config import EngineSettings, Settings, StorageSettings
 
 FILE = "headgate.yml"
 STATE = ".headgate"
 SCHEMAS = "schemas"
 _SQLITE = "sqlite:///"
+# Where AWS's own tools look for what the settings leave open, the first that is set.
+_AWS = {
+    "endpoint": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
+    "region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
+    "access_key": ("AWS_ACCESS_KEY_ID",),
+    "secret_key": ("AWS_SECRET_ACCESS_KEY",),
+    "session_token": ("AWS_SESSION_TOKEN",),
+}
 
 
 @dataclass(frozen=True)
@@ -63,13 +71,38 @@ class Project:
     @property
     def warehouse(self) -> str:
         """Absolute path or URI below which tables lie."""
-        storage = self.settings.storage.removeprefix("file://")
-        return storage if "://" in storage else str(self.path(storage))
+        storage = self.settings.storage.url.removeprefix("file://")
+        return storage.rstrip("/") if "://" in storage else str(self.path(storage))
+
+    @property
+    def storage(self) -> StorageSettings:
+        """How the warehouse is reached: what is not set is taken from the environment."""
+        found = {
+            name: value
+            for name, variables in _AWS.items()
+            if getattr(self.settings.storage, name) is None
+            and (value := next((self.environment[each] for each in variables if self.environment.get(each)), None))
+        }
+        return self.settings.storage.model_copy(update=found)
 
     @property
     def catalog_url(self) -> str:
-        """URL of the state database, with an absolute path when it is a file."""
-        url = self.settings.catalog
+        """URL of the catalog, with an absolute path when it is a file."""
+        return self._database_url(self.settings.catalog.url)
+
+    @property
+    def state_url(self) -> str:
+        """URL of the state database: the catalog's own where the catalog is a database."""
+        catalog = self.catalog_url
+        own = catalog.startswith(("sqlite:", "sqlite+", "postgresql:", "postgresql+"))
+        return self._database_url(self.settings.state or (catalog if own else f"{_SQLITE}{STATE}/state.db"))
+
+    @property
+    def protect(self) -> bool:
+        """Whether `main` is closed to what other engines write."""
+        return self.settings.catalog.protect
+
+    def _database_url(self, url: str) -> str:
         if url.startswith(_SQLITE) and url != _SQLITE:
             return _SQLITE + str(self.path(url.removeprefix(_SQLITE)))
         return url

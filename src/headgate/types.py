@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 # The separator that the Iceberg REST specification uses between levels of a namespace.
@@ -62,7 +63,12 @@ class Name:
         return f"{quote(self.schema)}.{quote(self.table)}" if self.namespace else quote(self.table)
 
     def __str__(self) -> str:
-        return ".".join(f'"{part}"' if "." in part else part for part in self.parts)
+        return ".".join(f'"{part}"' if "." in part else part for part in self.parts if part)
+
+
+def namespace_name(levels: Sequence[str]) -> Name:
+    """The name under which a state keeps the properties of a namespace: its levels, and no table after them."""
+    return Name((*levels, ""))
 
 
 class Kind(enum.StrEnum):
@@ -70,6 +76,7 @@ class Kind(enum.StrEnum):
 
     TABLE = "table"
     VIEW = "view"
+    NAMESPACE = "namespace"
 
 
 @dataclass(frozen=True)
@@ -77,9 +84,10 @@ class Content:
     """What a name stands for in one state of the lake.
 
     Attributes:
-        kind: Table or view.
-        content_id: Stable over the life of the table, whatever it is renamed to or holds.
-        metadata_location: URI of the Iceberg metadata file: the version of the content.
+        kind: Table, view or namespace.
+        content_id: Stable over the life of the table, whatever it is renamed to or holds; `namespace` for one.
+        metadata_location: URI of the Iceberg metadata file: the version of the content. A namespace has its
+            properties here, as JSON in which there is no choice, so that equal namespaces are equal content.
     """
 
     kind: Kind

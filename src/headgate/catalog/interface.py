@@ -30,12 +30,16 @@ class State(Protocol):
         """What several names stand for, without those that are absent; cheaper than one by one."""
 
     def names(self, schema: str | None = None) -> list[Name]:
-        """The names, or those of one schema, in order."""
+        """The names of tables and views, or those of one schema, in order."""
 
     def items(self) -> Iterator[tuple[Name, Content]]:
-        """Every name with its content, in the order of the names."""
+        """Every table and view with its content, in the order of the names."""
 
-    def __len__(self) -> int: ...
+    def namespaces(self) -> list[tuple[str, ...]]:
+        """The levels of every namespace, in order: those that were created, those that hold something, and parents."""
+
+    def namespace(self, levels: Sequence[str]) -> dict[str, str] | None:
+        """The properties of a namespace; empty for one that was never created but holds something, None for none."""
 
 
 class Catalog(Protocol):

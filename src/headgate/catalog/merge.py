@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from headgate.catalog.model import Clash, Operation, Rejoin
+from headgate.catalog.namespaces import join_properties
 from headgate.errors import Conflict, UsageError
 from headgate.types import Content, Kind, Name
 
@@ -68,9 +69,11 @@ class Joiner:
         return applicable
 
     def _join(self, operation: Operation, theirs: Content | None) -> Content | None:
-        if self._rejoin is None or theirs is None:
+        if theirs is None or operation.after is None or operation.after == operation.before:
             return None
-        if operation.after is None or operation.after == operation.before:
+        if operation.after.kind is Kind.NAMESPACE:
+            return join_properties(operation.before, theirs, operation.after)
+        if self._rejoin is None:
             return None
         question = (operation.name, theirs, operation.after)
         if question not in self._joined:
@@ -101,7 +104,7 @@ def _listed(names: list[str]) -> str:
 def _check_operations(operations: Sequence[Operation]) -> None:
     seen: set[Name] = set()
     for operation in operations:
-        fault = _fault(operation.name)
+        fault = _fault(operation)
         if fault:
             raise UsageError(
                 f"'{operation.name}' cannot be the name of a table: {fault}",
@@ -115,8 +118,10 @@ def _check_operations(operations: Sequence[Operation]) -> None:
         seen.add(operation.name)
 
 
-def _fault(name: Name) -> str | None:
-    if not all(name.parts):
+def _fault(operation: Operation) -> str | None:
+    name = operation.name
+    namespace = Kind.NAMESPACE in {side.kind for side in (operation.before, operation.after) if side}
+    if not all(name.namespace if namespace else name.parts) or (namespace and (name.table or not name.namespace)):
         return "a part of it is empty"
     # The unit separator stands between the parts of a key; Postgres keeps no U+0000 and nobody keeps half a character.
     bad = next((char for part in name.parts for char in part if char < " " or "\ud800" <= char <= "\udfff"), None)

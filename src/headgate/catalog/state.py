@@ -7,8 +7,9 @@ from functools import cached_property
 
 from headgate.catalog.commits import CommitStore, Header, from_entry
 from headgate.catalog.model import Commit
+from headgate.catalog.namespaces import levels_of, properties_of
 from headgate.catalog.tree import Tree
-from headgate.types import Content, Name
+from headgate.types import Content, Kind, Name, namespace_name
 
 
 class TreeState:
@@ -18,9 +19,6 @@ class TreeState:
         self._tree = tree
         self._commits = commits
         self._header = header
-
-    def __len__(self) -> int:
-        return self._tree.count(self._header.root)
 
     @property
     def commit_id(self) -> str:
@@ -42,12 +40,31 @@ class TreeState:
         return {Name.from_key(key): from_entry(entry) for key, entry in found.items()}
 
     def names(self, schema: str | None = None) -> list[Name]:
-        """The names, or those of one schema, in order."""
-        names = (Name.from_key(key) for key, _ in self._tree.items(self._header.root))
+        """The names of tables and views, or those of one schema, in order."""
+        names = (name for name, kind in self._kinds() if kind != Kind.NAMESPACE)
         return sorted(name for name in names if schema is None or name.schema == schema)
 
     def items(self) -> Iterator[tuple[Name, Content]]:
-        """Every name with its content, in the order of the names."""
+        """Every table and view with its content, in the order of the names."""
         entries = sorted((Name.from_key(key), entry) for key, entry in self._tree.items(self._header.root))
         for name, entry in entries:
-            yield name, from_entry(entry)
+            content = from_entry(entry)
+            if content.kind is not Kind.NAMESPACE:
+                yield name, content
+
+    def namespaces(self) -> list[tuple[str, ...]]:
+        """The levels of every namespace, in order: those that were created, those that hold something, and parents."""
+        return levels_of(name for name, _ in self._kinds())
+
+    def namespace(self, levels: Sequence[str]) -> dict[str, str] | None:
+        """The properties of a namespace; empty for one that was never created but holds something, None for none."""
+        content = self.get(namespace_name(levels))
+        if content is not None:
+            return properties_of(content)
+        wanted = tuple(levels)
+        held = any(name.parts[: len(wanted)] == wanted and len(name.parts) > len(wanted) for name, _ in self._kinds())
+        return {} if held and wanted else None
+
+    def _kinds(self) -> Iterator[tuple[Name, str]]:
+        for key, (kind, _, _) in self._tree.items(self._header.root):
+            yield Name.from_key(key), kind

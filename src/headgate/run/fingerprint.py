@@ -21,6 +21,8 @@ from headgate.version import __version__
 _SKIPPED = {"target", "logs", "data", "node_modules", "venv"}
 # dbt and headgate read definitions from these; anything else beside them is data or somebody's notes.
 _DEFINITIONS = {".yml", ".yaml", ".sql", ".py", ".md", ".env"}
+# Who is let in does not change what a run makes.
+_CREDENTIALS = {"access_key", "secret_key", "session_token"}
 _ENV_VAR = re.compile(rb"""env_var\(\s*['"](\w+)['"]""")
 
 
@@ -34,7 +36,7 @@ def project_fingerprint(project: Project, source_files: Iterable[tuple[str, str,
     """
     digest = hashlib.sha256()
     digest.update(__version__.encode())
-    digest.update(project.settings.model_dump_json().encode())
+    digest.update(project.settings.model_dump_json(exclude={"storage": _CREDENTIALS}).encode())
     digest.update(selection.encode())
     variables: set[str] = set()
     for path in definition_files(project.root):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from headgate.catalog.interface import Catalog
 from headgate.catalog.loader import open_catalog
 from headgate.catalog.model import RefKind
+from headgate.catalog.storage import Storage
 from headgate.database import Database
 from headgate.errors import UsageError
 from headgate.project import Project
@@ -16,17 +17,18 @@ from headgate.run.history import RunHistory
 
 @dataclass(frozen=True)
 class Lake:
-    """An open project: its folder, its state database, its catalog."""
+    """An open project: its folder, its state database, its catalog, its files."""
 
     project: Project
     db: Database
     catalog: Catalog
+    storage: Storage
 
     @classmethod
     def open(cls, project: Project) -> Lake:
         project.make_state_dir()
-        db = Database.open(project.catalog_url)
-        return cls(project, db, open_catalog(project.catalog_url, db))
+        db = Database.open(project.state_url)
+        return cls(project, db, open_catalog(project.catalog_url, db), Storage.open(project.warehouse, project.storage))
 
     @property
     def history(self) -> RunHistory:
