@@ -5,18 +5,28 @@ BIN := $(VENV)/bin
 PYTHONS := $(PYTHON) python3 python3.13 python3.12 python3.11 python3.14
 # Named for the content of what is installed, so that a checkout that only touches times installs nothing.
 STAMP := $(VENV)/.installed-$(shell cat requirements/dev.txt pyproject.toml | cksum | tr ' ' '-')
+SERVICES := $(VENV)/.services-$(shell cat requirements/services.txt | cksum | tr ' ' '-')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench docs lock clean
+.PHONY: help run test test-services services services-fetch check bench bench-services docs lock clean
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 run: $(STAMP) ## Run the mobility example from its raw files to gold tables on main
 	@$(BIN)/headgate --project examples/mobility run
 
 test: $(STAMP) ## Run the tests; ARGS="-k name" passes options to pytest
-	@$(BIN)/pytest -q -n 2 --dist worksteal $(ARGS)
+	@$(BIN)/pytest -q -n 2 --dist worksteal -m "not services" $(ARGS)
+
+test-services: $(SERVICES) ## Run the tests that need Postgres, Nessie, S3, Spark or Trino; starts and ends them
+	@$(BIN)/pytest -q -m services $(ARGS)
+
+services: $(SERVICES) ## Start servers until Ctrl-C: make services UP="nessie minio"
+	@$(BIN)/python -m services up $(UP)
+
+services-fetch: $(SERVICES) ## Fetch and build what the servers need, with checksums, into a cache
+	@$(BIN)/python -m services fetch $(UP)
 
 check: $(STAMP) ## Check format, lint, types, import contracts, generated docs and tracked files
 	$(BIN)/ruff format --check --quiet .
@@ -28,6 +38,9 @@ check: $(STAMP) ## Check format, lint, types, import contracts, generated docs a
 
 bench: $(STAMP) ## Measure, and write docs/benchmarks.md
 	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+bench-services: $(SERVICES) ## Measure the catalogs beside Nessie and PyIceberg
+	@$(BIN)/python benchmarks/catalogs.py $(ARGS)
 
 docs: $(STAMP) ## Write the generated pages of docs/reference
 	@$(BIN)/python scripts/reference.py
@@ -55,4 +68,9 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@rm -f $(VENV)/.installed-*
+	@touch $@
+
+$(SERVICES): $(STAMP) requirements/services.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/services.txt
+	@rm -f $(VENV)/.services-*
 	@touch $@
