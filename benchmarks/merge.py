@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from headgate.catalog import open_catalog
+from headgate.catalog.storage import Storage
 from headgate.config import EngineSettings
 from headgate.engines.changes import WriteResult
 from headgate.engines.duckdb import Session
@@ -58,7 +59,7 @@ def run(rows: int = ROWS, into: int = INTO) -> list[dict[str, object]]:
     """One dictionary per pattern: seconds of headgate and of DuckDB alone, and what was done."""
     with tempfile.TemporaryDirectory() as folder:
         catalog = open_catalog(f"sqlite:///{folder}/state.db")
-        with Session(EngineSettings(temp_directory=f"{folder}/tmp"), f"{folder}/warehouse") as session:
+        with Session(EngineSettings(temp_directory=f"{folder}/tmp"), Storage(f"{folder}/warehouse")) as session:
             return [
                 measure(Workspace(catalog, "main", session), Path(folder), pattern, rows, into)
                 for pattern in ("spread", "recent")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from headgate.catalog import open_catalog
+from headgate.catalog.storage import Storage
 from headgate.config import EngineSettings
 from headgate.engines.duckdb import Session
 from headgate.engines.workspace import Workspace
@@ -49,7 +50,7 @@ def run(scale: float = 1, rounds: int = ROUNDS) -> list[dict[str, object]]:
     """One dictionary per query: seconds through headgate and directly, and their ratio."""
     with tempfile.TemporaryDirectory() as folder:
         catalog = open_catalog(f"sqlite:///{folder}/state.db")
-        with Session(EngineSettings(temp_directory=f"{folder}/tmp"), f"{folder}/warehouse") as session:
+        with Session(EngineSettings(temp_directory=f"{folder}/tmp"), Storage(f"{folder}/warehouse")) as session:
             writer = Workspace(catalog, "main", session)
             load(writer, scale)
             queries = session.rows("SELECT query_nr, query FROM tpch_queries() ORDER BY 1")

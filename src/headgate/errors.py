@@ -154,6 +154,34 @@ class StorageError(HeadgateError):
     status = 503
 
 
+class FileMissing(StorageError):
+    """A file that something refers to is not there."""
+
+
+class FileTaken(StorageError):
+    """A new file was to be written under the name of one that is there."""
+
+    status = 409
+
+
+class Unauthorized(HeadgateError):
+    """Whoever asks did not say who they are, or not with a token that holds."""
+
+    status = 401
+
+
+class Forbidden(HeadgateError):
+    """Whoever asks may not do this."""
+
+    status = 403
+
+
+class ServerError(HeadgateError):
+    """A server does not answer, or not as a server of headgate does."""
+
+    status = 502
+
+
 class Cancelled(HeadgateError):
     """The run was stopped from outside before it was done."""
 

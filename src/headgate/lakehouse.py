@@ -234,7 +234,7 @@ class Lakehouse:
         from headgate.engines.duckdb import Session
         from headgate.engines.workspace import Workspace
 
-        with Session(self.project.engine, self.project.warehouse) as session:
+        with Session(self.project.engine, self._lake.storage) as session:
             yield Workspace(self._lake.catalog, ref, session)
 
 

@@ -12,19 +12,23 @@ from pyiceberg.table import StaticTable
 from pyiceberg.types import LongType, NestedField, StringType
 
 from headgate.catalog.iceberg import Mode, TableVersion, join_appends, new_table
-from headgate.catalog.iceberg.storage import LocalStorage, storage_errors
+from headgate.catalog.iceberg.storage import StorageIO
+from headgate.catalog.localfiles import storage_errors
 from headgate.catalog.locations import local_path, to_uri
 from headgate.catalog.properties import table_properties, table_rows
-from headgate.errors import CorruptHistory, StorageError
+from headgate.catalog.storage import Storage
+from headgate.errors import CorruptHistory, FileTaken, StorageError
 from headgate.types import Layout, WrittenFile
 
+# The files of this machine, wherever they lie.
+HERE = Storage("/")
 SCHEMA = Schema(
     NestedField(90, "id", LongType(), required=False, doc="key"), NestedField(91, "kind", StringType(), required=False)
 )
 
 
 def _table(tmp_path: Path, layout: Layout | None = None) -> TableVersion:
-    return new_table(f"file://{tmp_path}/silver/t-1", SCHEMA, layout).store()
+    return new_table(f"file://{tmp_path}/silver/t-1", SCHEMA, HERE, layout).store()
 
 
 def _file(number: int, rows: int = 10) -> WrittenFile:
@@ -47,7 +51,7 @@ def test_a_new_table_counts_its_fields_from_one(tmp_path: Path) -> None:
     assert [field.source_id for field in table.sort_order.fields] == [1]
     assert (table.properties["p"], table.properties["comment"]) == ("1", "Things")
     assert (table.rows, table.files()) == (0, [])
-    loaded = TableVersion.load(table.metadata_location)
+    loaded = TableVersion.load(table.metadata_location, HERE)
     assert loaded.metadata == table.metadata
 
 
@@ -59,8 +63,8 @@ def test_a_version_is_a_value(tmp_path: Path) -> None:
     assert _paths(empty) == set()
     assert (_paths(two), _paths(other)) == ({"1", "2"}, {"1", "3"})
     assert (two.rows, two.bytes) == (20, 200)
-    assert table_rows(two.metadata_location) == 20
-    assert table_properties(two.metadata_location)["write.parquet.compression-codec"] == "zstd"
+    assert table_rows(two.metadata_location, HERE) == 20
+    assert table_properties(two.metadata_location, HERE)["write.parquet.compression-codec"] == "zstd"
 
 
 def test_several_changes_are_stored_in_one_file(tmp_path: Path) -> None:
@@ -110,7 +114,7 @@ def test_the_log_of_previous_files_is_bounded(tmp_path: Path) -> None:
         table = table.with_properties({"n": str(number)}).store()
     assert len(table.metadata.metadata_log) == 20
     previous = table.metadata.metadata_log[-1].metadata_file
-    assert TableVersion.load(previous).properties["n"] == "28"
+    assert TableVersion.load(previous, HERE).properties["n"] == "28"
 
 
 def test_a_subset_reads_only_some_files_and_leaves_the_table_alone(tmp_path: Path) -> None:
@@ -173,11 +177,11 @@ def test_what_did_more_than_append_is_not_joined(tmp_path: Path) -> None:
 
 def test_metadata_that_is_none_is_told(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="does not exist"):
-        TableVersion.load(f"file://{tmp_path}/nothing.metadata.json")
+        TableVersion.load(f"file://{tmp_path}/nothing.metadata.json", HERE)
     for text in ("{", "{}", json.dumps({"format-version": 2})):
         (tmp_path / "x.metadata.json").write_text(text, encoding="utf-8")
         with pytest.raises(CorruptHistory, match="not the metadata"):
-            TableVersion.load(f"file://{tmp_path}/x.metadata.json")
+            TableVersion.load(f"file://{tmp_path}/x.metadata.json", HERE)
 
 
 def test_locations_are_paths_or_uris() -> None:
@@ -188,7 +192,7 @@ def test_locations_are_paths_or_uris() -> None:
 
 
 def test_a_write_that_fails_leaves_no_file(tmp_path: Path) -> None:
-    output = LocalStorage().new_output(f"file://{tmp_path}/x")
+    output = StorageIO(HERE).new_output(f"file://{tmp_path}/x")
 
     def write_half() -> None:
         with output.create() as stream:
@@ -200,10 +204,10 @@ def test_a_write_that_fails_leaves_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     with output.create() as stream:
         stream.write(b"whole")
-    with pytest.raises(StorageError):
-        output.create()
+    with pytest.raises(FileTaken), output.create() as stream:
+        stream.write(b"another")
     assert (tmp_path / "x").read_bytes() == b"whole"
-    LocalStorage().delete(f"file://{tmp_path}/x")
+    StorageIO(HERE).delete(f"file://{tmp_path}/x")
     assert not output.exists()
 
 

@@ -11,6 +11,7 @@ import pytest
 from pyiceberg.table import StaticTable
 
 from headgate.catalog import Catalog, open_catalog
+from headgate.catalog.storage import Storage
 from headgate.config import EngineSettings
 from headgate.engines.duckdb import Session
 from headgate.engines.workspace import Workspace
@@ -34,7 +35,7 @@ def make_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeSessi
 
     def make(**limits: Any) -> Session:
         settings = EngineSettings(**{"threads": 2, "temp_directory": str(root / "tmp"), **limits})
-        opened.append(Session(settings, str(root / "warehouse")))
+        opened.append(Session(settings, Storage(str(root / "warehouse"))))
         return opened[-1]
 
     yield make

@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from headgate.catalog.storage import Storage
 from headgate.config import EngineSettings
 from headgate.engines.duckdb import Session, translate
 from headgate.errors import Cancelled, MissingExtra, QueryError, StorageError
@@ -27,7 +28,7 @@ def test_settings_reach_duckdb(make_session: Callable[..., Session]) -> None:
 
 def test_what_does_not_fit_into_memory_is_spilled_and_removed(tmp_path: Path) -> None:
     settings = EngineSettings(memory_limit="60MB", threads=2, temp_directory=str(tmp_path / "not" / "there"))
-    with Session(settings, str(tmp_path)) as session:
+    with Session(settings, Storage(str(tmp_path))) as session:
         rows = session.value("SELECT count(*) FROM (SELECT hash(i) AS h, i FROM range(3000000) AS t(i) ORDER BY h)")
         assert rows == 3_000_000
         session.execute("CREATE TABLE big AS SELECT hash(i) AS h, hash(i + 1) AS g FROM range(6000000) AS t(i)")
@@ -37,7 +38,10 @@ def test_what_does_not_fit_into_memory_is_spilled_and_removed(tmp_path: Path) ->
 
 def test_memory_that_does_not_suffice_is_a_sentence_with_a_next_step(tmp_path: Path) -> None:
     settings = EngineSettings(memory_limit="20MB", threads=1, temp_directory=str(tmp_path))
-    with Session(settings, str(tmp_path)) as session, pytest.raises(QueryError, match="out of memory") as caught:
+    with (
+        Session(settings, Storage(str(tmp_path))) as session,
+        pytest.raises(QueryError, match="out of memory") as caught,
+    ):
         session.value("SELECT string_agg(repeat('x', 1000), '') FROM range(1000000)")
     assert "engine.memory_limit" in str(caught.value.hint)
 
@@ -45,20 +49,21 @@ def test_memory_that_does_not_suffice_is_a_sentence_with_a_next_step(tmp_path: P
 def test_the_scratch_of_killed_sessions_is_removed(tmp_path: Path) -> None:
     program = (
         "import os, sys; from headgate.engines.duckdb import Session; from headgate.config import EngineSettings\n"
-        "Session(EngineSettings(temp_directory=sys.argv[1]), '/nowhere'); os._exit(9)"
+        "from headgate.catalog.storage import Storage\n"
+        "Session(EngineSettings(temp_directory=sys.argv[1]), Storage('/nowhere')); os._exit(9)"
     )
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
     assert len(list(tmp_path.iterdir())) == 1
-    with Session(EngineSettings(temp_directory=str(tmp_path)), str(tmp_path)) as session:
+    with Session(EngineSettings(temp_directory=str(tmp_path)), Storage(str(tmp_path))) as session:
         assert list(tmp_path.iterdir()) == [session.scratch]
-        with Session(EngineSettings(temp_directory=str(tmp_path)), str(tmp_path)):
+        with Session(EngineSettings(temp_directory=str(tmp_path)), Storage(str(tmp_path))):
             assert session.scratch.exists()
 
 
 def test_a_session_that_cannot_spill_still_answers(tmp_path: Path) -> None:
     occupied = tmp_path / "file"
     occupied.write_text("", encoding="utf-8")
-    with Session(EngineSettings(temp_directory=str(occupied)), str(tmp_path)) as session:
+    with Session(EngineSettings(temp_directory=str(occupied)), Storage(str(tmp_path))) as session:
         assert session.value("SELECT 1") == 1
         with pytest.raises(StorageError, match="temporary folder"):
             session.scratch_folder("x")
@@ -143,5 +148,5 @@ def test_the_scratch_of_other_machines_stays(tmp_path: Path) -> None:
     # Containers that share the folder have process ids of their own.
     other = tmp_path / "session-0badc0de-999999999-abcdef"
     other.mkdir()
-    with Session(EngineSettings(temp_directory=str(tmp_path)), str(tmp_path)):
+    with Session(EngineSettings(temp_directory=str(tmp_path)), Storage(str(tmp_path))):
         assert other.exists()

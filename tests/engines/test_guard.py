@@ -95,7 +95,7 @@ def test_questions_about_tables_and_plans_are_answered(guarded: Workspace, sql: 
 )
 def test_everything_else_is_refused(guarded: Workspace, sql: str) -> None:
     with pytest.raises((ReadOnly, QueryError)) as caught:
-        guarded_query(guarded, sql.format(warehouse=guarded.session.warehouse))
+        guarded_query(guarded, sql.format(warehouse=guarded.session.storage.warehouse))
     assert caught.value.exit_code != 0
     assert guarded_query(guarded, "SELECT count(*) FROM silver.orders").fetchone() == (6,)
 
@@ -118,10 +118,10 @@ def test_everything_else_is_refused(guarded: Workspace, sql: str) -> None:
 def test_files_outside_the_lake_stay_unread(guarded: Workspace, sql: str, tmp_path: Path) -> None:
     outside = tmp_path / "secret.csv"
     outside.write_text("a\nsecret\n", encoding="utf-8")
-    (Path(guarded.session.warehouse).parent / "secret.csv").write_text("a\nsecret\n", encoding="utf-8")
+    (Path(guarded.session.storage.warehouse).parent / "secret.csv").write_text("a\nsecret\n", encoding="utf-8")
     with pytest.raises(HeadgateError) as caught:
         guarded_query(
-            guarded, sql.format(outside=outside, folder=tmp_path, warehouse=guarded.session.warehouse)
+            guarded, sql.format(outside=outside, folder=tmp_path, warehouse=guarded.session.storage.warehouse)
         ).fetchall()
     assert "secret\n" not in str(caught.value)
 

@@ -339,8 +339,8 @@ def test_files_of_an_interrupted_run_are_found(workspace: Workspace, make_worksp
     other = make_workspace(run_id="run-lost")
     other.append(ORDERS, "SELECT 2 AS id")
     other.append(Name.of("silver", "parts"), "SELECT 1 AS id, 'a' AS p", layout=Layout(partition_by=("p",)))
-    assert remove_files(workspace.session.warehouse, "run-lost") == 2
-    assert remove_files(workspace.session.warehouse, "run-lost") == 0
+    assert remove_files(workspace.session.storage, "run-lost") == 2
+    assert remove_files(workspace.session.storage, "run-lost") == 0
     assert _rows(make_workspace(), "FROM silver.orders") == [(1,)]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from headgate.catalog import open_catalog
+from headgate.catalog.storage import Storage
 from headgate.config import EngineSettings
 from headgate.database import Database
 from headgate.engines.duckdb import Session
@@ -37,7 +38,7 @@ class Lake:
         self.db = Database.open(self.project.catalog_url)
         self.ws = Workspace(open_catalog(self.project.catalog_url, self.db), "main", session)
         self.checks: list[CheckResult] = []
-        self._before = set(Path(session.warehouse).rglob("*.parquet"))
+        self._before = set(Path(session.storage.warehouse).rglob("*.parquet"))
 
     def file(self, name: str, content: str | bytes) -> Path:
         path = self.root / name
@@ -70,7 +71,7 @@ class Lake:
 
     def data_files(self) -> list[Path]:
         """Data files that are new since the lake was made."""
-        return sorted(set(Path(self.session.warehouse).rglob("*.parquet")) - self._before)
+        return sorted(set(Path(self.session.storage.warehouse).rglob("*.parquet")) - self._before)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         return self.ws.query(sql).fetchall()
@@ -83,7 +84,8 @@ class Lake:
 @pytest.fixture(scope="session")
 def _session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     root = tmp_path_factory.mktemp("engine")
-    with Session(EngineSettings(threads=2, temp_directory=str(root / "tmp")), str(root / "warehouse")) as session:
+    storage = Storage(str(root / "warehouse"))
+    with Session(EngineSettings(threads=2, temp_directory=str(root / "tmp")), storage) as session:
         yield session
 
 

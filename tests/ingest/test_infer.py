@@ -23,7 +23,7 @@ RealData = Callable[[str], Path]
 
 def begin(lake: Lake, *paths: object, name: str | None = None) -> tuple[InferredSource, dict[str, Any], list[Load]]:
     """Infer a contract, and load the files under it."""
-    found = infer_source(lake.project, [str(path) for path in paths], name)
+    found = infer_source(lake.project, [str(path) for path in paths], lake.session.storage, name)
     lake.file(f"ingestion/{found.name}.yml", found.text)
     return found, parse_yaml(found.text, Path("x.yml")).data, lake.load()
 
@@ -220,9 +220,9 @@ def test_files_that_do_not_fit_together(lake: Lake) -> None:
     lake.file("data/a.csv", "id,x\n1,2\n")
     lake.file("data/b.csv", "id;x\n1;2\n")
     with pytest.raises(DataError, match="written in another way"):
-        infer_source(lake.project, ["data/a.csv", "data/b.csv"])
+        infer_source(lake.project, ["data/a.csv", "data/b.csv"], lake.session.storage)
     with pytest.raises(DataError, match="No file matches"):
-        infer_source(lake.project, ["data/*.json"])
+        infer_source(lake.project, ["data/*.json"], lake.session.storage)
     lake.file("data/c.csv", "")
     with pytest.raises(DataError, match="is empty"):
-        infer_source(lake.project, ["data/c.csv"])
+        infer_source(lake.project, ["data/c.csv"], lake.session.storage)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
+from headgate.catalog.storage import Storage
 from headgate.config import EngineSettings
 from headgate.engines.duckdb import Session
 
@@ -34,7 +35,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator[Session]:
     settings = EngineSettings(threads=2, memory_limit=f"{LIMIT >> 20}MiB", temp_directory=str(tmp_path / "tmp"))
-    with Session(settings, str(tmp_path / "warehouse")) as limited:
+    with Session(settings, Storage(str(tmp_path / "warehouse"))) as limited:
         yield limited
 
 

@@ -53,7 +53,7 @@ def _double_the_ledger(shop: Path, branch: str) -> None:
     from headgate.types import Name
 
     lake = Lake.open(Project.open(shop))
-    with Session(lake.project.engine, lake.project.warehouse) as session:
+    with Session(lake.project.engine, lake.storage) as session:
         workspace = Workspace(lake.catalog, branch, session)
         workspace.append(Name.of("headgate", "loads"), 'select * from "headgate"."loads" limit 1')
         workspace.commit("write the ledger by hand")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from headgate.catalog import open_catalog
+from headgate.catalog.storage import Storage
 from headgate.config import EngineSettings
 from headgate.engines.duckdb import Session
 from headgate.engines.workspace import Workspace
@@ -20,7 +21,8 @@ from headgate.types import CheckStatus, Name
 @pytest.fixture
 def workspace(tmp_path: Path) -> Iterator[Workspace]:
     catalog = open_catalog(f"sqlite:///{tmp_path}/state.db")
-    with Session(EngineSettings(temp_directory=str(tmp_path / "tmp")), str(tmp_path / "warehouse")) as session:
+    storage = Storage(str(tmp_path / "warehouse"))
+    with Session(EngineSettings(temp_directory=str(tmp_path / "tmp")), storage) as session:
         found = Workspace(catalog, "main", session)
         found.replace(Name.of("bronze", "sales"), "FROM (VALUES (1, 10.00), (2, 20.50), (3, 5.25)) AS v(id, price)")
         found.replace(Name.of("silver", "sales"), "FROM (VALUES (1, 10.00), (2, 20.50)) AS v(sale, amount)")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from headgate.catalog.loader import open_catalog
+from headgate.catalog.storage import Storage
 from headgate.engines.duckdb import Session
 from headgate.engines.workspace import Workspace
 from headgate.events import Event
@@ -97,5 +98,5 @@ def parsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def lake(project_dir: Path, parsed: Path) -> Iterator[Lake]:
     project = Project.open(project_dir)
     shutil.copytree(parsed, project.make_state_dir() / "dbt" / "manifests")
-    with Session(project.settings.engine, project.warehouse) as session:
+    with Session(project.settings.engine, Storage(project.warehouse)) as session:
         yield Lake(project_dir, session, Workspace(open_catalog(project.catalog_url), "main", session))

@@ -278,13 +278,14 @@ def test_nothing_is_printed_and_nothing_is_written_outside(lake: Lake) -> None:
     script = """
 from headgate.project import Project
 from headgate.catalog.loader import open_catalog
+from headgate.catalog.storage import Storage
 from headgate.engines.duckdb import Session
 from headgate.engines.workspace import Workspace
 from headgate.transform.build import build
 from headgate.transform.plan import plan_models
 from headgate.transform.project import open_project
 project = Project.open(".")
-with Session(project.settings.engine, project.warehouse) as session:
+with Session(project.settings.engine, Storage(project.warehouse)) as session:
     workspace = Workspace(open_catalog(project.catalog_url), "main", session)
     dbt = open_project(project)
     result = build(dbt, workspace, plan_models(dbt, workspace).models)

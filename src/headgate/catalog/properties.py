@@ -8,26 +8,26 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from headgate.catalog.locations import path_of
+from headgate.catalog.storage import Storage
 from headgate.errors import StorageError
 
 
-def table_properties(metadata_location: str) -> dict[str, str]:
+def table_properties(metadata_location: str, storage: Storage) -> dict[str, str]:
     """The properties of a table or view.
 
     Raises:
         StorageError: The file cannot be read.
     """
-    return dict(_metadata(metadata_location).get("properties", {}))
+    return dict(_metadata(metadata_location, storage).get("properties", {}))
 
 
-def table_columns(metadata_location: str) -> tuple[str, ...]:
+def table_columns(metadata_location: str, storage: Storage) -> tuple[str, ...]:
     """The names of a table's columns, in order.
 
     Raises:
         StorageError: The file cannot be read.
     """
-    metadata = _metadata(metadata_location)
+    metadata = _metadata(metadata_location, storage)
     current = metadata["current-schema-id"]
     return next(
         tuple(str(field["name"]) for field in schema["fields"])
@@ -36,9 +36,9 @@ def table_columns(metadata_location: str) -> tuple[str, ...]:
     )
 
 
-def table_rows(metadata_location: str) -> int | None:
+def table_rows(metadata_location: str, storage: Storage) -> int | None:
     """The number of rows of a table as its current snapshot counts them; None for a view."""
-    metadata = _metadata(metadata_location)
+    metadata = _metadata(metadata_location, storage)
     if "table-uuid" not in metadata:
         return None
     current = metadata.get("current-snapshot-id", -1)
@@ -48,11 +48,9 @@ def table_rows(metadata_location: str) -> int | None:
     return 0
 
 
-def _metadata(location: str) -> dict[str, Any]:
+def _metadata(location: str, storage: Storage) -> dict[str, Any]:
     try:
-        metadata: dict[str, Any] = json.loads(path_of(location).read_bytes())
-    except OSError as error:
-        raise StorageError(f"Cannot read '{location}': {error.strerror}.", place=location) from error
+        metadata: dict[str, Any] = json.loads(storage.read(location))
     except ValueError as error:
         raise StorageError(f"'{location}' is not a metadata file: {error}.", place=location) from error
     return metadata

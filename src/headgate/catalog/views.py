@@ -6,15 +6,14 @@ The format is that of the Iceberg view specification, version 1; the standard li
 from __future__ import annotations
 
 import json
-import os
 import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from headgate.catalog.locations import path_of
-from headgate.errors import CorruptHistory, StorageError
+from headgate.catalog.storage import Storage
+from headgate.errors import CorruptHistory
 
 _DIALECT = "duckdb"
 
@@ -42,6 +41,7 @@ def write_view(
     location: str,
     sql: str,
     columns: Sequence[tuple[str, str]],
+    storage: Storage,
     *,
     default_namespace: Sequence[str] = (),
     properties: Mapping[str, str] | None = None,
@@ -53,6 +53,7 @@ def write_view(
         location: URI of the view's folder.
         sql: The query, in DuckDB's dialect.
         columns: Names and Iceberg types, in order.
+        storage: Where the view's files are.
         default_namespace: Where names without a schema are looked for.
         properties: Further facts, such as `comment`.
         view_id: UUID of the view that this is a new version of.
@@ -94,11 +95,11 @@ def write_view(
         "properties": dict(properties or {}),
     }
     path = f"{location}/metadata/{uuid.uuid4()}.metadata.json"
-    _write(path, json.dumps(metadata, ensure_ascii=False))
+    storage.write(path, json.dumps(metadata, ensure_ascii=False).encode())
     return path
 
 
-def read_view(metadata_location: str) -> View:
+def read_view(metadata_location: str, storage: Storage) -> View:
     """Read a view from its metadata file.
 
     Raises:
@@ -106,25 +107,11 @@ def read_view(metadata_location: str) -> View:
         CorruptHistory: It is not the metadata of a view, or has no SQL that DuckDB understands.
     """
     try:
-        metadata = json.loads(path_of(metadata_location).read_text(encoding="utf-8"))
+        metadata = json.loads(storage.read(metadata_location))
         version = next(each for each in metadata["versions"] if each["version-id"] == metadata["current-version-id"])
         schema = next(each for each in metadata["schemas"] if each["schema-id"] == version["schema-id"])
         sql = next(each["sql"] for each in version["representations"] if each["dialect"] == _DIALECT)
-    except OSError as error:
-        raise StorageError(f"Cannot read the view '{metadata_location}': {error.strerror}.") from error
     except (KeyError, StopIteration, ValueError) as error:
         raise CorruptHistory(f"'{metadata_location}' is not the metadata of a view for {_DIALECT}.") from error
     columns = tuple((each["name"], str(each["type"])) for each in schema["fields"])
     return View(sql, tuple(version["default-namespace"]), columns, metadata["properties"], metadata["view-uuid"])
-
-
-def _write(location: str, text: str) -> None:
-    path = path_of(location)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-    except OSError as error:
-        raise StorageError(f"Cannot write the view '{location}': {error.strerror}.", place=location) from error

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import glob
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from headgate.catalog.iceberg import TableVersion
-from headgate.catalog.locations import local_path
+from headgate.catalog.storage import Storage
 from headgate.engines.columns import projection
 from headgate.engines.duckdb import Session
 from headgate.engines.exposure import scan_sql
@@ -224,15 +223,15 @@ def overwrite_partitions(session: Session, written: Written, *, prefix: str) -> 
     return version.rewrite({file.path for file in removed}, added), result
 
 
-def remove_files(warehouse: str, run_id: str) -> int:
-    """Delete the data files below a local warehouse whose names begin with a run's id; returns their number.
+def remove_files(storage: Storage, run_id: str) -> int:
+    """Delete the data files below the warehouse whose names begin with a run's id; returns their number.
 
     The caller knows that the run is over and published nothing.
     """
-    root = local_path(warehouse)
-    if root is None:
-        raise UsageError(f"Files below '{warehouse}' cannot be listed: it is not a folder of this machine.")
-    found = list(root.glob(f"**/data/**/{glob.escape(run_id)}-*.parquet"))
-    for path in found:
-        path.unlink(missing_ok=True)
+    found = [
+        file.location
+        for file in storage.list(storage.warehouse)
+        if file.location.rpartition("/")[2].startswith(f"{run_id}-") and file.location.endswith(".parquet")
+    ]
+    storage.delete(found)
     return len(found)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from headgate.catalog.iceberg import TableVersion
+from headgate.catalog.storage import Storage
 from headgate.catalog.views import read_view
 from headgate.engines.reader import Reader
 from headgate.errors import TableNotFound, did_you_mean
@@ -87,7 +88,7 @@ def list_tables(reader: Reader) -> list[TableInfo]:
             comment = reader.properties(name).get(_COMMENT)
             found.append(TableInfo(str(name), content.kind.value, comment=comment))
             continue
-        version = TableVersion.load(content.metadata_location)
+        version = TableVersion.load(content.metadata_location, reader.session.storage)
         found.append(
             TableInfo(
                 str(name),
@@ -111,8 +112,8 @@ def describe_table(reader: Reader, name: Name) -> TableDetail:
     if content is None:
         raise TableNotFound(f"There is no table '{name}'.", hint=did_you_mean(str(name), map(str, reader.names())))
     if content.kind is Kind.VIEW:
-        return _describe_view(name, content.metadata_location)
-    version = TableVersion.load(content.metadata_location)
+        return _describe_view(name, content.metadata_location, reader.session.storage)
+    version = TableVersion.load(content.metadata_location, reader.session.storage)
     columns = {field.field_id: field.name for field in version.schema.fields}
     return TableDetail(
         name=str(name),
@@ -137,8 +138,8 @@ def describe_table(reader: Reader, name: Name) -> TableDetail:
     )
 
 
-def _describe_view(name: Name, metadata_location: str) -> TableDetail:
-    view = read_view(metadata_location)
+def _describe_view(name: Name, metadata_location: str, storage: Storage) -> TableDetail:
+    view = read_view(metadata_location, storage)
     return TableDetail(
         name=str(name),
         kind=Kind.VIEW.value,

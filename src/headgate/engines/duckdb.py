@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from headgate.catalog.storage import Storage
 from headgate.config import EngineSettings
 from headgate.errors import Cancelled, HeadgateError, MissingExtra, QueryError, StorageError
 from headgate.types import literal
@@ -47,17 +48,17 @@ class Session:
 
     Args:
         settings: Limits of memory and threads, and where to spill.
-        warehouse: Folder or URI of the lake's tables.
+        storage: Where the lake's tables are.
 
     Attributes:
         connection: DuckDB's own connection, for what the methods here do not offer.
-        warehouse: As given.
+        storage: As given.
         functions: Names of the functions that were defined on this session so far.
         scratch: A folder of this session's own for spilled and temporary files, removed at the end.
     """
 
-    def __init__(self, settings: EngineSettings, warehouse: str) -> None:
-        self.warehouse = warehouse
+    def __init__(self, settings: EngineSettings, storage: Storage) -> None:
+        self.storage = storage
         self.functions: set[str] = set()
         temporary = Path(settings.temp_directory or tempfile.gettempdir()).expanduser().absolute()
         _sweep(temporary)

@@ -32,7 +32,7 @@ _REFUSED = frozenset(
 
 def lock(session: Session) -> None:
     """Shut a session off: it reads files of the warehouse only, and its settings stay. This cannot be undone."""
-    folder = local_path(session.warehouse)
+    folder = local_path(session.storage.warehouse)
     if folder is not None:
         session.execute(f"SET allowed_directories = [{literal(f'{folder}/')}]")
         session.execute("SET enable_external_access = false")

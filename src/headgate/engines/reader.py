@@ -56,12 +56,14 @@ class Reader:
     def properties(self, name: Name) -> dict[str, str]:
         """The properties of a table or view; empty when there is no such name."""
         content = self.content(name)
-        return table_properties(content.metadata_location) if content is not None else {}
+        return table_properties(content.metadata_location, self.session.storage) if content is not None else {}
 
     def view_sql(self, name: Name) -> str | None:
         """The SQL text of a view; None for a table."""
         content = self.content(name)
-        return read_view(content.metadata_location).sql if content is not None and content.kind is Kind.VIEW else None
+        if content is None or content.kind is not Kind.VIEW:
+            return None
+        return read_view(content.metadata_location, self.session.storage).sql
 
     def expose(self, *names: Name) -> None:
         """Make sure that DuckDB has these tables and views, as they stand now.

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 
 from headgate.catalog import MAIN, Catalog, Commit, Operation, RefKind
-from headgate.catalog.iceberg import Mode, TableVersion, new_table, rejoin
+from headgate.catalog.iceberg import Mode, TableVersion, new_table, rejoiner
 from headgate.catalog.locations import to_uri
 from headgate.catalog.views import write_view
 from headgate.engines import changes
@@ -29,7 +29,7 @@ class Workspace(Reader):
     Args:
         catalog: Where the state is from and where commits go.
         ref: A branch; anything else that names a state can only be read.
-        session: Runs the SQL. Data files go below its warehouse.
+        session: Runs the SQL. Data files go below the warehouse of its storage.
         run_id: What the names of data files begin with, so that those of an interrupted run are found.
         author: Who commits.
 
@@ -70,7 +70,7 @@ class Workspace(Reader):
         if content is None or content.kind is not Kind.TABLE:
             what = "is a view, not a table" if content is not None else "does not exist"
             raise TableNotFound(f"'{name}' {what}.", hint=did_you_mean(str(name), map(str, self.names())))
-        return TableVersion.load(content.metadata_location)
+        return TableVersion.load(content.metadata_location, self.session.storage)
 
     # Writing
 
@@ -182,6 +182,7 @@ class Workspace(Reader):
             self._new_location(name) if old is None else old.metadata_location.rpartition("/metadata/")[0],
             sql.rstrip().rstrip(";"),
             [(field.name, str(field.field_type)) for field in schema.fields],
+            self.session.storage,
             properties={**(properties or {}), **({_COMMENT: comment} if comment is not None else {})},
             view_id=view_id,
         )
@@ -217,7 +218,12 @@ class Workspace(Reader):
             Operation(name, before=self._bases[name], after=content) for name, content in self.changes.items()
         ]
         commit = self.catalog.commit(
-            self.ref, operations, message=message, author=self.author, properties=properties, rejoin=rejoin
+            self.ref,
+            operations,
+            message=message,
+            author=self.author,
+            properties=properties,
+            rejoin=rejoiner(self.session.storage),
         )
         self._move_to(commit.id)
         return commit
@@ -247,7 +253,7 @@ class Workspace(Reader):
         columns, wanted = self._exposure.retry(sql, lambda: describe(self.session, sql))
         content = self.content(name)
         if content is None:
-            return columns, new_table(self._new_location(name), wanted, layout)
+            return columns, new_table(self._new_location(name), wanted, self.session.storage, layout)
         if content.kind is not Kind.TABLE:
             raise UsageError(f"'{name}' is a view; drop it before you write rows under that name.")
         version = self.table(name)
@@ -259,7 +265,7 @@ class Workspace(Reader):
 
     def _new_location(self, name: Name) -> str:
         folder = "/".join(name.namespace)
-        return to_uri(f"{self.session.warehouse.rstrip('/')}/{folder}/{name.table}-{secrets.token_hex(4)}")
+        return to_uri(f"{self.session.storage.warehouse}/{folder}/{name.table}-{secrets.token_hex(4)}")
 
     def _put(self, name: Name, version: TableVersion) -> None:
         stored = version.store()

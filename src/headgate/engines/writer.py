@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from duckdb.sqltypes import DuckDBPyType
@@ -13,7 +12,6 @@ from pyiceberg.schema import Schema
 from pyiceberg.types import IntegerType, UnknownType
 
 from headgate.catalog.iceberg import TableVersion
-from headgate.catalog.iceberg.storage import storage_errors, sync
 from headgate.catalog.locations import local_path, to_uri
 from headgate.engines.columns import field_ids, projection, to_iceberg
 from headgate.engines.duckdb import Session
@@ -109,7 +107,7 @@ def write(
     files = _copy(session, version, rows, keys, prefix, whole=whole)
     result = [part for file in files for part in _split(session, version, file, prefix)]
     for file in result:
-        sync(file.path)
+        session.storage.sync(file.path)
     return tuple(result)
 
 
@@ -120,7 +118,8 @@ def _target_bytes(version: TableVersion) -> int:
 def _copy(
     session: Session, version: TableVersion, rows: str, keys: Sequence[str], prefix: str, *, whole: bool
 ) -> list[WrittenFile]:
-    folder = _data_folder(version)
+    folder = f"{_engine_path(version.location)}/data"
+    session.storage.make_folder(folder)
     codec = version.properties.get("write.parquet.compression-codec", "zstd")
     options = [
         "FORMAT parquet",
@@ -138,22 +137,17 @@ def _copy(
     return [file for row in reported if (file := _written(session, version, row, keys)) is not None]
 
 
-def _data_folder(version: TableVersion) -> str:
-    path = local_path(version.location)
-    if path is None:
-        return f"{version.location}/data"
-    with storage_errors(version.location):
-        (path / "data").mkdir(parents=True, exist_ok=True)
-    return str(path / "data")
+def _engine_path(location: str) -> str:
+    """A location as DuckDB reports it: a path on this machine, a URI elsewhere."""
+    path = local_path(location)
+    return location if path is None else str(path)
 
 
 def _written(session: Session, version: TableVersion, row: tuple[Any, ...], keys: Sequence[str]) -> WrittenFile | None:
     """A row of `RETURN_STATS` as a data file; a file without rows is removed."""
     path, rows, size, _, statistics, partition = row
-    local = local_path(path)
     if not rows:
-        if local is not None:
-            local.unlink(missing_ok=True)
+        session.storage.delete([path])
         return None
     values = partition_values(session, version, [partition[key] for key in keys], path) if keys else ()
     return WrittenFile(to_uri(path), rows, size, values, column_stats(version.schema, statistics))
@@ -162,8 +156,7 @@ def _written(session: Session, version: TableVersion, row: tuple[Any, ...], keys
 def _split(session: Session, version: TableVersion, file: WrittenFile, prefix: str) -> list[WrittenFile]:
     """The file in pieces of the target size, if it is far above it; the order of the rows stays."""
     target = _target_bytes(version)
-    local = local_path(file.path)
-    if file.bytes <= _SPLIT_FACTOR * target or local is None:
+    if file.bytes <= _SPLIT_FACTOR * target:
         return [file]
     pieces = -(-file.bytes // target)
     step = -(-file.rows // pieces)
@@ -176,10 +169,10 @@ def _split(session: Session, version: TableVersion, file: WrittenFile, prefix: s
     )
     for start in range(0, file.rows, step):
         rows = (
-            f"SELECT {columns} FROM read_parquet({literal(str(local))}, file_row_number = true)"
+            f"SELECT {columns} FROM read_parquet({literal(_engine_path(file.path))}, file_row_number = true)"
             f" WHERE file_row_number >= {start} AND file_row_number < {start + step}"
         )
         (piece,) = _copy(session, version, rows, (), prefix, whole=True)
         result.append(WrittenFile(piece.path, piece.rows, piece.bytes, file.partition, piece.columns))
-    Path(local).unlink()
+    session.storage.delete([file.path])
     return result

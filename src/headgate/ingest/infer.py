@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from headgate.catalog.storage import Storage
 from headgate.engines.duckdb import Session
 from headgate.errors import DataError, QueryError
 from headgate.ingest.contract import Contract, Options, Source, column_name
@@ -53,12 +54,15 @@ class _Column:
     guess: Guess
 
 
-def infer_source(project: Project, paths: Sequence[str], name: str | None = None) -> InferredSource:
+def infer_source(
+    project: Project, paths: Sequence[str], storage: Storage, name: str | None = None
+) -> InferredSource:
     """Infer a contract from files.
 
     Args:
         project: Relative paths start there, else in the working folder.
         paths: Files, folders, globs or addresses of one source.
+        storage: The lake's, whose credentials reach files in an object store as well.
         name: The source's name; default: made from the first path.
 
     Raises:
@@ -73,7 +77,7 @@ def infer_source(project: Project, paths: Sequence[str], name: str | None = None
     for other in files[1:]:
         _compare(sniffed, sniff(other.path, other.name), other.name)
     with (
-        Session(project.settings.engine, project.warehouse) as session,
+        Session(project.settings.engine, storage) as session,
         tempfile.TemporaryDirectory(dir=session.scratch_folder("infer")) as folder,
     ):
         inference = _Inference(session, sniffed, files, Path(folder))

@@ -21,7 +21,7 @@ def ask(lake: Lake, sql: str, ref: str) -> QueryResult:
         RefNotFound: There is no such state.
     """
     state = lake.catalog.resolve(ref)
-    with Session(lake.project.engine, lake.project.warehouse) as session:
+    with Session(lake.project.engine, lake.storage) as session:
         reader = Reader(lake.catalog, state.id, session)
         expose_system_tables(lake, reader, sql, ref)
         lock(session)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from headgate.catalog.iceberg import rejoin
+from headgate.catalog.iceberg import rejoiner
 from headgate.engines.changes import remove_files
 from headgate.engines.duckdb import Session
 from headgate.engines.workspace import Workspace
@@ -76,7 +76,7 @@ class Attempt:
         """Take the branch and the files of this run away, if it came to that; `main` never knew of them."""
         if self.onto:
             self._lake.catalog.delete_ref(self.branch)
-            remove_files(self._lake.project.warehouse, self.run_id)
+            remove_files(self._lake.storage, self.run_id)
 
     def new_loads(self) -> list[Load]:
         """The loads that the state has and `main` has not."""
@@ -247,7 +247,7 @@ class Attempt:
 
     def _ledger_of(self, ref: str) -> list[KnownLoad]:
         """The ledger of another state."""
-        with Session(self._lake.project.engine, self._lake.project.warehouse) as session:
+        with Session(self._lake.project.engine, self._lake.storage) as session:
             return known_loads(Workspace(self._lake.catalog, ref, session))
 
     def _rejoin(self, name: Name, base: Content | None, theirs: Content, ours: Content) -> Content | None:
@@ -260,7 +260,7 @@ class Attempt:
             return theirs
         if self._work.dbt and any(model.name == name for model in self._work.dbt.models):
             return ours
-        return rejoin(name, base, theirs, ours)
+        return rejoiner(self._lake.storage)(name, base, theirs, ours)
 
 
 def _in_one_line(error: HeadgateError) -> str:

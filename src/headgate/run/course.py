@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from headgate.catalog.iceberg import rejoin
+from headgate.catalog.iceberg import rejoiner
 from headgate.catalog.interface import MAIN
 from headgate.engines.duckdb import INTERRUPTED, Session
 from headgate.errors import Cancelled, Conflict, HeadgateError, Refused, StaleRef
@@ -69,7 +69,11 @@ class Course:
         status, error = RunStatus.MERGED, None
         try:
             merged = catalog.merge(
-                source, into, message=f"merge {source}", author=self._lake.project.author, rejoin=rejoin
+                source,
+                into,
+                message=f"merge {source}",
+                author=self._lake.project.author,
+                rejoin=rejoiner(self._lake.storage),
             )
             after = merged.commit.id
         except Conflict as conflict:
@@ -96,7 +100,7 @@ class Course:
 
     def _try(self, attempt_once: Callable[[Attempt], RunResult]) -> RunResult | None:
         """One attempt; None when it has to be made again."""
-        with Session(self._lake.project.engine, self._lake.project.warehouse) as session:
+        with Session(self._lake.project.engine, self._lake.storage) as session:
             attempt = Attempt(self._lake, session, self._work, self.run_id, self._emit)
             try:
                 return attempt_once(attempt)

@@ -34,7 +34,7 @@ def difference(lake: Lake, before: str, after: str, table: Name | None = None) -
     """
     changes = lake.catalog.diff(before, after).changes
     if table is None:
-        return {"changes": [_summary(change) for change in changes]}
+        return {"changes": [_summary(lake, change) for change in changes]}
     found = [change for change in changes if change.name == table]
     if not found:
         known = {*lake.catalog.state(before).names(), *lake.catalog.state(after).names()}
@@ -43,14 +43,14 @@ def difference(lake: Lake, before: str, after: str, table: Name | None = None) -
                 f"Neither {before} nor {after} has a table '{table}'.", hint=did_you_mean(str(table), map(str, known))
             )
         return {"changes": [], "columns": [], "rows": []}
-    summary = _summary(found[0])
+    summary = _summary(lake, found[0])
     columns, rows = _rows(lake, found[0], summary)
     return {"changes": [summary], "columns": columns, "rows": rows}
 
 
-def _summary(change: Change) -> dict[str, Any]:
+def _summary(lake: Lake, change: Change) -> dict[str, Any]:
     kind = "changed" if change.before and change.after else "added" if change.after else "removed"
-    before, after = _version(change.before), _version(change.after)
+    before, after = _version(lake, change.before), _version(lake, change.after)
     return {
         "name": str(change.name),
         "change": kind,
@@ -60,10 +60,10 @@ def _summary(change: Change) -> dict[str, Any]:
     }
 
 
-def _version(content: Content | None) -> TableVersion | None:
+def _version(lake: Lake, content: Content | None) -> TableVersion | None:
     if content is None or content.kind is not Kind.TABLE:
         return None
-    return TableVersion.load(content.metadata_location)
+    return TableVersion.load(content.metadata_location, lake.storage)
 
 
 def _schema_changes(before: TableVersion, after: TableVersion) -> list[str]:
@@ -84,7 +84,7 @@ def _rows(lake: Lake, change: Change, summary: dict[str, Any]) -> tuple[list[str
     """The first rows that only one side has; their counts go into the summary."""
     if change.before is None or change.after is None or change.before.kind is not Kind.TABLE:
         return [], []
-    with Session(lake.project.engine, lake.project.warehouse) as session:
+    with Session(lake.project.engine, lake.storage) as session:
         sides = [scan_sql(session, content.metadata_location) for content in (change.before, change.after)]
         names = [[str(row[0]) for row in session.rows(f"DESCRIBE {sql}")] for sql in sides]
         shared = [name for name in names[0] if name in names[1]]

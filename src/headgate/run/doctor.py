@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
-from headgate.catalog.iceberg import LiveFile, TableVersion
+from headgate.catalog.iceberg import TableVersion
 from headgate.catalog.interface import MAIN
 from headgate.catalog.views import read_view
 from headgate.errors import HeadgateError
@@ -69,10 +68,9 @@ def _tables(lake: Lake) -> Iterator[Finding]:
         tables += 1
         try:
             if content.kind is Kind.VIEW:
-                read_view(content.metadata_location)
+                read_view(content.metadata_location, lake.storage)
                 continue
-            files = TableVersion.load(content.metadata_location).files()
-            wrong = next((problem for problem in map(_problem, files) if problem), None)
+            wrong = _problem(TableVersion.load(content.metadata_location, lake.storage))
         except HeadgateError as error:
             wrong = error.message
         if wrong:
@@ -82,15 +80,17 @@ def _tables(lake: Lake) -> Iterator[Finding]:
         yield Finding("tables", "ok", f"All files of main's {tables:,} tables and views are there, whole in size.")
 
 
-def _problem(file: LiveFile) -> str | None:
-    """What is wrong with a data file on this machine, as far as its name and size tell."""
-    path = file.path.removeprefix("file://")
-    if "://" in path:
-        return None
-    if not Path(path).exists():
-        return f"{path} is missing."
-    size = Path(path).stat().st_size
-    return None if size == file.bytes else f"{path} has {size:,} bytes and should have {file.bytes:,}."
+def _problem(version: TableVersion) -> str | None:
+    """What is wrong with the first data file that is not as its name and size tell."""
+    listed = {file.location: file.bytes for file in version.storage.list(version.location)}
+    for file in version.files():
+        size = listed[file.path] if file.path in listed else version.storage.size(file.path)
+        if size is None:
+            return f"{file.path.removeprefix('file://')} is missing."
+        if size != file.bytes:
+            path = file.path.removeprefix("file://")
+            return f"{path} has {size:,} bytes and should have {file.bytes:,}."
+    return None
 
 
 def _sources(lake: Lake) -> Iterator[Finding]:

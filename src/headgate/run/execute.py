@@ -72,7 +72,7 @@ def clean_up(lake: Lake, emit: Emit = ignore) -> None:
     for record in dead:
         if any(ref.name == record.branch for ref in lake.catalog.refs()):
             lake.catalog.delete_ref(record.branch)
-        remove_files(lake.project.warehouse, record.run_id)
+        remove_files(lake.storage, record.run_id)
         lake.history.bury(record.run_id)
         emit(Note(f"Run {record.run_id} had been interrupted; its branch is gone and main was not touched."))
 

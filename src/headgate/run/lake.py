@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from headgate.catalog.interface import Catalog
 from headgate.catalog.loader import open_catalog
@@ -13,6 +13,7 @@ from headgate.errors import UsageError
 from headgate.project import Project
 from headgate.quality.gate import Gate
 from headgate.run.history import RunHistory
+from headgate.run.tokens import Tokens
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,15 @@ class Lake:
     @property
     def gate(self) -> Gate:
         return Gate(self.db)
+
+    @property
+    def tokens(self) -> Tokens:
+        return Tokens(self.db)
+
+    def acting_as(self, author: str) -> Lake:
+        """The same lake, in which whatever is done is done by this author."""
+        settings = self.project.settings.model_copy(update={"author": author})
+        return replace(self, project=replace(self.project, settings=settings))
 
     def delete_ref(self, name: str, kind: RefKind) -> None:
         """Delete a branch or a tag, if it is what the caller takes it for."""

@@ -19,7 +19,7 @@ def preview(lake: Lake, selection: Selection) -> Plan:
     """Plan a run on `main` as it is; files that are not loaded yet count as changes of their tables."""
     work = Work(lake.project, load_sources(lake.project), selection)
     base = lake.catalog.ref(MAIN).commit_id
-    with Session(lake.project.engine, lake.project.warehouse) as session:
+    with Session(lake.project.engine, lake.storage) as session:
         workspace = Workspace(lake.catalog, base, session)
         sources = [source for source in work.sources if work.wants(source)]
         due = plan_loads(lake.project, sources, known_loads(workspace), lake.db, full_refresh=selection.reloads)

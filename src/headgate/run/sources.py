@@ -79,7 +79,7 @@ def add_sources(lake: Lake, paths: Sequence[str | Path], name: str | None = None
     folder = lake.project.root / "ingestion"
     added = []
     for group in [list(paths)] if name else [[path] for path in paths]:
-        inferred = infer_source(lake.project, [str(path) for path in group], name)
+        inferred = infer_source(lake.project, [str(path) for path in group], lake.storage, name)
         target = folder / f"{inferred.name}.yml"
         if target.exists():
             raise AlreadyExists(

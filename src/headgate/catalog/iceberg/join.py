@@ -7,6 +7,8 @@ from pyiceberg.table.snapshots import Operation
 
 from headgate.catalog.iceberg.layout import same_partitioning
 from headgate.catalog.iceberg.table import TableVersion
+from headgate.catalog.model import Rejoin
+from headgate.catalog.storage import Storage
 from headgate.types import Content, Kind, Name
 
 
@@ -91,14 +93,18 @@ def _join_layout(base: TableVersion, theirs: TableVersion, ours: TableVersion) -
     return joined.with_properties(changes)
 
 
-def rejoin(name: Name, base: Content | None, theirs: Content, ours: Content) -> Content | None:
-    """`join_appends` for the catalog: the joined content of a name that both sides changed, or None."""
-    contents = [content for content in (base, theirs, ours) if content is not None]
-    if any(content.kind is not Kind.TABLE for content in contents):
-        return None
-    joined = join_appends(
-        TableVersion.load(base.metadata_location) if base is not None else None,
-        TableVersion.load(theirs.metadata_location),
-        TableVersion.load(ours.metadata_location),
-    )
-    return Content(Kind.TABLE, joined.table_id, joined.store().metadata_location) if joined is not None else None
+def rejoiner(storage: Storage) -> Rejoin:
+    """`join_appends` for the catalog: it gives the joined content of a name that both sides changed, or None."""
+
+    def rejoin(name: Name, base: Content | None, theirs: Content, ours: Content) -> Content | None:
+        contents = [content for content in (base, theirs, ours) if content is not None]
+        if any(content.kind is not Kind.TABLE for content in contents):
+            return None
+        joined = join_appends(
+            TableVersion.load(base.metadata_location, storage) if base is not None else None,
+            TableVersion.load(theirs.metadata_location, storage),
+            TableVersion.load(ours.metadata_location, storage),
+        )
+        return Content(Kind.TABLE, joined.table_id, joined.store().metadata_location) if joined is not None else None
+
+    return rejoin

@@ -1,106 +1,84 @@
-"""Reading and writing metadata files, on the local disk without any library, elsewhere through PyIceberg's `FileIO`.
-
-A metadata file is complete and on the disk before anything refers to it: every file is written under a name that
-nobody knows yet, flushed and synced, and only then does a catalog commit name it.
-"""
+"""PyIceberg's `FileIO` over the lake's storage, for metadata: manifests and lists are read and written whole."""
 
 from __future__ import annotations
 
-import errno
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from io import BufferedReader
-from io import FileIO as RawFile
-from pathlib import Path
+from io import BytesIO
 from types import TracebackType
 
-from pyiceberg.io import FileIO, InputFile, InputStream, OutputFile, OutputStream, load_file_io
+from pyiceberg.io import FileIO, InputFile, InputStream, OutputFile, OutputStream
 
-from headgate.catalog.locations import local_path
-from headgate.errors import StorageError
-
-
-def open_storage(location: str) -> FileIO:
-    """The `FileIO` that reads and writes files below a location."""
-    return LocalStorage() if local_path(location) is not None else load_file_io(location=location)
+from headgate.catalog.storage import Storage
 
 
-@contextmanager
-def storage_errors(location: str) -> Iterator[None]:
-    """Turn what the operating system says about a file into `StorageError`."""
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise StorageError(
-            f"The file '{location}' does not exist.",
-            place=location,
-            hint="The lake's storage has lost it, or the warehouse was moved; `headgate doctor` checks the rest.",
-        ) from error
-    except PermissionError as error:
-        raise StorageError(
-            f"Permission denied: '{error.filename or location}'.",
-            place=location,
-            hint="Give the user who runs headgate read and write access to the warehouse.",
-        ) from error
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        raise StorageError(
-            f"No space left on the disk for '{location}'." if full else f"Cannot use '{location}': {error.strerror}.",
-            place=location,
-            hint="Free some space and run again: nothing refers to what was half written." if full else None,
-        ) from error
+class StorageIO(FileIO):
+    """Reads and writes small files through a `Storage`; what is written is whole, durable and new."""
+
+    def __init__(self, storage: Storage) -> None:
+        super().__init__()
+        self._storage = storage
+
+    def new_input(self, location: str) -> InputFile:
+        return _Input(location, self._storage)
+
+    def new_output(self, location: str) -> OutputFile:
+        return _Output(location, self._storage)
+
+    def delete(self, location: str | InputFile | OutputFile) -> None:
+        self._storage.delete([location if isinstance(location, str) else location.location])
 
 
-def sync(location: str) -> None:
-    """Make a local data file durable; object stores are when the upload has ended."""
-    path = local_path(location)
-    if path is None:
-        return
-    with storage_errors(location):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-class _LocalInput(InputFile):
-    def _path(self) -> Path:
-        path = local_path(self.location)
-        assert path is not None
-        return path
+class _Input(InputFile):
+    def __init__(self, location: str, storage: Storage) -> None:
+        super().__init__(location)
+        self._storage = storage
 
     def __len__(self) -> int:
-        with storage_errors(self.location):
-            return self._path().stat().st_size
+        return self._storage.size(self.location) or 0
 
     def exists(self) -> bool:
-        return self._path().exists()
+        return self._storage.exists(self.location)
 
     def open(self, seekable: bool = True) -> InputStream:
-        with storage_errors(self.location):
-            return BufferedReader(RawFile(self._path()))
+        return BytesIO(self._storage.read(self.location))
 
 
-class _SyncedStream:
-    """A new file that is synced to the disk, with its folder, when it is closed."""
+class _Output(OutputFile):
+    def __init__(self, location: str, storage: Storage) -> None:
+        super().__init__(location)
+        self._storage = storage
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._stream = path.open("xb")
+    def __len__(self) -> int:
+        return len(self.to_input_file())
+
+    def exists(self) -> bool:
+        return self._storage.exists(self.location)
+
+    def to_input_file(self) -> InputFile:
+        return _Input(self.location, self._storage)
+
+    def create(self, overwrite: bool = False) -> OutputStream:
+        return _Stream(self.location, self._storage)
+
+
+class _Stream:
+    """What is written, kept until it is whole: nothing is stored of a file whose writing fails."""
+
+    def __init__(self, location: str, storage: Storage) -> None:
+        self._location = location
+        self._storage = storage
+        self._content = BytesIO()
 
     def write(self, b: bytes) -> int:
-        return self._stream.write(b)
+        return self._content.write(b)
 
     def tell(self) -> int:
-        return self._stream.tell()
+        return self._content.tell()
 
     def close(self) -> None:
-        with storage_errors(str(self._path)):
-            self._stream.flush()
-            os.fsync(self._stream.fileno())
-            self._stream.close()
+        if not self._content.closed:
+            content = self._content.getvalue()
+            self._content.close()
+            self._storage.write(self._location, content)
 
     def __enter__(self) -> OutputStream:
         return self
@@ -110,40 +88,5 @@ class _SyncedStream:
     ) -> None:
         if exctype is None:
             self.close()
-            return
-        self._stream.close()
-        self._path.unlink(missing_ok=True)
-
-
-class _LocalOutput(OutputFile):
-    def __len__(self) -> int:
-        return len(self.to_input_file())
-
-    def exists(self) -> bool:
-        return self.to_input_file().exists()
-
-    def to_input_file(self) -> InputFile:
-        return _LocalInput(self.location)
-
-    def create(self, overwrite: bool = False) -> OutputStream:
-        path = local_path(self.location)
-        assert path is not None
-        with storage_errors(self.location):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            return _SyncedStream(path)
-
-
-class LocalStorage(FileIO):
-    """Files of this machine, by path or `file:` URI."""
-
-    def new_input(self, location: str) -> InputFile:
-        return _LocalInput(location)
-
-    def new_output(self, location: str) -> OutputFile:
-        return _LocalOutput(location)
-
-    def delete(self, location: str | InputFile | OutputFile) -> None:
-        path = local_path(location if isinstance(location, str) else location.location)
-        assert path is not None
-        with storage_errors(str(path)):
-            path.unlink()
+        else:
+            self._content.close()

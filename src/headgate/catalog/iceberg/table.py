@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pyiceberg.exceptions import ValidationError
 from pyiceberg.io import FileIO
@@ -32,7 +32,8 @@ from headgate.catalog.iceberg.datafiles import LiveFile, to_data_file, to_live_f
 from headgate.catalog.iceberg.evolution import Mode, evolve_schema, fresh_schema, rename_columns
 from headgate.catalog.iceberg.layout import find_column, partition_spec, same_partitioning, sort_order
 from headgate.catalog.iceberg.snapshots import live_entries, produce_snapshot, produce_subset
-from headgate.catalog.iceberg.storage import open_storage, storage_errors
+from headgate.catalog.iceberg.storage import StorageIO
+from headgate.catalog.storage import Storage
 from headgate.errors import CorruptHistory, DataError
 from headgate.types import Layout, WrittenFile
 
@@ -51,31 +52,31 @@ class TableVersion:
 
     Attributes:
         metadata: PyIceberg's model of the table.
+        storage: Where its files are.
         base_location: Metadata file that this version was made from; None for a new table.
         stored: Whether `base_location` is this very version.
     """
 
     metadata: TableMetadata
+    storage: Storage = field(repr=False, compare=False)
     base_location: str | None = None
     stored: bool = False
 
     @classmethod
-    def load(cls, metadata_location: str) -> TableVersion:
+    def load(cls, metadata_location: str, storage: Storage) -> TableVersion:
         """Read a version from its metadata file.
 
         Raises:
             StorageError: The file cannot be read.
             CorruptHistory: The file is not Iceberg metadata.
         """
-        io = open_storage(metadata_location)
-        with storage_errors(metadata_location):
-            try:
-                metadata = FromInputFile.table_metadata(io.new_input(metadata_location))
-            except (ValueError, ValidationError) as error:
-                raise CorruptHistory(
-                    f"'{metadata_location}' is not the metadata of an Iceberg table: {error}", place=metadata_location
-                ) from error
-        return cls(metadata, metadata_location, stored=True)
+        try:
+            metadata = FromInputFile.table_metadata(StorageIO(storage).new_input(metadata_location))
+        except (ValueError, ValidationError) as error:
+            raise CorruptHistory(
+                f"'{metadata_location}' is not the metadata of an Iceberg table: {error}", place=metadata_location
+            ) from error
+        return cls(metadata, storage, metadata_location, stored=True)
 
     @property
     def metadata_location(self) -> str:
@@ -129,14 +130,13 @@ class TableVersion:
 
     @property
     def io(self) -> FileIO:
-        return open_storage(self.location)
+        return StorageIO(self.storage)
 
     def data_files(self) -> list[DataFile]:
         """PyIceberg's data files of the current snapshot, with their `spec_id`."""
         if self.snapshot is None:
             return []
-        with storage_errors(self.location):
-            return [entry.data_file for entry in live_entries(self.io, self.snapshot.manifests(self.io))]
+        return [entry.data_file for entry in live_entries(self.io, self.snapshot.manifests(self.io))]
 
     def files(self) -> list[LiveFile]:
         """The data files of the current snapshot."""
@@ -182,16 +182,15 @@ class TableVersion:
         folder: str | None = None,
     ) -> TableVersion:
         """As `append`, `rewrite` and `replace`, of PyIceberg's data files; see `produce_snapshot`."""
-        with storage_errors(self.location):
-            updates = produce_snapshot(
-                self.metadata,
-                self.io,
-                added=added,
-                removed=removed,
-                operation=operation,
-                properties=summary,
-                folder=folder,
-            )
+        updates = produce_snapshot(
+            self.metadata,
+            self.io,
+            added=added,
+            removed=removed,
+            operation=operation,
+            properties=summary,
+            folder=folder,
+        )
         return self.updated(*updates)
 
     def with_files(self, files: Sequence[WrittenFile], folder: str) -> TableVersion:
@@ -202,8 +201,7 @@ class TableVersion:
 
     def subset(self, paths: Collection[str], folder: str) -> TableVersion:
         """A version, stored in a folder of its own, that holds only some of the data files: for reading them."""
-        with storage_errors(self.location):
-            updates = produce_subset(self.metadata, self.io, paths, folder)
+        updates = produce_subset(self.metadata, self.io, paths, folder)
         return self.updated(*updates).store(folder)
 
     def evolve(self, schema: Schema, mode: Mode, *, table: str | None = None) -> TableVersion:
@@ -216,10 +214,10 @@ class TableVersion:
 
     def _check_partitions_stay(self, evolved: Schema, table: str) -> None:
         """Refuse to drop a column that partitions files which stay: readers could not tell their partitions."""
-        for field in self.spec.fields:
-            if field.source_id not in evolved.field_ids:
+        for part in self.spec.fields:
+            if part.source_id not in evolved.field_ids:
                 raise DataError(
-                    f"Column '{self.schema.find_column_name(field.source_id)}' cannot be dropped from table '{table}':"
+                    f"Column '{self.schema.find_column_name(part.source_id)}' cannot be dropped from table '{table}':"
                     " the table is partitioned by it.",
                     hint="Keep the column, or rebuild the table with other partitions.",
                 )
@@ -319,17 +317,17 @@ class TableVersion:
             metadata = _logged(metadata, self.base_location)
         location = f"{folder or f'{self.location}/metadata'}/{number:05d}-{uuid.uuid4()}.metadata.json"
         content = metadata.model_dump_json(exclude_none=True).encode()
-        with storage_errors(location), open_storage(location).new_output(location).create() as stream:
-            stream.write(content)
-        return TableVersion(metadata, location, stored=True)
+        self.storage.write(location, content)
+        return TableVersion(metadata, self.storage, location, stored=True)
 
 
-def new_table(location: str, schema: Schema, layout: Layout | None = None) -> TableVersion:
+def new_table(location: str, schema: Schema, storage: Storage, layout: Layout | None = None) -> TableVersion:
     """A table without rows, not stored yet.
 
     Args:
         location: URI of the table's folder.
         schema: Its columns; field ids are given out here.
+        storage: Where its files will be.
         layout: Partitions, sort order, properties and comments.
 
     Raises:
@@ -345,7 +343,7 @@ def new_table(location: str, schema: Schema, layout: Layout | None = None) -> Ta
         location=location.rstrip("/"),
         properties={"format-version": str(_FORMAT_VERSION), **_DEFAULTS, **layout.properties, **comment},
     )
-    return TableVersion(metadata)
+    return TableVersion(metadata, storage)
 
 
 def _documented(schema: Schema, layout: Layout) -> Schema:

@@ -1,0 +1,153 @@
+"""Where the lake's files are: one object, made from the project's settings, that reads and writes all of them.
+
+Files are never changed: each is written once, whole and durable, under a name that nobody knows yet, and only then does
+a catalog commit name it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import TYPE_CHECKING, Protocol
+
+from headgate.catalog.localfiles import LocalFiles, StoredFile
+from headgate.catalog.locations import local_path
+from headgate.errors import ProjectError
+
+if TYPE_CHECKING:
+    from headgate.config import StorageSettings
+
+_S3 = "s3"
+_REGION = "us-east-1"
+
+
+class Files(Protocol):
+    """What a place for files can do; `Storage` says what each method means."""
+
+    def read(self, location: str) -> bytes: ...
+
+    def write(self, location: str, content: bytes) -> None: ...
+
+    def size(self, location: str) -> int | None: ...
+
+    def list(self, prefix: str) -> Iterator[StoredFile]: ...
+
+    def delete(self, locations: Iterable[str]) -> None: ...
+
+    def make_folder(self, location: str) -> None: ...
+
+    def sync(self, location: str) -> None: ...
+
+
+class Storage:
+    """The files of a lake, by location: a path, a `file:` URI or an `s3:` URI.
+
+    A location on this machine is one also where the warehouse is elsewhere: engines keep temporary files here.
+
+    Args:
+        warehouse: Absolute path or URI below which tables lie.
+        settings: How an object store is reached; a warehouse on this machine needs none.
+    """
+
+    def __init__(self, warehouse: str, settings: StorageSettings | None = None) -> None:
+        self.warehouse = warehouse.removeprefix("file://").rstrip("/") or "/"
+        self.settings = settings
+        self._local = LocalFiles()
+        self._remote: Files | None = None
+
+    @classmethod
+    def open(cls, warehouse: str, settings: StorageSettings | None = None) -> Storage:
+        """The storage of a project; nothing is connected to before a file is asked for.
+
+        Raises:
+            ProjectError: The warehouse is neither a folder nor in an object store that headgate knows.
+        """
+        scheme, found, _ = warehouse.partition("://")
+        if found and scheme not in ("file", _S3):
+            raise ProjectError(
+                f"headgate cannot keep tables in '{warehouse}': it knows no storage '{scheme}'.",
+                hint="Set storage to a folder or to s3://bucket/prefix.",
+            )
+        return cls(warehouse, settings)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether tables lie on this machine's disk."""
+        return local_path(self.warehouse) is not None
+
+    def read(self, location: str) -> bytes:
+        """The whole content of a file.
+
+        Raises:
+            FileMissing: There is none.
+            StorageError: It cannot be read.
+        """
+        return self._files(location).read(location)
+
+    def write(self, location: str, content: bytes) -> None:
+        """Write a new file, which is whole and durable when this returns, and not there at all when it fails.
+
+        Raises:
+            FileTaken: There is one of that name; it stays as it is.
+            StorageError: It cannot be written.
+        """
+        self._files(location).write(location, content)
+
+    def exists(self, location: str) -> bool:
+        """Whether there is a file at a location."""
+        return self.size(location) is not None
+
+    def size(self, location: str) -> int | None:
+        """The number of bytes of a file; None when there is none."""
+        return self._files(location).size(location)
+
+    def list(self, prefix: str) -> Iterator[StoredFile]:
+        """The files in a folder and in its subfolders, in no order; none when there is no such folder."""
+        return self._files(prefix).list(prefix)
+
+    def delete(self, locations: Iterable[str]) -> None:
+        """Delete files; one that is not there is passed over."""
+        for where, group in groupby(locations, self._files):
+            where.delete(group)
+
+    def make_folder(self, location: str) -> None:
+        """Make a folder that an engine is to write into; an object store has none."""
+        self._files(location).make_folder(location)
+
+    def sync(self, location: str) -> None:
+        """Make a file durable that an engine wrote; in an object store it is when the upload has ended."""
+        self._files(location).sync(location)
+
+    def client_config(self) -> dict[str, str]:
+        """What a client of the Iceberg REST catalog has to be told to reach the files; empty on this machine."""
+        if self.is_local:
+            return {}
+        found: dict[str, str | None] = {"s3.region": _REGION}
+        settings = self.settings
+        if settings is not None:
+            found = {
+                "s3.endpoint": settings.endpoint,
+                "s3.region": settings.region or _REGION,
+                "s3.path-style-access": "true" if self.path_style else "false",
+                "s3.access-key-id": settings.access_key,
+                "s3.secret-access-key": settings.secret_key,
+                "s3.session-token": settings.session_token,
+            }
+        return {name: value for name, value in found.items() if value is not None}
+
+    @property
+    def path_style(self) -> bool:
+        """Whether the bucket stands in the path of a URL and not in its host."""
+        if self.settings is None:
+            return False
+        given = self.settings.path_style
+        return self.settings.endpoint is not None if given is None else given
+
+    def _files(self, location: str) -> Files:
+        if local_path(location) is not None:
+            return self._local
+        if self._remote is None:
+            from headgate.catalog.objectstore import ObjectStore
+
+            self._remote = ObjectStore(self.settings)
+        return self._remote
