@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["services.fixtures"]
+
 # A small shop, the project that runs and promises are tried on.
 _SHOP = {
     "headgate.yml": "name: shop\nauthor: tester\n",

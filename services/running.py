@@ -1,0 +1,25 @@
+"""Every server that can be started, as a context manager."""
+
+from __future__ import annotations
+
+from services.nessie import Nessie, nessie
+from services.postgres import Postgres, postgres
+from services.s3 import S3, minio, versitygw
+from services.spark import Spark, SparkError, spark
+from services.trino import Trino, TrinoError, trino
+
+__all__ = [
+    "S3",
+    "Nessie",
+    "Postgres",
+    "Spark",
+    "SparkError",
+    "Trino",
+    "TrinoError",
+    "minio",
+    "nessie",
+    "postgres",
+    "spark",
+    "trino",
+    "versitygw",
+]
