@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from headgate.catalog import MAIN, Catalog, Commit, Operation, Rejoin, open_catalog
+from headgate.catalog.nessie.client import NessieClient
+from headgate.database import Database
 from headgate.types import Content, Kind, Name
 
-BACK_ENDS: dict[str, Callable[[Path], str]] = {
-    "sqlite": lambda folder: f"sqlite:///{folder}/state.db",
+BACK_ENDS: dict[str, Callable[[pytest.FixtureRequest], str]] = {
+    "sqlite": lambda request: f"sqlite:///{request.getfixturevalue('tmp_path')}/state.db",
+    "postgresql": lambda request: str(request.getfixturevalue("postgres_url")),
+    "nessie": lambda request: str(request.getfixturevalue("empty_nessie")),
 }
+# Those that are a file and need no server.
+_FILES = {"sqlite"}
 
 
 def table(version: str) -> Content:
@@ -23,13 +28,31 @@ def version_of(content: Content) -> str:
     return content.metadata_location.removeprefix("file:///lake/").removesuffix(".json")
 
 
-@pytest.fixture(params=sorted(BACK_ENDS))
-def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalog]:
+@pytest.fixture(
+    params=[pytest.param(name, marks=() if name in _FILES else pytest.mark.services) for name in sorted(BACK_ENDS)]
+)
+def catalog(request: pytest.FixtureRequest) -> Iterator[Catalog]:
     """A new catalog on each back end, whose history has to add up when the test is done with it."""
-    opened = open_catalog(BACK_ENDS[request.param](tmp_path))
+    url = BACK_ENDS[request.param](request)
+    db = Database.open(url if request.param != "nessie" else BACK_ENDS["sqlite"](request))
+    opened = open_catalog(url, db)
     yield opened
     assert opened.verify() == []
     opened.close()
+    db.close()
+
+
+@pytest.fixture
+def empty_nessie(nessie_url: str) -> str:
+    """The session's Nessie as if it were new: `main` at the beginning of all histories, and no other reference."""
+    client = NessieClient(nessie_url)
+    for reference in client.references():
+        if reference.name == MAIN:
+            client.assign(MAIN, reference.hash, client.config().no_ancestor_hash)
+        else:
+            client.delete(str(reference.name), reference.hash)
+    client.close()
+    return f"nessie+{nessie_url}"
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, RowMapping, Table, select
+from sqlalchemy import Connection, Row, Table, select
 
 from headgate import database
 from headgate.catalog.model import Commit, Operation, RefKind
@@ -23,6 +23,8 @@ from headgate.types import Content, Kind, Name
 _BATCH = 500
 # Ancestors are read this many generations at a time: few at first, as branches mostly part shortly before.
 _FIRST_WINDOW, _LARGEST_WINDOW = 16, 1024
+
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,8 @@ def make_commit(
     properties: Mapping[str, str],
 ) -> Commit:
     """A commit that is not written yet, its operations in the order of their keys."""
-    author, message = _storable(author), _storable(message)
-    properties = {_storable(key): _storable(value) for key, value in properties.items()}
+    author, message = storable(author), storable(message)
+    properties = {storable(key): storable(value) for key, value in properties.items()}
     ordered = tuple(sorted(operations, key=lambda op: op.name.key))
     ids = tuple(parent.id for parent in parents)
     return Commit(
@@ -97,7 +99,7 @@ def make_commit(
     )
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """Text with what a database cannot hold written out: undecodable bytes of a file's name, U+0000."""
     return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
 
@@ -131,7 +133,7 @@ class CommitStore:
         if commit.operations:
             connection.execute(
                 new(database.operations),
-                [_operation_row(commit.id, position, op) for position, op in enumerate(commit.operations)],
+                [operation_row(commit.id, position, op) for position, op in enumerate(commit.operations)],
             )
 
     def header(self, commit_id: str) -> Header:
@@ -150,26 +152,21 @@ class CommitStore:
 
     def find(self, commit_id: str) -> Header | None:
         """The header of a commit, or None."""
-        with self._db.read() as connection:
-            row = connection.execute(_HEADERS.where(database.commits.c.id == commit_id)).first()
-        return None if row is None else Header(row.id, row.root, row.generation)
+        return _first_header(self._db.fetch(_HEADERS.where(database.commits.c.id == commit_id)))
 
     def headers(self, ids: Collection[str]) -> dict[str, Header]:
         """The headers of those commits that are there."""
         wanted = list(ids)
         found: dict[str, Header] = {}
-        with self._db.read() as connection:
-            for start in range(0, len(wanted), _BATCH):
-                query = _HEADERS.where(database.commits.c.id.in_(wanted[start : start + _BATCH]))
-                found.update((row.id, Header(row.id, row.root, row.generation)) for row in connection.execute(query))
+        for start in range(0, len(wanted), _BATCH):
+            query = _HEADERS.where(database.commits.c.id.in_(wanted[start : start + _BATCH]))
+            found.update((row.id, Header(row.id, row.root, row.generation)) for row in self._db.fetch(query))
         return found
 
     def starting_with(self, prefix: str) -> list[str]:
         """Up to two ids that start with these digits."""
         ids = database.commits.c.id
-        with self._db.read() as connection:
-            rows = connection.execute(select(ids).where(ids >= prefix, ids < prefix + "g").limit(2)).all()
-        return [row.id for row in rows]
+        return [row.id for row in self._db.fetch(select(ids).where(ids >= prefix, ids < prefix + "g").limit(2))]
 
     def head(self, ref: str, kind: RefKind | None = None) -> Header | None:
         """The header of the commit that a ref (of a kind) points at, or None without such a ref."""
@@ -177,9 +174,7 @@ class CommitStore:
         query = _HEADERS.join(refs, refs.c.commit_id == database.commits.c.id).where(refs.c.name == ref)
         if kind is not None:
             query = query.where(refs.c.kind == kind.value)
-        with self._db.read() as connection:
-            row = connection.execute(query).first()
-        return None if row is None else Header(row.id, row.root, row.generation)
+        return _first_header(self._db.fetch(query))
 
     def load(self, commit_id: str) -> Commit:
         """One commit in full."""
@@ -191,23 +186,25 @@ class CommitStore:
     def load_many(self, ids: Sequence[str]) -> dict[str, Commit]:
         """Those of the commits that are there, in full."""
         commits: dict[str, Commit] = {}
-        with self._db.read() as connection:
-            for start in range(0, len(ids), _BATCH):
-                wanted = ids[start : start + _BATCH]
-                parents = _grouped(connection, database.commit_parents, wanted, lambda row: str(row["parent_id"]))
-                operations = _grouped(connection, database.operations, wanted, read_operation)
-                for row in connection.execute(select(database.commits).where(database.commits.c.id.in_(wanted))):
-                    commits[row.id] = Commit(
-                        id=row.id,
-                        parents=tuple(parents.get(row.id, ())),
-                        root=row.root,
-                        operations=tuple(operations.get(row.id, ())),
-                        author=row.author,
-                        message=row.message,
-                        time=row.time,
-                        properties=row.properties,
-                        generation=row.generation,
-                    )
+        for start in range(0, len(ids), _BATCH):
+            wanted = ids[start : start + _BATCH]
+            # A commit lands whole and stays as it is: what is found of it here has its parents and operations.
+            rows = self._db.fetch(select(database.commits).where(database.commits.c.id.in_(wanted)))
+            found = [row.id for row in rows]
+            parents = self._grouped(database.commit_parents, found, lambda row: str(row.parent_id))
+            operations = self._grouped(database.operations, found, read_operation)
+            for row in rows:
+                commits[row.id] = Commit(
+                    id=row.id,
+                    parents=tuple(parents.get(row.id, ())),
+                    root=row.root,
+                    operations=tuple(operations.get(row.id, ())),
+                    author=row.author,
+                    message=row.message,
+                    time=row.time,
+                    properties=row.properties,
+                    generation=row.generation,
+                )
         return commits
 
     def ancestors(self, starts: Sequence[str], *, down_to: int, first_parent: bool = False) -> dict[str, list[Header]]:
@@ -230,14 +227,23 @@ class CommitStore:
             .order_by(walk.c.id, links.c.position)
         )
         found: dict[str, list[Header]] = {}
-        with self._db.read() as connection:
-            for row in connection.execute(query):
-                parents = found.setdefault(row.child, [])
-                if row.parent_id is not None and row.root is None:
-                    raise self._missing(row.parent_id)
-                if row.parent_id is not None:
-                    parents.append(Header(row.parent_id, row.root, row.generation))
+        for row in self._db.fetch(query):
+            parents = found.setdefault(row.child, [])
+            if row.parent_id is not None and row.root is None:
+                raise self._missing(row.parent_id)
+            if row.parent_id is not None:
+                parents.append(Header(row.parent_id, row.root, row.generation))
         return found
+
+    def _grouped(
+        self, table: Table, commit_ids: Sequence[str], read: Callable[[Row[Any]], _Value]
+    ) -> dict[str, list[_Value]]:
+        """What the rows of some commits say, by commit and in order."""
+        groups: dict[str, list[_Value]] = {}
+        query = select(table).where(table.c.commit_id.in_(commit_ids)).order_by(table.c.commit_id, table.c.position)
+        for row in self._db.fetch(query):
+            groups.setdefault(row.commit_id, []).append(read(row))
+        return groups
 
 
 class Descent:
@@ -268,31 +274,24 @@ _HEADERS = select(database.commits.c.id, database.commits.c.root, database.commi
 
 _COLUMNS = ("kind", "id", "location")
 
-_Value = TypeVar("_Value")
+
+def _first_header(rows: Sequence[Row[Any]]) -> Header | None:
+    return Header(rows[0].id, rows[0].root, rows[0].generation) if rows else None
 
 
-def _grouped(
-    connection: Connection, table: Table, commit_ids: Sequence[str], read: Callable[[RowMapping], _Value]
-) -> dict[str, list[_Value]]:
-    """What the rows of some commits say, by commit and in order."""
-    groups: dict[str, list[_Value]] = {}
-    query = select(table).where(table.c.commit_id.in_(commit_ids)).order_by(table.c.commit_id, table.c.position)
-    for row in connection.execute(query).mappings():
-        groups.setdefault(row["commit_id"], []).append(read(row))
-    return groups
-
-
-def read_operation(row: RowMapping) -> Operation:
+def read_operation(row: Row[Any]) -> Operation:
     """The operation in a row of the table `operations`."""
-    before, after = ([row[f"{side}_{column}"] for column in _COLUMNS] for side in ("before", "after"))
+    before = (row.before_kind, row.before_id, row.before_location)
+    after = (row.after_kind, row.after_id, row.after_location)
     return Operation(
-        Name.from_key(row["key"]),
-        before=None if before[0] is None else from_entry(tuple(before)),
-        after=None if after[0] is None else from_entry(tuple(after)),
+        Name.from_key(row.key),
+        before=None if before[0] is None else from_entry(before),
+        after=None if after[0] is None else from_entry(after),
     )
 
 
-def _operation_row(commit_id: str, position: int, operation: Operation) -> dict[str, object]:
+def operation_row(commit_id: str, position: int, operation: Operation) -> dict[str, object]:
+    """The row of an operation in the table `operations`."""
     row: dict[str, object] = {"commit_id": commit_id, "position": position, "key": operation.name.key}
     for side, content in (("before", operation.before), ("after", operation.after)):
         entry = (None, None, None) if content is None else to_entry(content)

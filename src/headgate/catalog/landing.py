@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import getpass
 import random
 import time
@@ -11,11 +10,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import select
-
-from headgate import database
 from headgate.catalog.commits import CommitStore, Header, make_commit, to_entry
 from headgate.catalog.model import Commit, Operation, RefKind
+from headgate.catalog.movement import Movement, Mover, Outcome
 from headgate.catalog.nodes import NodeStore
 from headgate.catalog.refs import RefTable
 from headgate.catalog.tree import Edit, Entry, Tree
@@ -63,12 +60,6 @@ Propose = Callable[[Header], Proposal | FastForward | None]
 """Works out on a head what is to become of a branch; None when it stays as it is."""
 
 
-class _Outcome(enum.Enum):
-    LANDED = enum.auto()
-    LOST = enum.auto()
-    ANOTHERS_TURN = enum.auto()
-
-
 class Lander:
     """Writes commits to branches."""
 
@@ -81,9 +72,8 @@ class Lander:
         turns: Turns,
         clock: Callable[[], datetime],
     ) -> None:
-        self._db = db
-        self._nodes = nodes
         self._tree = Tree(nodes.load)
+        self._mover = Mover(db, nodes, commits, refs, turns)
         self._commits = commits
         self._refs = refs
         self._turns = turns
@@ -102,11 +92,11 @@ class Lander:
                 if proposal is None:
                     return self._commits.load(head.id)
                 edit, commit = self._work_out(head, proposal)
-                outcome = self._write(branch, head, edit, commit, proposal.movement)
-                if outcome is _Outcome.LANDED:
+                outcome = self._mover.move(Movement(branch, head.id, commit, edit, self._clock(), proposal.movement))
+                if outcome is Outcome.LANDED:
                     return commit
                 losses += 1
-                if not queued and (losses >= _LOSSES or outcome is _Outcome.ANOTHERS_TURN):
+                if not queued and (losses >= _LOSSES or outcome is Outcome.ANOTHERS_TURN):
                     holder = proposal.author if isinstance(proposal, Proposal) else getpass.getuser()
                     stack.enter_context(self._turns.take(branch, holder, _PATIENCE))
                     queued = True
@@ -133,23 +123,6 @@ class Lander:
             properties=proposal.properties,
         )
         return edit, commit
-
-    def _write(self, branch: str, head: Header, edit: Edit | None, commit: Commit, movement: str) -> _Outcome:
-        """Point the branch at the commit, if nobody has moved it since `head` was read."""
-        refs = database.refs
-        with self._db.write() as connection:
-            query = select(refs.c.commit_id).where(refs.c.name == branch).with_for_update()
-            if connection.execute(query).scalar() != head.id:
-                return _Outcome.LOST
-            if self._turns.is_anothers(connection, branch):
-                return _Outcome.ANOTHERS_TURN
-            if edit is not None:
-                self._nodes.write(connection, edit)
-                self._commits.write(connection, commit)
-            self._refs.move(connection, branch, head.id, commit.id, self._clock(), movement)
-        if edit is not None:
-            self._nodes.remember(edit)
-        return _Outcome.LANDED
 
 
 def changes(operations: Iterable[Operation]) -> dict[str, Entry | None]:

@@ -75,9 +75,8 @@ class RefTable:
 
     def find(self, name: str) -> Ref | None:
         """The ref of this name, or None."""
-        with self._db.read() as connection:
-            row = connection.execute(select(database.refs).where(database.refs.c.name == name)).first()
-        return Ref(row.name, RefKind(row.kind), row.commit_id) if row else None
+        rows = self._db.fetch(select(database.refs).where(database.refs.c.name == name))
+        return Ref(rows[0].name, RefKind(rows[0].kind), rows[0].commit_id) if rows else None
 
     def hint(self, name: str) -> str | None:
         """Which ref may have been meant."""
@@ -85,25 +84,28 @@ class RefTable:
 
     def all(self) -> list[Ref]:
         """Every ref, by name."""
-        with self._db.read() as connection:
-            rows = connection.execute(select(database.refs)).all()
+        rows = self._db.fetch(select(database.refs))
         return sorted((Ref(row.name, RefKind(row.kind), row.commit_id) for row in rows), key=lambda ref: ref.name)
 
     def create(self, ref: Ref, time: datetime) -> None:
         """Add a ref; AlreadyExists when its name is taken."""
         check_ref_name(ref.name)
-        with self._db.write() as connection:
-            if not self.add(connection, ref, time):
-                raise AlreadyExists(
-                    f"There is a branch or tag '{ref.name}' already",
-                    hint="Choose another name, or delete that one first",
-                )
+
+        def work(connection: Connection, again: bool) -> bool:
+            done = again and is_logged(connection, ref.name, None, ref.commit_id, time)
+            return done or self.add(connection, ref, time)
+
+        if not self._db.transact(work):
+            raise AlreadyExists(
+                f"There is a branch or tag '{ref.name}' already",
+                hint="Choose another name, or delete that one first",
+            )
 
     def add(self, connection: Connection, ref: Ref, time: datetime) -> bool:
         """Add a ref within a transaction; False when its name is taken."""
         new = self._db.insert_new(database.refs)
         values = {"name": ref.name, "kind": ref.kind.value, "commit_id": ref.commit_id}
-        if connection.execute(new.values(values)).rowcount == 0:
+        if connection.execute(new.values(values).returning(database.refs.c.name)).first() is None:
             return False
         _log(connection, ref.name, None, ref.commit_id, time, "created")
         return True
@@ -129,14 +131,20 @@ class RefTable:
         if name == MAIN:
             raise UsageError(f"'{MAIN}' cannot be deleted: every lake has it")
         ref = self.get(name)
-        with self._db.write() as connection:
-            refs = database.refs
-            gone = connection.execute(
-                refs.delete().where(refs.c.name == name, refs.c.commit_id == (expected or ref.commit_id))
-            )
+        held = ref.commit_id if expected is None else expected
+        refs = database.refs
+
+        def work(connection: Connection, again: bool) -> bool:
+            if again and is_logged(connection, name, held, None, time):
+                return True
+            gone = connection.execute(refs.delete().where(refs.c.name == name, refs.c.commit_id == held))
             if gone.rowcount == 0:
-                raise stale(name, expected or ref.commit_id)
-            _log(connection, name, expected or ref.commit_id, None, time, "deleted")
+                return False
+            _log(connection, name, held, None, time, "deleted")
+            return True
+
+        if not self._db.transact(work):
+            raise stale(name, held)
 
     def at(self, name: str, time: datetime) -> str:
         """The commit that a ref, perhaps deleted since, pointed at at a time."""
@@ -158,9 +166,7 @@ class RefTable:
     def has_pointed_at(self, name: str, commit_id: str) -> bool:
         """Whether a ref points or once pointed at a commit."""
         log = database.reflog
-        with self._db.read() as connection:
-            query = select(log.c.id).where(log.c.ref == name, log.c.after_id == commit_id).limit(1)
-            return connection.execute(query).first() is not None
+        return bool(self._db.fetch(select(log.c.id).where(log.c.ref == name, log.c.after_id == commit_id).limit(1)))
 
 
 def stale(name: str, expected: str) -> StaleRef:
@@ -170,6 +176,15 @@ def stale(name: str, expected: str) -> StaleRef:
         hint=f"Read '{name}' again and repeat the change on what it holds now",
         data={"ref": name, "expected": expected},
     )
+
+
+def is_logged(connection: Connection, name: str, before: str | None, after: str | None, time: datetime) -> bool:
+    """Whether this very movement of a ref is in the reflog; a ref may make the same one again at another time."""
+    log = database.reflog
+    found = select(log.c.id).where(
+        log.c.ref == name, log.c.before_id == before, log.c.after_id == after, log.c.time == time
+    )
+    return connection.execute(found.limit(1)).first() is not None
 
 
 def _log(connection: Connection, name: str, before: str | None, after: str | None, time: datetime, reason: str) -> None:

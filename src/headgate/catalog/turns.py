@@ -15,10 +15,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import uuid4
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, select
 
 from headgate import database
 from headgate.database import Database
@@ -44,17 +44,12 @@ class Turns:
     @contextmanager
     def take(self, ref: str, holder: str, patience: float) -> Iterator[None]:
         """Wait for the turn at a ref and hold it; at once when this thread holds it already."""
-        with self._db.read() as connection:
-            queue = self._queue(connection, ref)
+        queue = self._waiting(ref)
         if queue and queue[0][0] in _held.get():
             yield
             return
         token = uuid4().hex
-        with self._db.write() as connection:
-            turns, now = database.turns, _now()
-            connection.execute(turns.delete().where(turns.c.expires <= now))
-            row = {"ref": ref, "token": token, "holder": f"{holder} ({socket.gethostname()}, process {os.getpid()})"}
-            connection.execute(turns.insert().values(**row, expires=now + LEASE))
+        self._enqueue(ref, token, f"{holder} ({socket.gethostname()}, process {os.getpid()})")
         done = threading.Event()
         renewal = threading.Thread(target=self._renew, args=(token, done), daemon=True)
         renewal.start()
@@ -68,25 +63,42 @@ class Turns:
         finally:
             done.set()
             renewal.join()
-            with self._db.write() as connection:
-                connection.execute(database.turns.delete().where(database.turns.c.token == token))
+            self._db.execute(database.turns.delete().where(database.turns.c.token == token))
+
+    def held(self) -> frozenset[str]:
+        """Tokens of the turns that the running thread holds, at whatever ref."""
+        return _held.get()
 
     def is_anothers(self, connection: Connection, ref: str) -> bool:
         """Whether someone else has the turn at a ref, so that this writer had better queue."""
-        queue = self._queue(connection, ref)
-        return bool(queue) and queue[0][0] not in _held.get()
+        first = connection.execute(self._queue(ref).limit(1)).first()
+        return first is not None and first.token not in _held.get()
 
-    def _queue(self, connection: Connection, ref: str) -> list[tuple[str, str]]:
+    def _enqueue(self, ref: str, token: str, holder: str) -> None:
+        refs, turns = database.refs, database.turns
+
+        def work(connection: Connection, again: bool) -> None:
+            # One after the other, so that whoever gets a lower ticket is seen by whoever gets a higher one.
+            connection.execute(select(refs.c.name).where(refs.c.name == ref).with_for_update())
+            connection.execute(turns.delete().where(turns.c.ref == ref, turns.c.expires <= self._db.now()))
+            row = {"ref": ref, "token": token, "holder": holder, "expires": self._db.after(LEASE)}
+            connection.execute(self._db.insert_new(turns).values(row))
+
+        self._db.transact(work)
+
+    def _queue(self, ref: str) -> Select[tuple[str, str]]:
         """Tokens and holders of the living, in the order they came."""
         turns = database.turns
-        query = select(turns.c.token, turns.c.holder).where(turns.c.ref == ref, turns.c.expires > _now())
-        return [(row.token, row.holder) for row in connection.execute(query.order_by(turns.c.ticket))]
+        query = select(turns.c.token, turns.c.holder).where(turns.c.ref == ref, turns.c.expires > self._db.now())
+        return query.order_by(turns.c.ticket)
+
+    def _waiting(self, ref: str) -> list[tuple[str, str]]:
+        return [(row.token, row.holder) for row in self._db.fetch(self._queue(ref))]
 
     def _wait(self, ref: str, token: str, patience: float) -> None:
         deadline = time.monotonic() + patience
         while True:
-            with self._db.read() as connection:
-                queue = self._queue(connection, ref)
+            queue = self._waiting(ref)
             tokens = [waiting for waiting, _ in queue]
             before = tokens.index(token) if token in tokens else 0
             if before == 0:
@@ -103,13 +115,8 @@ class Turns:
         turns = database.turns
         while not done.wait(_RENEWAL.total_seconds()):
             try:
-                with self._db.write() as connection:
-                    renewed = turns.update().where(turns.c.token == token)
-                    connection.execute(renewed.values(expires=_now() + LEASE))
+                renewed = turns.update().where(turns.c.token == token).values(expires=self._db.after(LEASE))
+                self._db.execute(renewed)
             except HeadgateError:
                 # The next round tries again; an expired turn costs its holder a retry at most.
                 continue
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

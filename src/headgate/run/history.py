@@ -1,8 +1,9 @@
 """The runs of a project: who is at work, what became of the others, and which of them died.
 
-A run holds an operating-system lock on `runs/<run id>.lock` for as long as its process lives, so the next run on the
-same machine knows a killed one for what it is, without waiting. A run on another machine counts as dead when it has
-not been heard of for a quarter of an hour.
+A run holds an operating-system lock on `runs/<run id>.lock` for as long as its process lives, so the next run in the
+same folder knows a killed one for what it is, without waiting. A run on another machine, or in another folder that
+shares the state database, counts as dead when it has not been heard of for a quarter of an hour, by the database's
+clock.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from headgate import database
+from headgate.catalog.commits import storable
 from headgate.database import Database
+from headgate.errors import HeadgateError
 from headgate.run.result import RunRecord, RunResult, RunStatus
 from headgate.types import CheckResult
 
@@ -50,20 +54,19 @@ class RunHistory:
         stop = threading.Event()
         with path.open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            with self._db.write() as connection:
-                connection.execute(
-                    insert(database.runs).values(
-                        run_id=run_id,
-                        status=RunStatus.RUNNING.value,
-                        branch=branch,
-                        base_commit=base,
-                        started=now,
-                        heartbeat=now,
-                        pid=os.getpid(),
-                        host=socket.gethostname(),
-                        selection=selection,
-                    )
+            self._db.execute(
+                self._db.insert_new(database.runs).values(
+                    run_id=run_id,
+                    status=RunStatus.RUNNING.value,
+                    branch=branch,
+                    base_commit=base,
+                    started=now,
+                    heartbeat=self._db.now(),
+                    pid=os.getpid(),
+                    host=socket.gethostname(),
+                    selection=storable(selection),
                 )
+            )
             beat = threading.Thread(target=self._beat, args=(run_id, stop), daemon=True)
             beat.start()
             try:
@@ -83,68 +86,79 @@ class RunHistory:
         summary = result.to_dict()
         summary.pop("checks")
         error = summary.pop("error")
-        with self._db.write() as connection:
-            connection.execute(
-                update(database.runs)
-                .where(database.runs.c.run_id == result.run_id)
-                .values(
-                    status=result.status.value,
-                    commit_id=result.commit,
-                    finished=datetime.now(UTC),
-                    fingerprint=fingerprint,
-                    summary=_json(summary),
-                    error=_json(error),
-                )
+        finished = (
+            update(database.runs)
+            .where(database.runs.c.run_id == result.run_id)
+            .values(
+                status=result.status.value,
+                commit_id=result.commit,
+                finished=datetime.now(UTC),
+                fingerprint=fingerprint,
+                summary=_json(summary),
+                error=_json(error),
             )
-            if result.checks:
-                connection.execute(insert(database.checks), [_check_row(result.run_id, c) for c in result.checks])
+        )
+        rows = [_check_row(result.run_id, check) for check in result.checks]
+
+        def work(connection: Connection, again: bool) -> None:
+            connection.execute(finished)
+            if rows:
+                connection.execute(self._db.insert_new(database.checks), rows)
+
+        self._db.transact(work)
 
     def settled(self, fingerprint: str) -> str | None:
         """The commit that a run on exactly these inputs left `main` at, or None."""
         runs = database.runs
-        with self._db.read() as connection:
-            row = connection.execute(
-                select(runs.c.commit_id)
-                .where(
-                    runs.c.fingerprint == fingerprint,
-                    runs.c.status.in_([RunStatus.MERGED.value, RunStatus.UNCHANGED.value]),
-                )
-                .order_by(runs.c.started.desc(), runs.c.run_id.desc())
-                .limit(1)
-            ).first()
-        return str(row.commit_id) if row else None
+        rows = self._db.fetch(
+            select(runs.c.commit_id)
+            .where(
+                runs.c.fingerprint == fingerprint,
+                runs.c.status.in_([RunStatus.MERGED.value, RunStatus.UNCHANGED.value]),
+            )
+            .order_by(runs.c.started.desc(), runs.c.run_id.desc())
+            .limit(1)
+        )
+        return str(rows[0].commit_id) if rows else None
 
     def dead(self) -> list[RunRecord]:
         """Runs that are recorded as running and whose process is gone."""
         runs = database.runs
-        with self._db.read() as connection:
-            rows = connection.execute(select(runs).where(runs.c.status == RunStatus.RUNNING.value)).mappings().all()
-        now = datetime.now(UTC)
-        found = []
-        for row in rows:
-            here = row["host"] == socket.gethostname()
-            gone = not self._is_locked(row["run_id"]) if here else now - row["heartbeat"] > SILENCE
-            if gone:
-                found.append(_record(row))
-        return found
+        silent = (runs.c.heartbeat < self._db.after(-SILENCE)).label("silent")
+        rows = self._db.fetch(select(runs, silent).where(runs.c.status == RunStatus.RUNNING.value))
+        return [_record(row) for row in rows if self._is_dead(row)]
 
-    def bury(self, run_id: str) -> None:
-        """Record that a dead run was cleaned up after."""
+    def _is_dead(self, row: Row[Any]) -> bool:
+        if row.host == socket.gethostname():
+            locked = self._is_locked(row.run_id)
+            if locked is not None:
+                return not locked
+            # Nobody else's folder can be meant where the database is a file of this machine.
+            if self._db.on_this_machine:
+                return True
+        return bool(row.silent)
+
+    def bury(self, run_id: str, commit: str | None = None) -> None:
+        """Record that a dead run was cleaned up after.
+
+        Args:
+            run_id: The run.
+            commit: The commit that had brought it to `main` before it died, if it came to that.
+        """
         runs = database.runs
-        with self._db.write() as connection:
-            connection.execute(
-                update(runs)
-                .where(runs.c.run_id == run_id, runs.c.status == RunStatus.RUNNING.value)
-                .values(status=RunStatus.INTERRUPTED.value, finished=datetime.now(UTC))
-            )
+        status = RunStatus.MERGED if commit else RunStatus.INTERRUPTED
+        self._db.execute(
+            update(runs)
+            .where(runs.c.run_id == run_id, runs.c.status == RunStatus.RUNNING.value)
+            .values(status=status.value, commit_id=commit, finished=datetime.now(UTC))
+        )
         self._lock_path(run_id).unlink(missing_ok=True)
 
     def runs(self, limit: int | None = None) -> list[RunRecord]:
         """The runs, newest first."""
         runs = database.runs
-        with self._db.read() as connection:
-            query = select(runs).order_by(runs.c.started.desc(), runs.c.run_id.desc())
-            return [_record(row) for row in connection.execute(query.limit(limit) if limit else query).mappings()]
+        query = select(runs).order_by(runs.c.started.desc(), runs.c.run_id.desc())
+        return [_record(row) for row in self._db.fetch(query.limit(limit) if limit else query)]
 
     def checks(self, run_id: str | None = None, limit: int | None = None) -> list[dict[str, object]]:
         """Outcomes of checks, of one run or of all, the newest run first."""
@@ -162,12 +176,13 @@ class RunHistory:
     def _lock_path(self, run_id: str) -> Path:
         return self._folder / f"{run_id}.lock"
 
-    def _is_locked(self, run_id: str) -> bool:
+    def _is_locked(self, run_id: str) -> bool | None:
+        """Whether the run's process lives; None for one that has no lock in this folder."""
         try:
             with self._lock_path(run_id).open("r+") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except FileNotFoundError:
-            return False
+            return None
         except BlockingIOError:
             return True
         return False
@@ -175,8 +190,11 @@ class RunHistory:
     def _beat(self, run_id: str, stop: threading.Event) -> None:
         runs = database.runs
         while not stop.wait(HEARTBEAT.total_seconds()):
-            with self._db.write() as connection:
-                connection.execute(update(runs).where(runs.c.run_id == run_id).values(heartbeat=datetime.now(UTC)))
+            try:
+                self._db.execute(update(runs).where(runs.c.run_id == run_id).values(heartbeat=self._db.now()))
+            except HeadgateError:
+                # The database may be back for the next beat; a run that goes on is not to be taken for dead for it.
+                continue
 
 
 def _check_row(run_id: str, check: CheckResult) -> dict[str, object]:
@@ -188,7 +206,7 @@ def _check_row(run_id: str, check: CheckResult) -> dict[str, object]:
         "status": check.status.value,
         "failures": check.failures,
         "table_name": check.table,
-        "message": check.message,
+        "message": None if check.message is None else storable(check.message),
         "columns": _json(check.columns),
         "sample": _json(check.sample),
         "evidence": check.evidence,
@@ -197,17 +215,17 @@ def _check_row(run_id: str, check: CheckResult) -> dict[str, object]:
     }
 
 
-def _record(fields: RowMapping) -> RunRecord:
+def _record(row: Row[Any]) -> RunRecord:
     return RunRecord(
-        run_id=fields["run_id"],
-        status=RunStatus(fields["status"]),
-        branch=fields["branch"],
-        base=fields["base_commit"],
-        commit=fields["commit_id"],
-        started=fields["started"],
-        finished=fields["finished"],
-        summary=json.loads(fields["summary"]) if fields["summary"] else {},
-        error=json.loads(fields["error"]) if fields["error"] else None,
+        run_id=row.run_id,
+        status=RunStatus(row.status),
+        branch=row.branch,
+        base=row.base_commit,
+        commit=row.commit_id,
+        started=row.started,
+        finished=row.finished,
+        summary=json.loads(row.summary) if row.summary else {},
+        error=json.loads(row.error) if row.error else None,
     )
 
 
