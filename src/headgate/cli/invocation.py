@@ -18,6 +18,7 @@ import typer
 
 from headgate.cli.output.document import Document
 from headgate.cli.output.writer import JsonWriter, TextWriter, Writer
+from headgate.errors import UsageError
 
 if TYPE_CHECKING:
     from headgate.events import Emit
@@ -33,6 +34,16 @@ _SHARED: dict[str, Any] = {
             "--project",
             metavar="DIR",
             help="Folder of the project. Default: $HEADGATE_PROJECT, else this folder or the closest above.",
+            rich_help_panel=_PANEL,
+        ),
+    ],
+    "catalog": Annotated[
+        str | None,
+        typer.Option(
+            "--catalog",
+            metavar="URL",
+            help="Address of a server, instead of a project: http://host:port. Default: $HEADGATE_CATALOG. "
+            "$HEADGATE_TOKEN holds the token.",
             rich_help_panel=_PANEL,
         ),
     ],
@@ -58,6 +69,7 @@ class Invocation:
 
     Attributes:
         project: Folder of the project, or None to look for it.
+        catalog: Address of a server to ask instead of a project, or None.
         profile: Name of the profile, or None for the project's own choice.
         json: Whether one JSON document is wanted.
         debug: Whether errors come with a traceback.
@@ -65,6 +77,7 @@ class Invocation:
     """
 
     project: Path | None = None
+    catalog: str | None = None
     profile: str | None = None
     json: bool = False
     debug: bool = False
@@ -78,12 +91,25 @@ class Invocation:
         """Show a result."""
         self.writer.write(document)
 
+    @property
+    def server(self) -> str | None:
+        """Address of the server that is to be asked, or None for a project.
+
+        Raises:
+            UsageError: Both are asked for.
+        """
+        if self.catalog and self.project:
+            raise UsageError("--catalog and --project exclude each other.", hint="Leave one of them away.")
+        if self.catalog or self.project:
+            return self.catalog
+        return os.environ.get("HEADGATE_CATALOG") or None
+
     @contextmanager
     def lakehouse(self) -> Iterator[Lakehouse]:
-        """The lakehouse that the command is about."""
+        """The lakehouse that the command is about: a project's, or a server's."""
         from headgate import lakehouse
 
-        chosen = self.project or os.environ.get("HEADGATE_PROJECT") or None
+        chosen = self.server or self.project or os.environ.get("HEADGATE_PROJECT") or None
         with lakehouse.open(chosen, profile=self.profile) as lake:
             yield lake
 
@@ -95,9 +121,10 @@ class Invocation:
         with progress.consumer(quiet=self.json) as emit:
             yield emit
 
-    def add(self, project: Path | None, profile: str | None, json: bool, debug: bool) -> None:
+    def add(self, project: Path | None, catalog: str | None, profile: str | None, json: bool, debug: bool) -> None:
         """Take over options that were given at one place; those that were not leave what stands."""
         self.project = project or self.project
+        self.catalog = catalog or self.catalog
         self.profile = profile or self.profile
         self.json = json or self.json
         self.debug = debug or self.debug

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from headgate.cli.commands import projects, quarantine, reading, records, run, versions
+from headgate.cli.commands import projects, quarantine, reading, records, run, serving, versions
 from headgate.cli.invocation import Invocation, shared_options
 from headgate.errors import Cancelled, HeadgateError, UsageError, did_you_mean
 from headgate.version import __version__
@@ -46,7 +46,7 @@ def program() -> typer.Typer:
     )
     app.callback()(shared_options(_program))
     app.info.help = _ABOUT
-    for module in (run, quarantine, reading, versions, records, projects):
+    for module in (run, quarantine, reading, versions, records, serving, projects):
         module.add(app)
     return app
 

@@ -29,6 +29,7 @@ READING = "Look at the lake"
 RUNNING = "Fill the lake"
 VERSIONS = "Branches and history"
 RECORDS = "What happened"
+SERVING = "Share the lake"
 PROJECT = "The project"
 
 Ref = Annotated[

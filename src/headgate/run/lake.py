@@ -29,7 +29,8 @@ class Lake:
     def open(cls, project: Project) -> Lake:
         project.make_state_dir()
         db = Database.open(project.state_url)
-        return cls(project, db, open_catalog(project.catalog_url, db), Storage.open(project.warehouse, project.storage))
+        storage = Storage.open(project.warehouse, project.storage)
+        return cls(project, db, open_catalog(project.catalog_url, db, storage), storage)
 
     @property
     def history(self) -> RunHistory:

@@ -137,7 +137,9 @@ class Tokens:
             raise NotFound(f"There is no token '{name}'.", hint=did_you_mean(name, known) or "headgate token list")
         with self._db.write() as connection:
             connection.execute(
-                update(tokens).where(tokens.c.name == name, tokens.c.revoked.is_(None)).values(revoked=datetime.now(UTC))
+                update(tokens)
+                .where(tokens.c.name == name, tokens.c.revoked.is_(None))
+                .values(revoked=datetime.now(UTC))
             )
             return _token(connection.execute(select(tokens).where(tokens.c.name == name)).mappings().one())
 
@@ -161,12 +163,10 @@ class Tokens:
         stored = database.secrets
         asked = select(stored.c.value).where(stored.c.name == _SIGNING_KEY)
         with self._db.read() as connection:
-            found = connection.execute(asked).scalar_one_or_none()
+            found: str | None = connection.execute(asked).scalar_one_or_none()
         if found is None:
             with self._db.write() as connection:
-                connection.execute(
-                    self._db.insert_new(stored).values(name=_SIGNING_KEY, value=secrets.token_hex(32))
-                )
+                connection.execute(self._db.insert_new(stored).values(name=_SIGNING_KEY, value=secrets.token_hex(32)))
                 found = connection.execute(asked).scalar_one()
         return bytes.fromhex(found)
 

@@ -58,9 +58,11 @@ def create_branch(
 
     Example: headgate branch create try-new-prices --at main
     """
+    from headgate.cli.output import serving
+
     with invocation.lakehouse() as lake:
         ref = lake.create_branch(name, at)
-    invocation.write(statement({"branches": [ref]}, f"Branch {name} stands at {at}."))
+    invocation.write(serving.branch(ref, at))
 
 
 def create_tag(invocation: Invocation, name: Annotated[str, typer.Argument(metavar="NAME")], at: At = "main") -> None:

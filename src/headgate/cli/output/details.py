@@ -27,7 +27,12 @@ _SNAPSHOTS = [
     Column("rows", "rows", "number"),
     Column("files", "files", "number"),
 ]
-_FILES = [Column("path", "file"), Column("rows", "rows", "number"), Column("bytes", "size", "bytes")]
+_FILES = [
+    Column("path", "file"),
+    Column("rows", "rows", "number"),
+    Column("bytes", "size", "bytes"),
+    Column("content", "content"),
+]
 _LISTS = {"columns": _COLUMNS, "snapshots": _SNAPSHOTS, "files": _FILES}
 # Of long lists a person sees the first; the JSON document has all.
 _FIRST = 10

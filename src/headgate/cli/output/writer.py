@@ -36,6 +36,8 @@ class TextWriter:
 
     def write(self, document: Document) -> None:
         document.text(console())
+        # A server tells where it is long before it ends.
+        sys.stdout.flush()
 
     def error(self, error: HeadgateError, *, debug: bool = False, context: dict[str, Any] | None = None) -> None:
         if debug:
@@ -55,6 +57,7 @@ class JsonWriter:
     def write(self, document: Document) -> None:
         for piece in json.document(document.data):
             sys.stdout.write(piece)
+        sys.stdout.flush()
 
     def error(self, error: HeadgateError, *, debug: bool = False, context: dict[str, Any] | None = None) -> None:
         TextWriter().error(error, debug=debug)
