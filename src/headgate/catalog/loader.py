@@ -9,28 +9,42 @@ from headgate.catalog.interface import Catalog
 from headgate.errors import ProjectError, did_you_mean
 
 if TYPE_CHECKING:
+    from headgate.catalog.storage import Storage
     from headgate.database import Database
 
 
-def _embedded(url: str, db: Database | None) -> Catalog:
+def _embedded(url: str, db: Database | None, storage: Storage | None) -> Catalog:
     from headgate.catalog.embedded import EmbeddedCatalog
     from headgate.database import Database
 
     return EmbeddedCatalog(db or Database.open(url))
 
 
-_LOADERS: dict[str, Callable[[str, Database | None], Catalog]] = {
+def _nessie(url: str, db: Database | None, storage: Storage | None) -> Catalog:
+    from headgate.catalog.nessie import open_nessie
+
+    if db is None:
+        raise ProjectError(
+            "A catalog in Nessie needs a state database for what Nessie does not keep",
+            hint="Open it with open_catalog(url, Database.open('sqlite:///.headgate/state.db'))",
+        )
+    return open_nessie(url, db, storage)
+
+
+_LOADERS: dict[str, Callable[[str, Database | None, Storage | None], Catalog]] = {
     "sqlite": _embedded,
     "postgresql": _embedded,
+    "nessie": _nessie,
 }
 
 
-def open_catalog(url: str, db: Database | None = None) -> Catalog:
+def open_catalog(url: str, db: Database | None = None, storage: Storage | None = None) -> Catalog:
     """The catalog at a URL such as `sqlite:///.headgate/state.db`, made on first use.
 
     Args:
         url: Where it is; the scheme chooses the back end.
-        db: The open state database, for a catalog that lives in it to share.
+        db: The open state database, for a catalog that lives in it to share, or that keeps something beside it there.
+        storage: The lake's files, for a catalog that tells other clients what is in the metadata.
 
     Raises:
         ProjectError: No back end has this scheme.
@@ -44,4 +58,4 @@ def open_catalog(url: str, db: Database | None = None) -> Catalog:
             hint=did_you_mean(scheme, _LOADERS),
             data={"schemes": sorted(_LOADERS)},
         )
-    return loader(url, db)
+    return loader(url, db, storage)

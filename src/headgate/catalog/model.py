@@ -31,6 +31,9 @@ class Operation:
 class Commit:
     """One state of the lake and how it came about; its id is the hash of everything here but the generation.
 
+    A commit in Nessie has the id that Nessie gave it. Nessie keeps neither trees nor generations: there `root` is the id
+    as well, so that equal roots still mean equal states, and `generation` is 0 for the empty lake and 1 for any other.
+
     Attributes:
         id: SHA-256 in 64 hexadecimal digits.
         parents: Ids; none for the first commit, two for a merge, the first being the branch that was merged into.
