@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ TOKEN_VARIABLE = "HEADGATE_TOKEN"  # noqa: S105 - the name of a variable
 _CONNECT_SECONDS = 10
 # For answers that a server gives at once; what takes its time is waited for as long as the connection lives.
 _READ_SECONDS = 300
+_NUMBER = re.compile(r"\[Errno -?\d+\] ?")
 _UP = "headgate serve starts a server; --catalog and $HEADGATE_CATALOG name its address."
 _TOKENS = f"Set ${TOKEN_VARIABLE} to a token that holds; on the server: headgate token create NAME"
 
@@ -276,10 +278,10 @@ def _reason(error: BaseException) -> str:
         if not isinstance(following, BaseException):
             break
         inner = following
-    if isinstance(inner, socket.gaierror):
+    if isinstance(inner, socket.gaierror | urllib3.exceptions.NameResolutionError):
         return "there is no host of that name"
     if isinstance(inner, OSError) and inner.strerror:
         return inner.strerror.lower()
     if isinstance(inner, TimeoutError | requests.exceptions.Timeout) or "timed out" in str(inner):
         return "it took too long"
-    return str(inner).rpartition(": ")[2].rstrip(".") or type(inner).__name__
+    return _NUMBER.sub("", str(inner).rpartition(": ")[2].rstrip(".")).lower() or type(inner).__name__

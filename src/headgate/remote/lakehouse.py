@@ -70,11 +70,11 @@ class RemoteLakehouse:
     def merge(self, source: str, into: str = MAIN, override: str | None = None, emit: Emit = ignore) -> RunResult:
         """Merge a branch on the server, which carries out the checks; going away before the end stops it."""
         for line in self._client.lines("/merge", source=source, into=into, override=override):
-            if "error" in line:
-                raise error_of(line["error"])
-            if "result" in line:
-                return structure(RunResult, line["result"])
-            kind = getattr(events, str(line.pop("event", "")), None)
+            if "event" not in line:
+                if "error" in line:
+                    raise error_of(line["error"])
+                return structure(RunResult, line.get("result"))
+            kind = getattr(events, line.pop("event"), None)
             if isinstance(kind, type) and issubclass(kind, events.Event):
                 emit(structure(kind, line))
         raise ServerError(

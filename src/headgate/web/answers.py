@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -105,39 +104,52 @@ def merging(lakehouse: Lakehouse, arguments: Mapping[str, Any], accept: str, lim
 
     As one document the answer has the status of the error that ended the merge.
     """
-    stopped = threading.Event()
+    merge = _Merge(lakehouse, arguments)
     if LINES in accept:
-        return Work(_LinesOfMerge(lakehouse, arguments, stopped).run, stopped.set, LINES, limiter, heartbeat=b"\n")
-    work = Work(lambda put: None, stopped.set, _JSON, limiter)
-
-    def run(put: Put) -> None:
-        result = lakehouse.merge(**arguments, emit=lambda event: _go_on(stopped))
-        work.status = result.error.status if result.error else 200
-        put(encode(plain(result)).encode())
-
-    work.run = run
+        return Work(merge.as_lines, merge.stop, LINES, limiter, heartbeat=b"\n")
+    work = Work(merge.as_document, merge.stop, _JSON, limiter)
+    merge.work = work
     return work
 
 
-class _LinesOfMerge:
-    """A merge as lines of JSON."""
+class _Merge:
+    """One merge from its request to its result."""
 
-    def __init__(self, lakehouse: Lakehouse, arguments: Mapping[str, Any], stopped: threading.Event) -> None:
+    work: Work | None = None
+
+    def __init__(self, lakehouse: Lakehouse, arguments: Mapping[str, Any]) -> None:
         self._lakehouse = lakehouse
         self._arguments = arguments
-        self._stopped = stopped
+        self._stopped = False
+        self._told_to_stop = False
         self._begun = False
 
-    def run(self, put: Put) -> None:
-        """Make them; an error before the first is left to have a status of its own."""
+    def stop(self) -> None:
+        """End it, from another thread, at its next event."""
+        self._stopped = True
+
+    def as_document(self, put: Put) -> None:
+        """Make one JSON document, with the status of what ended the merge."""
+        result = self._lakehouse.merge(**self._arguments, emit=lambda event: self._go_on())
+        if self.work and result.error:
+            self.work.status = result.error.status
+        put(encode(plain(result)).encode())
+
+    def as_lines(self, put: Put) -> None:
+        """Make a line of each event; an error before the first is left to have a status of its own."""
 
         def tell(line: Mapping[str, Any]) -> None:
             self._begun = True
             put(json.dumps(line).encode() + b"\n")
 
         def emit(event: Event) -> None:
-            _go_on(self._stopped)
-            tell({"event": type(event).__name__, **exact(event)})
+            self._go_on()
+            try:
+                if not self._stopped:
+                    tell({"event": type(event).__name__, **exact(event)})
+            except Cancelled:
+                self._told_to_stop = True
+                raise
 
         try:
             result = self._lakehouse.merge(**self._arguments, emit=emit)
@@ -148,7 +160,8 @@ class _LinesOfMerge:
         else:
             tell({"result": exact(result)})
 
-
-def _go_on(stopped: threading.Event) -> None:
-    if stopped.is_set():
-        raise Cancelled("The merge was stopped.", hint="main is as it was.")
+    def _go_on(self) -> None:
+        """Raise `Cancelled` once when nobody waits any more; the run's own end tells of events as well."""
+        if self._stopped and not self._told_to_stop:
+            self._told_to_stop = True
+            raise Cancelled("The merge was stopped.", hint="main is as it was.")

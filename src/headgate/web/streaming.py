@@ -7,7 +7,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from anyio import CapacityLimiter, to_thread
@@ -70,13 +69,13 @@ class Work:
     ) -> None:
         started = False
 
-        async def put(piece: bytes) -> None:
+        async def put(piece: bytes, more: bool = True) -> None:
             nonlocal started
             if not started:
                 headers = [(b"content-type", self.media_type.encode()), (b"cache-control", b"no-store")]
                 await send({"type": "http.response.start", "status": self.status, "headers": headers})
                 started = True
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": piece, "more_body": more})
 
         following: asyncio.Task[bytes] | None = None
         pause = self.heartbeat_seconds if self.heartbeat else None
@@ -100,7 +99,7 @@ class Work:
             if not started:
                 raise
             raise Broken(error.message) from error
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        await put(b"", more=False)
 
     async def _in_thread(self, queue: asyncio.Queue[bytes]) -> None:
         loop = asyncio.get_running_loop()
@@ -118,6 +117,8 @@ class Work:
 
     async def _end(self, queue: asyncio.Queue[bytes], running: asyncio.Task[None]) -> None:
         """Stop what still runs and wait until it has, for its thread holds an engine and files."""
+        if running.done():
+            return
         self._stopped.set()
         if not self._begun.is_set():
             running.cancel()
@@ -130,8 +131,9 @@ class Work:
         if not running.done():
             _log.error("A call goes on %s seconds after it was told to stop.", _PATIENCE_SECONDS)
             return
-        with suppress(asyncio.CancelledError, HeadgateError):
-            running.result()
+        error = None if running.cancelled() else running.exception()
+        if error and not isinstance(error, HeadgateError):
+            _log.error("A call that nobody waited for failed.", exc_info=error)
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from headgate.catalog.rest.fields import Json, as_object, int_of, items_of, text_of
 from headgate.catalog.rest.problems import BadRequest, IllegalArgument
@@ -48,17 +48,20 @@ def read_order(order: Json) -> Json:
     return {"order-id": number if fields else 0, "fields": fields}
 
 
-def bound_spec(spec: Json, known: Iterable[Json], last_id: int, version: int) -> Json:
-    """A spec whose every field has an id: that of an equal field of a known spec, or the next.
+def bound_spec(spec: Json, known: Sequence[Json], last_id: int, version: int) -> Json:
+    """A spec whose every field has an id: that of an equal field of a known spec, its own, or the next.
 
     Raises:
         BadRequest: Format version 1 wants ids from 1000 on without a gap.
     """
     given = {(field["source-id"], field["transform"]): field["field-id"] for old in known for field in old["fields"]}
+    equal = {_essence(field): field["field-id"] for old in known for field in old["fields"]}
     fields = []
     for position, field in enumerate(spec["fields"]):
         if "field-id" in field:
-            fields.append(field)
+            # DuckDB sends a field that it keeps under a new id, and then stumbles over two of one name.
+            kept = equal.get((field["source-id"], field["transform"], field["name"]))
+            fields.append({**field, "field-id": kept or field["field-id"]})
             continue
         number = FIRST_PARTITION_ID + position
         if version > 1:

@@ -9,8 +9,9 @@ from headgate.catalog.model import Operation
 from headgate.catalog.namespaces import to_content
 from headgate.catalog.rest.fields import Json, text_map, texts_of
 from headgate.catalog.rest.names import check_levels
+from headgate.catalog.rest.presence import check_namespace, dotted
 from headgate.catalog.rest.problems import NamespaceNotEmpty, NameTaken, NoSuchNamespace, Unprocessable
-from headgate.catalog.rest.target import Change, Target, check_namespace, dotted
+from headgate.catalog.rest.target import Change, Target
 from headgate.types import Name, namespace_name
 
 LOCATION = "location"

@@ -15,13 +15,11 @@ from headgate.catalog.rest.problems import (
     CommitFailed,
     CommitStateUnknown,
     Forbidden,
-    NoSuchNamespace,
     NoSuchWarehouse,
 )
 from headgate.catalog.rest.serving import Overlay
 from headgate.catalog.storage import Storage
 from headgate.errors import Conflict, HeadgateError, ReadOnly, RefNotFound, StorageError
-from headgate.types import Content, Kind, Name
 
 _ATTEMPTS = 20
 # Seconds of pause after a lost race, doubled each time up to the second.
@@ -176,24 +174,3 @@ class Target:
             if all(found.get(operation.name) == operation.before for operation in change.operations):
                 return False
         raise CommitStateUnknown(f"The catalog did not say whether the commit landed: {error.message}") from error
-
-
-def content_of(state: State, name: Name, kind: Kind) -> Content | None:
-    """What a name stands for, if it is of this kind."""
-    content = state.get(name)
-    return content if content is not None and content.kind is kind else None
-
-
-def check_namespace(state: State, levels: Sequence[str]) -> None:
-    """Refuse a namespace that is not there.
-
-    Raises:
-        NoSuchNamespace: It is not.
-    """
-    if not levels or state.namespace(levels) is None:
-        raise NoSuchNamespace(f"Namespace does not exist: {dotted(levels)}")
-
-
-def dotted(parts: Sequence[str]) -> str:
-    """A name as Java's texts have it."""
-    return ".".join(parts)

@@ -9,11 +9,13 @@ from headgate.catalog.model import Operation
 from headgate.catalog.rest import viewupdates
 from headgate.catalog.rest.documents import number_of
 from headgate.catalog.rest.fields import Json, items_of, object_of, optional_text, text_map, text_of
+from headgate.catalog.rest.loading import Loaded
 from headgate.catalog.rest.names import check_name
+from headgate.catalog.rest.presence import check_free, content_of, missing
 from headgate.catalog.rest.requirements import check_requirements, read_requirements
 from headgate.catalog.rest.serving import METADATA_PATH, spelled
-from headgate.catalog.rest.tables import Loaded, check_free, check_owned, missing
-from headgate.catalog.rest.target import Change, Target, content_of
+from headgate.catalog.rest.tables import check_owned
+from headgate.catalog.rest.target import Change, Target
 from headgate.types import Content, Kind, Name
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Never
 
 from starlette.datastructures import Headers, QueryParams
 
@@ -55,7 +57,7 @@ class Call:
             BadRequest: It is none.
         """
         try:
-            return as_object(json.loads(self.content, parse_constant=_refuse), "body")
+            return as_object(json.loads(self.content, parse_constant=_refuse, parse_float=_finite), "body")
         except (ValueError, RecursionError) as error:
             raise BadRequest(f"Malformed request: the body is not JSON: {error}") from error
 
@@ -89,5 +91,10 @@ class Call:
         return value.lower()
 
 
-def _refuse(constant: str) -> object:
+def _refuse(constant: str) -> Never:
     raise ValueError(f"{constant} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refuse(text)

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from headgate.catalog.rest import namespaces
 from headgate.catalog.rest.names import levels_of, page
-from headgate.catalog.rest.target import check_namespace
+from headgate.catalog.rest.presence import check_namespace
 from headgate.web.iceberg.answers import empty, json_answer
 from headgate.web.iceberg.call import Call
 

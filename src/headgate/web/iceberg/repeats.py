@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from starlette.responses import Response
 
+from headgate.catalog.rest import loading
 from headgate.catalog.rest import namespaces as service
-from headgate.catalog.rest import tables as table_service
 from headgate.catalog.rest import views as view_service
 from headgate.catalog.rest.fields import flag_of, text_map, text_of, texts_of
 from headgate.catalog.rest.names import check_levels, check_name
@@ -40,9 +40,7 @@ def _properties(call: Call) -> Response:
 def _table(call: Call) -> Response:
     if flag_of(call.body(), "stage-create"):
         return tables.create(call)
-    return tables.loaded(
-        call, table_service.load(call.target, check_name((*call.levels, text_of(call.body(), "name"))))
-    )
+    return tables.loaded(call, loading.load(call.target, check_name((*call.levels, text_of(call.body(), "name")))))
 
 
 def _view(call: Call) -> Response:
@@ -55,7 +53,7 @@ _AGAIN: dict[Handler, Handler] = {
     namespaces.update: _properties,
     tables.create: _table,
     tables.register: _table,
-    tables.commit: lambda call: tables.loaded(call, table_service.load(call.target, call.table)),
+    tables.commit: lambda call: tables.loaded(call, loading.load(call.target, call.table)),
     views.create: _view,
     views.register: _view,
     views.commit: views.load,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from headgate.catalog.rest import tables
+from headgate.catalog.rest import commits, loading, tables
+from headgate.catalog.rest.commits import TableChange
 from headgate.catalog.rest.fields import Json, as_object, identifier_of, items_of, text_of
+from headgate.catalog.rest.loading import Loaded
 from headgate.catalog.rest.names import check_name, page
-from headgate.catalog.rest.tables import Loaded, TableChange
 from headgate.types import Kind, Name
 from headgate.web.iceberg.answers import empty, json_answer
 from headgate.web.iceberg.call import Call
@@ -20,7 +21,7 @@ def list_all(call: Call) -> Response:
 
 def list_of(call: Call, kind: Kind) -> Response:
     """The names of a namespace's tables or views."""
-    names, token = page(tables.list_names(call.target, call.levels, kind), *call.page())
+    names, token = page(loading.list_names(call.target, call.levels, kind), *call.page())
     identifiers = [{"namespace": list(name.namespace), "name": name.table} for name in names]
     return json_answer({"identifiers": identifiers, "next-page-token": token})
 
@@ -33,21 +34,21 @@ def create(call: Call) -> Response:
 def load(call: Call) -> Response:
     """`GET .../tables/{table}`."""
     snapshots = call.choice("snapshots", ("all", "refs"))
-    table = tables.load_changed(call.target, call.table, snapshots, call.tags())
+    table = loading.load_changed(call.target, call.table, snapshots, call.tags())
     return Response(status_code=304) if table is None else loaded(call, table, snapshots)
 
 
 def commit(call: Call) -> Response:
     """`POST .../tables/{table}`."""
     name = call.table
-    done = tables.commit(call.target, [TableChange.read(name, call.body())])
+    done = commits.commit(call.target, [TableChange.read(name, call.body())])
     return loaded(call, done[name])
 
 
 def transact(call: Call) -> Response:
     """`POST .../transactions/commit`."""
     changes = [as_object(change, "table-changes") for change in items_of(call.body(), "table-changes")]
-    tables.commit(call.target, [TableChange.read(_identified(change), change) for change in changes])
+    commits.commit(call.target, [TableChange.read(_identified(change), change) for change in changes])
     return empty()
 
 
@@ -71,20 +72,20 @@ def drop(call: Call) -> Response:
 
 def exists(call: Call) -> Response:
     """`HEAD .../tables/{table}`."""
-    tables.location_of(call.target, call.table)
+    loading.location_of(call.target, call.table)
     return empty()
 
 
 def credentials(call: Call) -> Response:
     """`GET .../tables/{table}/credentials`."""
-    tables.location_of(call.target, call.table)
+    loading.location_of(call.target, call.table)
     return json_answer({"storage-credentials": _credentials(call)})
 
 
 def report(call: Call) -> Response:
     """`POST .../tables/{table}/metrics`; the report is read and not kept."""
     text_of(call.body(), "report-type")
-    tables.location_of(call.target, call.table)
+    loading.location_of(call.target, call.table)
     return empty()
 
 
@@ -95,7 +96,7 @@ def loaded(call: Call, table: Loaded, snapshots: str = "all") -> Response:
     found = _credentials(call)
     if found:
         body["storage-credentials"] = found
-    tag = tables.tag_of(table, snapshots)
+    tag = loading.tag_of(table, snapshots)
     return json_answer(body, headers={"ETag": f'"{tag}"'} if tag else None)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from headgate.catalog.rest import tables, views
+from headgate.catalog.rest.loading import Loaded
 from headgate.types import Kind
 from headgate.web.iceberg.answers import empty, json_answer
 from headgate.web.iceberg.call import Call
@@ -54,6 +55,6 @@ def exists(call: Call) -> Response:
     return empty()
 
 
-def loaded(view: tables.Loaded) -> Response:
+def loaded(view: Loaded) -> Response:
     """A view as an answer."""
     return json_answer({"metadata-location": view.metadata_location, "metadata": view.metadata, "config": {}})
