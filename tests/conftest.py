@@ -9,7 +9,7 @@ import pytest
 pytest_plugins = ["services.fixtures"]
 
 # A small shop, the project that runs and promises are tried on.
-_SHOP = {
+SHOP = {
     "headgate.yml": "name: shop\nauthor: tester\n",
     "ingestion/orders.yml": """\
 table: orders
@@ -71,7 +71,7 @@ def project_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def shop(tmp_path: Path) -> Path:
     """The folder of a new project that has never run."""
     root = tmp_path / "shop"
-    for name, text in _SHOP.items():
+    for name, text in SHOP.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)

@@ -98,6 +98,11 @@ class CatalogSettings(Section):
         default=True,
         description="Whether other engines are kept from writing to `main`, which then moves through the checks alone.",
     )
+    client_gc: bool = Field(
+        default=False,
+        description="Whether other engines may expire snapshots, and delete their files, of tables whose property"
+        " `gc.enabled` is `true`; for lakes without branches and tags, which would lose those files too.",
+    )
 
 
 class Profile(Section):

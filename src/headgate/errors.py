@@ -158,6 +158,12 @@ class FileMissing(StorageError):
     """A file that something refers to is not there."""
 
 
+class FileChanged(StorageError):
+    """A file was written to while it was read."""
+
+    status = 409
+
+
 class FileTaken(StorageError):
     """A new file was to be written under the name of one that is there."""
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from headgate.catalog.interface import MAIN
 from headgate.catalog.model import Commit, Ref, RefKind
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from headgate.engines.answers import QueryResult
     from headgate.engines.description import TableDetail, TableInfo
     from headgate.engines.workspace import Workspace
+    from headgate.run.connecting import Connection
     from headgate.run.findings import Finding
+    from headgate.run.lake import Lake
     from headgate.run.sources import AddedSource
 
 Names = str | Sequence[str] | None
@@ -39,12 +41,17 @@ Names = str | Sequence[str] | None
 class Lakehouse:
     """An open project. Reads take `ref`, writes take `branch`; use it as a context manager or close it."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, lake: Lake | None = None) -> None:
         self.project = project
         # SQLAlchemy is a quarter of a second that `import headgate` need not take.
         from headgate.run.lake import Lake
 
-        self._lake = Lake.open(project)
+        self._lake = lake or Lake.open(project)
+
+    @property
+    def lake(self) -> Lake:
+        """What every operation works with, for servers that share it between requests."""
+        return self._lake
 
     # Runs
 
@@ -125,7 +132,9 @@ class Lakehouse:
     # Branches and history
 
     def refs(self, kind: str | None = None) -> list[Ref]:
-        """Branches, tags, or both."""
+        """Branches (`kind="branch"`), tags (`kind="tag"`), or both."""
+        if kind not in (None, *RefKind):
+            raise UsageError(f"There is no kind of ref '{kind}'.", hint="It is branch or tag.")
         return self._lake.catalog.refs(RefKind(kind) if kind else None)
 
     def create_branch(self, name: str, at: str = MAIN) -> Ref:
@@ -210,6 +219,15 @@ class Lakehouse:
 
         return discard(self._lake, table, reason, where, emit)
 
+    # Sharing
+
+    def connect(self, engine: str, branch: str = MAIN, url: str | None = None) -> Connection:
+        """The settings with which another engine works on a branch of this lake, once it is served at `url`."""
+        from headgate.run.connecting import connect, reach
+
+        self._lake.catalog.resolve(branch)
+        return connect(engine, branch, url, reach(self._lake))
+
     # Health
 
     def doctor(self) -> list[Finding]:
@@ -239,17 +257,27 @@ class Lakehouse:
 
 
 def open(  # noqa: A001 - `headgate.open`, as in `gzip.open`
-    path: str | Path | None = None, profile: str | None = None
+    path: str | Path | None = None, profile: str | None = None, token: str | None = None
 ) -> Lakehouse:
-    """Open the project at or above a folder.
+    """Open the project at or above a folder, or the lake behind a server.
 
     Args:
-        path: A folder, or its `headgate.yml`; this folder or the closest above if None.
+        path: A folder, or its `headgate.yml`; this folder or the closest above if None; or `http://host:port`.
         profile: A profile of `headgate.yml`.
+        token: For a server. Default: `$HEADGATE_TOKEN`.
 
     Raises:
         ProjectError: There is no project, or its settings do not validate.
+        ServerError: Nothing answers at the address, or something else than headgate.
+        Unauthorized: The token does not hold.
     """
+    if isinstance(path, str) and path.startswith(("http://", "https://")):
+        if profile:
+            raise UsageError("A profile is one of a project's; a server has chosen its own.", hint="Leave it away.")
+        from headgate.remote.lakehouse import RemoteLakehouse
+
+        # Told apart by nobody: a test holds every method to the same signature.
+        return cast("Lakehouse", RemoteLakehouse(path, token))
     return Lakehouse(Project.open(path, profile))
 
 

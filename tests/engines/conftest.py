@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from pyiceberg.table import StaticTable
 
 from headgate.catalog import Catalog, open_catalog
 from headgate.catalog.storage import Storage
-from headgate.config import EngineSettings
+from headgate.config import EngineSettings, StorageSettings
 from headgate.engines.duckdb import Session
 from headgate.engines.workspace import Workspace
 from headgate.types import quote
@@ -27,15 +28,25 @@ def catalog(tmp_path: Path) -> Catalog:
     return open_catalog(f"sqlite:///{tmp_path}/state.db")
 
 
+@pytest.fixture(scope="session", params=["local", pytest.param("s3", marks=pytest.mark.services)])
+def storage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Storage:
+    """Where the warehouse of all tests is: what is done to a table does not depend on it."""
+    if request.param == "local":
+        return Storage(str(tmp_path_factory.mktemp("lake") / "warehouse"))
+    server = request.getfixturevalue("versitygw_server")
+    bucket = server.make_bucket(f"engines-{secrets.token_hex(4)}")
+    return Storage(f"{bucket}/lake/warehouse", StorageSettings(**server.settings(bucket)))
+
+
 @pytest.fixture(scope="session")
-def make_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeSession]:
+def make_session(tmp_path_factory: pytest.TempPathFactory, storage: Storage) -> Iterator[MakeSession]:
     """Sessions on one warehouse, closed when the tests end."""
-    root = tmp_path_factory.mktemp("lake")
+    root = tmp_path_factory.mktemp("scratch")
     opened: list[Session] = []
 
     def make(**limits: Any) -> Session:
         settings = EngineSettings(**{"threads": 2, "temp_directory": str(root / "tmp"), **limits})
-        opened.append(Session(settings, Storage(str(root / "warehouse"))))
+        opened.append(Session(settings, storage))
         return opened[-1]
 
     yield make
@@ -44,7 +55,7 @@ def make_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeSessi
 
 
 @pytest.fixture(scope="session")
-def pool() -> list[Session]:
+def pool(storage: Storage) -> list[Session]:
     """Sessions of earlier tests: loading the extensions for every test would cost more than the test."""
     return []
 
@@ -93,11 +104,11 @@ def _ordered(rows: Rows) -> Rows:
 
 
 @pytest.fixture
-def by_pyiceberg() -> Callable[..., Rows]:
+def by_pyiceberg(storage: Storage) -> Callable[..., Rows]:
     """Rows as plain PyIceberg reads them, in an order that does not depend on the reader."""
 
     def read(metadata_location: str, row_filter: str = "true") -> Rows:
-        scan = StaticTable.from_metadata(metadata_location).scan()
+        scan = StaticTable.from_metadata(metadata_location, storage.client_config()).scan()
         table = (scan if row_filter == "true" else scan.filter(row_filter)).to_arrow()
         return _ordered(_plain(table.to_pylist()))
 

@@ -110,6 +110,9 @@ def test_everything_else_is_refused(guarded: Workspace, sql: str) -> None:
         "FROM glob('{folder}/*')",
         "FROM sniff_csv('{outside}')",
         "FROM read_csv('{warehouse}/../secret.csv')",
+        "FROM read_csv('{parent}/secret.csv')",
+        "FROM glob('{parent}/*')",
+        "FROM read_text('s3://other/secret.csv')",
         "FROM read_csv('https://127.0.0.1:1/x.csv')",
         "FROM iceberg_scan('{folder}')",
         "SELECT getenv('HOME')",
@@ -118,12 +121,41 @@ def test_everything_else_is_refused(guarded: Workspace, sql: str) -> None:
 def test_files_outside_the_lake_stay_unread(guarded: Workspace, sql: str, tmp_path: Path) -> None:
     outside = tmp_path / "secret.csv"
     outside.write_text("a\nsecret\n", encoding="utf-8")
-    (Path(guarded.session.storage.warehouse).parent / "secret.csv").write_text("a\nsecret\n", encoding="utf-8")
+    storage = guarded.session.storage
+    parent = storage.warehouse.rpartition("/")[0]
+    if not storage.exists(f"{parent}/secret.csv"):
+        storage.write(f"{parent}/secret.csv", b"a\nsecret\n")
     with pytest.raises(HeadgateError) as caught:
         guarded_query(
-            guarded, sql.format(outside=outside, folder=tmp_path, warehouse=guarded.session.storage.warehouse)
+            guarded, sql.format(outside=outside, folder=tmp_path, warehouse=storage.warehouse, parent=parent)
         ).fetchall()
     assert "secret\n" not in str(caught.value)
+
+
+KEYS = {
+    "AWS_ACCESS_KEY_ID": "key-of-the-environment",
+    "AWS_SECRET_ACCESS_KEY": "secret-of-the-environment",
+    "AWS_SESSION_TOKEN": "token-of-the-environment",
+    "AWS_ENDPOINT_URL": "http://endpoint.of.the.environment",
+}
+
+
+def test_keys_cannot_be_asked_for(
+    make_session: Callable[..., Session], workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    session = make_session()
+    lock(session)
+    reader = Workspace(workspace.catalog, "main", session)
+    settings = guarded_query(reader, "SELECT string_agg(value, ' ') FROM duckdb_settings()").fetchone()
+    assert settings is not None
+    access = session.storage.access
+    hidden = {*KEYS.values(), access.access_key or "?", access.secret_key or "?"}
+    assert not [value for value in hidden if value in settings[0]]
+    for sql in ("FROM duckdb_secrets()", 'FROM "duckdb_secrets"()', "FROM which_secret('s3://lake/x', 's3')"):
+        with pytest.raises(ReadOnly):
+            guarded_query(reader, sql)
 
 
 def test_variables_of_the_program_are_no_tables(session: Session) -> None:

@@ -138,7 +138,12 @@ def test_readers_skip_files_by_their_bounds(
     assert location is not None
     assert [row["a_long"] for row in by_pyiceberg(location, row_filter)] == [150]
     assert [row["a_long"] for row in by_duckdb(location, row_filter)] == [150]
-    planned = list(StaticTable.from_metadata(location).scan().filter(row_filter).plan_files())
+    planned = list(
+        StaticTable.from_metadata(location, workspace.session.storage.client_config())
+        .scan()
+        .filter(row_filter)
+        .plan_files()
+    )
     assert len(planned) == 1
     plan = workspace.session.rows(f"EXPLAIN ANALYZE SELECT * FROM iceberg_scan('{location}') WHERE {row_filter}")
     assert "Total Files Read: 1" in plan[0][1]
@@ -149,7 +154,11 @@ def test_fields_of_structs_have_bounds_too(workspace: Workspace, by_pyiceberg: R
         workspace.append(TABLE, VALUES.format(start, start + 200))
     location = workspace.version(TABLE)
     assert location is not None
-    scan = StaticTable.from_metadata(location).scan().filter("a_struct.inner = 150")
+    scan = (
+        StaticTable.from_metadata(location, workspace.session.storage.client_config())
+        .scan()
+        .filter("a_struct.inner = 150")
+    )
     assert len(list(scan.plan_files())) == 1
     assert by_pyiceberg(location, "a_struct.inner = 150") == by_duckdb(location, "a_struct.inner = 150") != []
 

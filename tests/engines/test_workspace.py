@@ -96,7 +96,8 @@ def test_rows_of_a_split_file_keep_their_numbers(workspace: Workspace) -> None:
     files = workspace.table(ORDERS).files()
     assert len(files) > 5
     assert sum(file.rows for file in files) == 100_000
-    assert len(list(Path(files[0].path.removeprefix("file://")).parent.iterdir())) == len(files)
+    folder = files[0].path.rpartition("/")[0]
+    assert len(list(workspace.session.storage.list(folder))) == len(files)
     assert _rows(workspace, "SELECT count(*) FROM silver.orders WHERE number = _source_row") == [(100_000,)]
 
 
@@ -134,6 +135,7 @@ def test_a_failing_query_changes_nothing(workspace: Workspace) -> None:
     assert workspace.version(ORDERS) == location
 
 
+@pytest.mark.parametrize("storage", ["local"], indirect=True)
 def test_a_folder_that_cannot_be_written_to_is_a_storage_error(workspace: Workspace) -> None:
     workspace.append(ORDERS, "SELECT 1 AS id")
     data = Path(workspace.table(ORDERS).location.removeprefix("file://"), "data")

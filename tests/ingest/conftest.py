@@ -56,7 +56,10 @@ class Lake:
 
     def load(self, *, full_refresh: bool = False) -> list[Load]:
         """Load what is to be loaded, in one commit; the books of every load must add up."""
-        planned = plan_loads(self.project, self.sources(), known_loads(self.ws), self.db, full_refresh=full_refresh)
+        known = known_loads(self.ws)
+        planned = plan_loads(
+            self.project, self.sources(), known, self.session.storage, self.db, full_refresh=full_refresh
+        )
         loads = [load(step, self.ws) for step in planned]
         self.keep(loads)
         self.checks = [check for source in self.sources() for check in contract_checks(source, loads)]

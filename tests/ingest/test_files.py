@@ -9,7 +9,8 @@ import pytest
 
 from headgate.errors import DataError
 from headgate.ingest import files as module
-from headgate.ingest.files import HashCache, discover, format_of
+from headgate.ingest.files import HashCache, discover
+from headgate.ingest.formats import format_of
 
 if TYPE_CHECKING:
     from tests.ingest.conftest import Lake
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 def names(lake: Lake, *patterns: str, more: str = "") -> list[str]:
     listed = ", ".join(f'"{pattern}"' for pattern in patterns)
     lake.source("a", f"table: a\nfiles: [{listed}]\n{more}")
-    return [file.name for file in discover(lake.project, lake.sources()[0])]
+    return [file.name for file in discover(lake.project, lake.sources()[0], lake.session.storage)]
 
 
 def test_paths_globs_and_folders(lake: Lake) -> None:
@@ -49,7 +50,7 @@ def test_a_missing_file_names_the_closest(lake: Lake) -> None:
 def test_files_carry_the_hash_of_their_bytes(lake: Lake) -> None:
     lake.file("data/a.csv", b"abc")
     lake.source("a", "table: a\nfiles: data/a.csv\n")
-    (file,) = discover(lake.project, lake.sources()[0], lake.db)
+    (file,) = discover(lake.project, lake.sources()[0], lake.session.storage, lake.db)
     assert (file.sha256, file.bytes) == (hashlib.sha256(b"abc").hexdigest(), 3)
 
 

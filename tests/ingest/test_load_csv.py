@@ -324,7 +324,7 @@ def test_nul_bytes_are_seen_also_when_the_hash_is_remembered(lake: Lake, times: 
     lake.file("data/a.csv", b"a,b\nx,y\nx,\0\n")
     lake.source("a", "table: a\nfiles: data/a.csv\ncolumns: {a: varchar, b: varchar}\n")
     for _ in range(times):
-        plan_loads(lake.project, lake.sources(), [], lake.db)
+        plan_loads(lake.project, lake.sources(), [], lake.session.storage, lake.db)
     (result,) = lake.load()
     assert (result.loaded, result.quarantined) == (1, 1)
 

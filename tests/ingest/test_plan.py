@@ -144,7 +144,7 @@ def test_full_refresh_loads_again_and_may_change_types(lake: Lake) -> None:
 def test_load_ids_do_not_depend_on_who_plans(lake: Lake) -> None:
     lake.source("a", f"table: a\nfiles: data/*.csv\n{COLUMNS}")
     lake.file("data/1.csv", "id,name\n1,a\n")
-    plans = [plan_loads(lake.project, lake.sources(), [], None) for _ in range(2)]
+    plans = [plan_loads(lake.project, lake.sources(), [], lake.session.storage) for _ in range(2)]
     assert plans[0][0].load_id == plans[1][0].load_id
 
 

@@ -24,7 +24,7 @@ def large(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Lake:
 
 def test_a_load_tells_how_far_it_is(large: Lake) -> None:
     events: list[Event] = []
-    (step,) = plan_loads(large.project, large.sources(), [])
+    (step,) = plan_loads(large.project, large.sources(), [], large.session.storage)
     result = load(step, large.ws, events.append)
     assert events[0] == LoadStarted("a", "data/a.csv", result.bytes)
     assert events[-1] == Loaded(result)
@@ -38,7 +38,7 @@ def test_a_consumer_can_stop_a_load(large: Lake) -> None:
         if isinstance(event, LoadProgress):
             raise Cancelled("Stopped by hand.")
 
-    (step,) = plan_loads(large.project, large.sources(), [])
+    (step,) = plan_loads(large.project, large.sources(), [], large.session.storage)
     with pytest.raises(Cancelled, match="Stopped by hand"):
         load(step, large.ws, stop)
     assert not large.ws.changes

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
+from sqlalchemy import Connection
+
 from headgate.catalog import history
 from headgate.catalog.commits import CommitStore, Header, from_entry, make_commit
 from headgate.catalog.interface import MAIN
@@ -118,15 +120,20 @@ class EmbeddedCatalog:
         expected: str | None = None,
     ) -> Commit:
         origin = self._resolver.header(source)
+        branch = self._refs.find(source)
 
         def propose(head: Header) -> Proposal | None:
+            if branch is not None:
+                self._refs.get(source)
             if expected is not None and head.id != expected:
                 raise stale(onto, expected)
             bases = history.merge_bases(self._commits, head, origin)
             if head not in bases:
                 raise stale(onto, bases[0].id if bases else origin.id)
             kept = [op for op in self._operations(head, origin) if drop is None or not drop(op.name)]
-            return Proposal(kept, [head], "publish", author, message, properties or {}) if kept else None
+            if not kept:
+                return None
+            return Proposal(kept, [head], "publish", author, message, properties or {}, branch.name if branch else None)
 
         return self._lander.land(onto, propose)
 
@@ -203,12 +210,16 @@ class EmbeddedCatalog:
         now = self._clock()
         edit = Edit(EMPTY, {EMPTY: (Leaf({}), EMPTY_BODY)})
         first = make_commit([], EMPTY, [], author="headgate", message="The empty lake", time=now, properties={})
-        with self._db.write() as connection:
+
+        def work(connection: Connection, again: bool) -> None:
+            self._db.alone(connection)
             if self._refs.exists(connection, MAIN):
                 return
             self._nodes.write(connection, edit)
             self._commits.write(connection, first)
             self._refs.add(connection, Ref(MAIN, RefKind.BRANCH, first.id), now)
+
+        self._db.transact(work)
 
     def _create(self, name: str, kind: RefKind, at: str) -> Ref:
         ref = Ref(name, kind, self._resolver.header(at).id)

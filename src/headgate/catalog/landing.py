@@ -38,6 +38,7 @@ class Proposal:
         author: Who.
         message: Why.
         properties: Further facts.
+        source: A ref that has to be there still when it lands.
     """
 
     operations: Sequence[Operation]
@@ -46,6 +47,7 @@ class Proposal:
     author: str
     message: str
     properties: Mapping[str, str] = field(default_factory=dict)
+    source: str | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,9 @@ class Lander:
                 if proposal is None:
                     return self._commits.load(head.id)
                 edit, commit = self._work_out(head, proposal)
-                outcome = self._mover.move(Movement(branch, head.id, commit, edit, self._clock(), proposal.movement))
+                source = proposal.source if isinstance(proposal, Proposal) else None
+                movement = Movement(branch, head.id, commit, edit, self._clock(), proposal.movement, source)
+                outcome = self._mover.move(movement)
                 if outcome is Outcome.LANDED:
                     return commit
                 losses += 1

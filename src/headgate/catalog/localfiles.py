@@ -5,22 +5,30 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from headgate.catalog.locations import path_of, to_uri
 from headgate.errors import FileMissing, FileTaken, StorageError
 
+_PART = 8 << 20
+
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file in a listing; `location` is as Iceberg metadata has it."""
+    """A file in a listing.
+
+    Attributes:
+        location: As Iceberg metadata has it.
+        etag: What changes with the content, in an object store.
+    """
 
     location: str
     modified: datetime
-    # Last, because it hides the type of that name.
+    # It hides the type of that name from what follows.
     bytes: int
+    etag: str | None = None
 
 
 class LocalFiles:
@@ -43,10 +51,16 @@ class LocalFiles:
                     path.unlink(missing_ok=True)
                     raise
 
-    def size(self, location: str) -> int | None:
+    def parts(self, file: StoredFile) -> Iterator[bytes]:
+        with storage_errors(file.location), path_of(file.location).open("rb") as stream:
+            while part := stream.read(_PART):
+                yield part
+
+    def find(self, location: str) -> StoredFile | None:
+        path = path_of(location)
         with storage_errors(location):
             try:
-                return path_of(location).stat().st_size
+                return _stored(str(path), path.stat())
             except (FileNotFoundError, NotADirectoryError):
                 return None
 
@@ -62,8 +76,9 @@ class LocalFiles:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(entry.path)
-                elif (found := _stored(entry)) is not None:
-                    yield found
+                    continue
+                with suppress(FileNotFoundError):
+                    yield _stored(entry.path, entry.stat())
 
     def delete(self, locations: Iterable[str]) -> None:
         for location in locations:
@@ -83,13 +98,8 @@ class LocalFiles:
                 os.close(descriptor)
 
 
-def _stored(entry: os.DirEntry[str]) -> StoredFile | None:
-    """A file in a listing; None when it has gone meanwhile."""
-    try:
-        stat = entry.stat()
-    except FileNotFoundError:
-        return None
-    return StoredFile(to_uri(entry.path), datetime.fromtimestamp(stat.st_mtime, UTC), stat.st_size)
+def _stored(path: str, stat: os.stat_result) -> StoredFile:
+    return StoredFile(to_uri(path), datetime.fromtimestamp(stat.st_mtime, UTC), stat.st_size)
 
 
 @contextmanager

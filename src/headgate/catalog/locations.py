@@ -9,9 +9,11 @@ from headgate.errors import StorageError
 
 def local_path(location: str) -> Path | None:
     """The path of a `file:` URI or a plain path; None for a location that is not on this machine."""
-    if location.startswith("/"):
-        return Path(location)
-    return Path(location.removeprefix("file://")) if location.startswith("file:///") else None
+    path = location.removeprefix("file://")
+    if path.startswith("file:/") and not path.startswith("file://"):
+        # Java writes one slash where its file system's own words go into metadata, as in Spark's maintenance.
+        path = path.removeprefix("file:")
+    return Path(path) if path.startswith("/") else None
 
 
 def to_uri(path: str) -> str:

@@ -1,15 +1,12 @@
-"""What a table or view says about itself, read from its metadata file with the standard library alone.
-
-Planning asks this of many tables and must not pay for importing PyIceberg.
-"""
+"""What a table or view says about itself, read from its metadata file."""
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
+from headgate.catalog.metadata import current_snapshot, read_metadata
 from headgate.catalog.storage import Storage
-from headgate.errors import StorageError
+
+# As `catalog.iceberg.contents` writes it.
+_ENGINE, _HEADGATE = "engine-name", "headgate"
 
 
 def table_properties(metadata_location: str, storage: Storage) -> dict[str, str]:
@@ -18,39 +15,18 @@ def table_properties(metadata_location: str, storage: Storage) -> dict[str, str]
     Raises:
         StorageError: The file cannot be read.
     """
-    return dict(_metadata(metadata_location, storage).get("properties", {}))
+    return dict(read_metadata(metadata_location, storage).get("properties") or {})
 
 
-def table_columns(metadata_location: str, storage: Storage) -> tuple[str, ...]:
-    """The names of a table's columns, in order.
+def changed_elsewhere(metadata_location: str, storage: Storage) -> bool:
+    """Whether the rows of a table are not as headgate left them: another engine wrote last, or went back in time.
 
     Raises:
         StorageError: The file cannot be read.
     """
-    metadata = _metadata(metadata_location, storage)
-    current = metadata["current-schema-id"]
-    return next(
-        tuple(str(field["name"]) for field in schema["fields"])
-        for schema in metadata["schemas"]
-        if schema["schema-id"] == current
-    )
-
-
-def table_rows(metadata_location: str, storage: Storage) -> int | None:
-    """The number of rows of a table as its current snapshot counts them; None for a view."""
-    metadata = _metadata(metadata_location, storage)
-    if "table-uuid" not in metadata:
-        return None
-    current = metadata.get("current-snapshot-id", -1)
-    for snapshot in metadata.get("snapshots", []):
-        if snapshot["snapshot-id"] == current:
-            return int(snapshot.get("summary", {}).get("total-records", 0))
-    return 0
-
-
-def _metadata(location: str, storage: Storage) -> dict[str, Any]:
-    try:
-        metadata: dict[str, Any] = json.loads(storage.read(location))
-    except ValueError as error:
-        raise StorageError(f"'{location}' is not a metadata file: {error}.", place=location) from error
-    return metadata
+    metadata = read_metadata(metadata_location, storage)
+    snapshot = current_snapshot(metadata)
+    if snapshot is None:
+        return bool(metadata.get("snapshots"))
+    ours = (snapshot.get("summary") or {}).get(_ENGINE) == _HEADGATE
+    return not ours or snapshot.get("sequence-number") != metadata.get("last-sequence-number")

@@ -111,8 +111,10 @@ class RefTable:
         return True
 
     def exists(self, connection: Connection, name: str) -> bool:
-        """Whether there is a ref of this name, within a transaction."""
-        query = select(database.refs.c.name).where(database.refs.c.name == name)
+        """Whether there is a ref of this name, and will be to the end of the transaction."""
+        query = (
+            select(database.refs.c.name).where(database.refs.c.name == name).with_for_update(read=True, key_share=True)
+        )
         return connection.execute(query).first() is not None
 
     def move(self, connection: Connection, name: str, before: str, after: str, time: datetime, reason: str) -> bool:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from headgate.catalog.localfiles import LocalFiles, StoredFile
 from headgate.catalog.locations import local_path
+from headgate.catalog.s3access import S3Access
 from headgate.errors import ProjectError
 
 if TYPE_CHECKING:
     from headgate.config import StorageSettings
 
 _S3 = "s3"
-_REGION = "us-east-1"
 
 
 class Files(Protocol):
@@ -26,9 +26,11 @@ class Files(Protocol):
 
     def read(self, location: str) -> bytes: ...
 
+    def parts(self, file: StoredFile) -> Iterator[bytes]: ...
+
     def write(self, location: str, content: bytes) -> None: ...
 
-    def size(self, location: str) -> int | None: ...
+    def find(self, location: str) -> StoredFile | None: ...
 
     def list(self, prefix: str) -> Iterator[StoredFile]: ...
 
@@ -47,11 +49,15 @@ class Storage:
     Args:
         warehouse: Absolute path or URI below which tables lie.
         settings: How an object store is reached; a warehouse on this machine needs none.
+
+    Attributes:
+        warehouse: As given, without a slash at its end.
+        access: How an object store is reached.
     """
 
     def __init__(self, warehouse: str, settings: StorageSettings | None = None) -> None:
         self.warehouse = warehouse.removeprefix("file://").rstrip("/") or "/"
-        self.settings = settings
+        self.access = S3Access.of(settings)
         self._local = LocalFiles()
         self._remote: Files | None = None
 
@@ -95,11 +101,25 @@ class Storage:
 
     def exists(self, location: str) -> bool:
         """Whether there is a file at a location."""
-        return self.size(location) is not None
+        return self.find(location) is not None
 
     def size(self, location: str) -> int | None:
         """The number of bytes of a file; None when there is none."""
-        return self._files(location).size(location)
+        found = self.find(location)
+        return None if found is None else found.bytes
+
+    def find(self, location: str) -> StoredFile | None:
+        """A file as a listing has it; None when there is none."""
+        return self._files(location).find(location)
+
+    def parts(self, file: StoredFile) -> Iterator[bytes]:
+        """The content of a file that was listed, in pieces, so that its size does not matter.
+
+        Raises:
+            FileMissing: The file is gone.
+            FileChanged: It has been written since it was listed.
+        """
+        return self._files(file.location).parts(file)
 
     def list(self, prefix: str) -> Iterator[StoredFile]:
         """The files in a folder and in its subfolders, in no order; none when there is no such folder."""
@@ -120,28 +140,7 @@ class Storage:
 
     def client_config(self) -> dict[str, str]:
         """What a client of the Iceberg REST catalog has to be told to reach the files; empty on this machine."""
-        if self.is_local:
-            return {}
-        found: dict[str, str | None] = {"s3.region": _REGION}
-        settings = self.settings
-        if settings is not None:
-            found = {
-                "s3.endpoint": settings.endpoint,
-                "s3.region": settings.region or _REGION,
-                "s3.path-style-access": "true" if self.path_style else "false",
-                "s3.access-key-id": settings.access_key,
-                "s3.secret-access-key": settings.secret_key,
-                "s3.session-token": settings.session_token,
-            }
-        return {name: value for name, value in found.items() if value is not None}
-
-    @property
-    def path_style(self) -> bool:
-        """Whether the bucket stands in the path of a URL and not in its host."""
-        if self.settings is None:
-            return False
-        given = self.settings.path_style
-        return self.settings.endpoint is not None if given is None else given
+        return {} if self.is_local else self.access.client_config()
 
     def _files(self, location: str) -> Files:
         if local_path(location) is not None:
@@ -149,5 +148,5 @@ class Storage:
         if self._remote is None:
             from headgate.catalog.objectstore import ObjectStore
 
-            self._remote = ObjectStore(self.settings)
+            self._remote = ObjectStore(self.access)
         return self._remote

@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from headgate.catalog.metadata import read_metadata
 from headgate.catalog.storage import Storage
-from headgate.errors import CorruptHistory
+from headgate.errors import CorruptHistory, StorageError
 
 _DIALECT = "duckdb"
 
@@ -23,7 +24,8 @@ class View:
     """A view as its metadata file holds it.
 
     Attributes:
-        sql: The query.
+        sql: The query; in DuckDB's dialect, if it has one for that.
+        dialect: Of the query.
         default_namespace: Where names without a schema are looked for.
         columns: Names and Iceberg types, in order.
         properties: Among them `comment`.
@@ -35,6 +37,12 @@ class View:
     columns: tuple[tuple[str, str], ...] = ()
     properties: Mapping[str, str] = field(default_factory=dict)
     view_id: str = ""
+    dialect: str = _DIALECT
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether DuckDB understands the query; other engines' views have others."""
+        return self.dialect.lower() == _DIALECT
 
 
 def write_view(
@@ -104,14 +112,21 @@ def read_view(metadata_location: str, storage: Storage) -> View:
 
     Raises:
         StorageError: The file cannot be read.
-        CorruptHistory: It is not the metadata of a view, or has no SQL that DuckDB understands.
+        CorruptHistory: It is not the metadata of a view.
     """
     try:
-        metadata = json.loads(storage.read(metadata_location))
+        metadata = read_metadata(metadata_location, storage)
+    except StorageError as error:
+        if isinstance(error.__cause__, ValueError):
+            raise CorruptHistory(f"'{metadata_location}' is not the metadata of a view.") from error
+        raise
+    try:
         version = next(each for each in metadata["versions"] if each["version-id"] == metadata["current-version-id"])
         schema = next(each for each in metadata["schemas"] if each["schema-id"] == version["schema-id"])
-        sql = next(each["sql"] for each in version["representations"] if each["dialect"] == _DIALECT)
-    except (KeyError, StopIteration, ValueError) as error:
-        raise CorruptHistory(f"'{metadata_location}' is not the metadata of a view for {_DIALECT}.") from error
-    columns = tuple((each["name"], str(each["type"])) for each in schema["fields"])
-    return View(sql, tuple(version["default-namespace"]), columns, metadata["properties"], metadata["view-uuid"])
+        texts = [(str(each["dialect"]), str(each["sql"])) for each in version["representations"] if "sql" in each]
+        dialect, sql = next((each for each in texts if each[0].lower() == _DIALECT), texts[0])
+        columns = tuple((each["name"], str(each["type"])) for each in schema["fields"])
+        namespace, view_id = tuple(version["default-namespace"]), str(metadata["view-uuid"])
+    except (KeyError, IndexError, StopIteration, TypeError) as error:
+        raise CorruptHistory(f"'{metadata_location}' is not the metadata of a view.") from error
+    return View(sql, namespace, columns, metadata.get("properties") or {}, view_id, dialect)

@@ -10,8 +10,8 @@ from headgate.catalog.iceberg import TableVersion
 from headgate.catalog.storage import Storage
 from headgate.engines.columns import projection
 from headgate.engines.duckdb import Session
-from headgate.engines.exposure import scan_sql
 from headgate.engines.partitions import partition_expressions
+from headgate.engines.scan import scan_sql
 from headgate.engines.writer import Written, select_all, strip, write
 from headgate.errors import DataError, UsageError, did_you_mean
 from headgate.types import WrittenFile, quote
@@ -34,7 +34,6 @@ class WriteResult:
 
 
 _FILE = "_headgate_file"
-_HIDING = "_headgate_filename"
 _SOURCE_ROW = "_matched_row"
 
 
@@ -121,15 +120,8 @@ def _updated(
 
 def _scan_with_files(session: Session, version: TableVersion) -> str:
     """A query over all rows, with the data file of each, as the metadata names it, in a further column."""
-    further = f", filename AS {_FILE}"
-    hiding = next((field.name for field in version.schema.fields if field.name.lower() == "filename"), None)
-    if hiding is not None:
-        # A column of that name hides the virtual one, and the option of `iceberg_scan` that gives it another name
-        # breaks on partitioned tables (DuckDB 1.5.5): read a version that calls the column otherwise.
-        version = version.rename_columns({hiding: _HIDING})
-        further = f"RENAME ({_HIDING} AS {quote(hiding)}) {further}"
     folder = str(session.scratch_folder("versions"))
-    return scan_sql(session, version.store(folder).metadata_location, further=further)
+    return scan_sql(session, version.store(folder).metadata_location, file_as=_FILE)
 
 
 def _scan_files(session: Session, version: TableVersion, paths: Collection[str]) -> str:
@@ -179,7 +171,7 @@ def delete(
     """
     target = f"({_scan_with_files(session, version)}) AS {quote(alias)}"
     hit = dict(session.rows(f"SELECT {_FILE}, count(*) FROM {target} WHERE {where} GROUP BY ALL"))
-    held = {file.path: file.rows for file in version.files()}
+    held = _rows_by_file(session, version)
     partly = [path for path, rows in hit.items() if rows < held[path]]
     files: tuple[WrittenFile, ...] = ()
     if partly:
@@ -192,12 +184,20 @@ def delete(
     return version.rewrite(hit.keys(), files), result
 
 
+def _rows_by_file(session: Session, version: TableVersion) -> dict[str, int]:
+    """The number of rows of each data file that delete files of other engines have left."""
+    if not version.delete_files():
+        return {file.path: file.rows for file in version.files()}
+    return dict(session.rows(f"SELECT {_FILE}, count(*) FROM ({_scan_with_files(session, version)}) GROUP BY ALL"))
+
+
 def overwrite_partitions(session: Session, written: Written, *, prefix: str) -> tuple[TableVersion, WriteResult]:
     """Put files in the place of all rows of the partitions that they are for; other partitions stay."""
     version = written.version
     held = version.files()
+    rows = _rows_by_file(session, version)
     if version.spec.is_unpartitioned():
-        result = WriteResult(written.rows, 0, version.rows, len(written.files), len(held))
+        result = WriteResult(written.rows, 0, sum(rows.values()), len(written.files), len(held))
         return version.replace(written.files), result
     partitions = {file.partition for file in written.files}
     whole = [file for file in held if file.spec_id == version.spec.spec_id and file.partition in partitions]
@@ -210,14 +210,14 @@ def overwrite_partitions(session: Session, written: Written, *, prefix: str) -> 
         new = version.with_files(written.files, folder).store(folder)
         arriving = scan_sql(session, new.metadata_location)
         kept = _scan_files(session, version, {file.path for file in older})
-        rows = (
+        left = (
             f"SELECT target.* FROM (SELECT *, {keys} AS _key FROM ({kept})) AS target"
             f" ANTI JOIN (SELECT DISTINCT {keys} AS _key FROM ({arriving})) AS arriving"
             " ON target._key IS NOT DISTINCT FROM arriving._key"
         )
-        files = write(session, version, rows, [field.name for field in version.schema.fields], prefix=prefix)
+        files = write(session, version, left, [field.name for field in version.schema.fields], prefix=prefix)
     removed = [*whole, *older]
-    gone = sum(file.rows for file in removed) - sum(file.rows for file in files)
+    gone = sum(rows.get(file.path, 0) for file in removed) - sum(file.rows for file in files)
     added = (*written.files, *files)
     result = WriteResult(written.rows, 0, gone, len(added), len(removed))
     return version.rewrite({file.path for file in removed}, added), result

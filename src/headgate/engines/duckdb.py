@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
-import os
 import re
 import shutil
-import socket
 import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from headgate.catalog.s3errors import is_s3_error, s3_error
 from headgate.catalog.storage import Storage
 from headgate.config import EngineSettings
+from headgate.engines.reach import reach
+from headgate.engines.scratch import claim_folder
 from headgate.errors import Cancelled, HeadgateError, MissingExtra, QueryError, StorageError
 from headgate.types import literal
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_SESSION = "session-"
 # avro reads Iceberg's manifests; httpfs has to be there before both.
 _EXTENSIONS = ("httpfs", "avro", "iceberg")
+_URI = re.compile(r"s3://[^'\s]*[^'\s:]")
+_URL = re.compile(r"https?://[^/\s']+/([^'\s?]+)")
 _LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
 _DISK = (
     "No space left on device",
@@ -37,6 +38,11 @@ _DISK = (
     "Read-only file system",
     "Failed to create directory",
 )
+_KINDS = {
+    "INTERRUPT Error": duckdb.InterruptException,
+    "IO Error": duckdb.IOException,
+    "Out of Memory Error": duckdb.OutOfMemoryException,
+}
 
 
 INTERRUPTED = "Query interrupted"
@@ -61,11 +67,7 @@ class Session:
         self.storage = storage
         self.functions: set[str] = set()
         temporary = Path(settings.temp_directory or tempfile.gettempdir()).expanduser().absolute()
-        _sweep(temporary)
-        self.scratch = temporary / f"{_own_prefix()}{os.getpid()}-{uuid.uuid4().hex[:12]}"
-        with suppress(OSError):
-            # DuckDB makes only the last folder of the path. Who only reads may do without any.
-            self.scratch.mkdir(parents=True)
+        self.scratch = claim_folder(temporary)
         config: dict[str, str | bool | int | float | list[str]] = {
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
@@ -85,6 +87,7 @@ class Session:
             self.load(extension)
         self.connection.execute("SET allow_unsigned_extensions = false")
         self.connection.execute("SET TimeZone = 'UTC'")
+        reach(self.connection, storage)
 
     def load(self, extension: str) -> None:
         """Load an extension from its installed wheel, without a copy in the user's home.
@@ -185,28 +188,28 @@ class Session:
         self.close()
 
 
-def _own_prefix() -> str:
-    """What the scratch folders of this machine begin with; process ids of other machines say nothing here."""
-    return f"{_SESSION}{hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]}-"
+def _location(message: str, sql: str) -> str:
+    """The file that an error is about: DuckDB names its URI, its URL, or nothing that the statement does not name."""
+    found = _URI.search(message) or _URI.search(sql)
+    if found is not None:
+        return found[0]
+    url = _URL.search(message)
+    return f"s3://{url[1]}" if url is not None else "s3://"
 
 
-def _sweep(temporary: Path) -> None:
-    """Remove what sessions of processes of this machine that were killed have left."""
-    prefix = _own_prefix()
-    for folder in temporary.glob(f"{prefix}*-*"):
-        process = folder.name.removeprefix(prefix).partition("-")[0]
-        if process.isdigit() and not _is_alive(int(process)):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+def batches_of(reader: pa.RecordBatchReader, sql: str) -> Iterator[pa.RecordBatch]:
+    """The batches of a result that is still being computed; raises as `Session.execute` does."""
+    while True:
+        try:
+            batch = reader.read_next_batch()
+        except StopIteration:
+            return
+        except OSError as error:
+            # Through Arrow's interface DuckDB's error keeps its text only, which begins with its kind.
+            message = str(error).rstrip()
+            kind = _KINDS.get(message.partition(":")[0], duckdb.Error)
+            raise translate(kind(message), sql) from error
+        yield batch
 
 
 def translate(error: duckdb.Error, sql: str) -> HeadgateError:
@@ -223,6 +226,11 @@ def translate(error: duckdb.Error, sql: str) -> HeadgateError:
         full = "No space" in message or "quota" in message
         hint = "Free some space and run again." if full else "Give the user who runs headgate access to the folder."
         return StorageError(message.splitlines()[0], hint=f"{hint} Nothing refers to what was half written.")
+    if isinstance(error, duckdb.IOException) and is_s3_error(message):
+        return s3_error(_location(message, sql), message)
+    if isinstance(error, duckdb.InternalException):
+        # The rest is a stack trace of DuckDB's.
+        message = message.partition("\n")[0]
     line = _LINE.search(message)
     place = f"line {line[1]} of the statement" if line else None
     return QueryError(message, place=place, data={"sql": sql, "line": int(line[1]) if line else None})

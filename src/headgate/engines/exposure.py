@@ -2,45 +2,36 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 import duckdb
 
-from headgate.catalog.properties import table_columns
 from headgate.catalog.views import read_view
 from headgate.engines.duckdb import Session
-from headgate.engines.references import qualified_names
-from headgate.errors import HeadgateError, TableNotFound, did_you_mean
-from headgate.types import Content, Kind, Name, literal, quote
-
-SOURCE_ROW = "_source_row"
-"""The column that says which row of its source file a row was.
-
-A bulk load leaves it out and writes the rows in their order; the position in the data file then says the same (unless
-the table has a column `file_row_number` of its own, which hides the position).
-"""
+from headgate.engines.references import names_in, qualified_names
+from headgate.engines.scan import scan_sql
+from headgate.errors import DataError, HeadgateError, QueryError, TableNotFound, did_you_mean
+from headgate.types import Content, Kind, Name, quote
 
 Result = TypeVar("Result")
 
+# What DuckDB says, what that means and what helps.
+_UNREADABLE = (
+    (
+        "not supported, only supports 'parquet'",
+        "it has data files that are not Parquet",
+        "Set write.format.default=parquet and rewrite the table with the engine that made it.",
+    ),
+    (
+        "is only allowed to be NULL for ADDED entries",
+        "its manifests are of format version 1, though the table is not",
+        "Rewrite its manifests with the engine that made it: in Spark, CALL system.rewrite_manifests('...').",
+    ),
+)
 _MISSING = re.compile(r"^Catalog Error: (?:Table|View) with name (?P<name>.+?) does not exist")
-
-
-def scan_sql(session: Session, metadata_location: str, *, further: str = "") -> str:
-    """A query over all rows of a version of a table.
-
-    Args:
-        session: Whose storage has the table.
-        metadata_location: The version.
-        further: What follows the `*` of the query.
-    """
-    scan = f"iceberg_scan({literal(metadata_location)})"
-    # Several milliseconds cheaper than to have DuckDB bind the table once more.
-    columns = {name.lower() for name in table_columns(metadata_location, session.storage)}
-    if SOURCE_ROW not in columns or "file_row_number" in columns:
-        return f"SELECT * {further} FROM {scan}"
-    return f"SELECT * REPLACE (coalesce({SOURCE_ROW}, file_row_number + 1) AS {SOURCE_ROW}) {further} FROM {scan}"
 
 
 class Exposure:
@@ -60,6 +51,7 @@ class Exposure:
         self._names = names
         self._exposed: dict[Name, str] = {}
         self._schemas: set[str] = set()
+        self._names_in_use: dict[str, Name] = {}
 
     def expose(self, name: Name) -> None:
         """Make sure that DuckDB has the name as it stands now, and whatever a view of that name reads.
@@ -83,17 +75,43 @@ class Exposure:
         else:
             sql = scan_sql(self._session, content.metadata_location)
         if not current:
-            self._create(name, sql)
+            try:
+                self._create(name, sql)
+            except QueryError as error:
+                self._explain(error, {name: content.metadata_location})
+                raise
             self._exposed[name] = content.metadata_location
 
     def _view_sql(self, name: Name, content: Content, readers: tuple[Name, ...]) -> str:
         """The SQL of a view, with what it reads exposed."""
-        sql = read_view(content.metadata_location, self._session.storage).sql
-        for each in self.references(sql):
+        view = read_view(content.metadata_location, self._session.storage)
+        if not view.is_readable:
+            raise DataError(
+                f"View '{name}' is written in the SQL of {view.dialect}, and headgate reads views in DuckDB's.",
+                place=content.metadata_location,
+                hint="Query it with that engine, or write the query again as a model.",
+                data={"view": str(name), "dialect": view.dialect},
+            )
+        for each in self.references(view.sql):
             self._expose(each, (*readers, name))
-        return sql
+        words = dict.fromkeys(names_in(view.sql)) if view.default_namespace else ()
+        candidates = (Name((*view.default_namespace, word)) for word in words)
+        unqualified = [each for each in candidates if each not in (*readers, name) and self._content(each) is not None]
+        for each in unqualified:
+            self._expose(each, (*readers, name))
+        if not unqualified:
+            return view.sql
+        # Names without a schema are looked for in the view's own namespace, whatever schema the view is in.
+        tables = ", ".join(f"{quote(each.table)} AS (FROM {each.sql})" for each in unqualified)
+        return f"WITH {tables} FROM ({view.sql}\n)"
 
     def _create(self, name: Name, sql: str) -> None:
+        other = self._names_in_use.setdefault(name.sql.lower(), name)
+        if other != name:
+            raise DataError(
+                f"DuckDB cannot tell {other} from {name}, which are both needed here.",
+                hint="Rename one of them with the engine that made it.",
+            )
         if name.schema and name.schema not in self._schemas:
             self._session.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(name.schema)}")
             self._schemas.add(name.schema)
@@ -101,12 +119,7 @@ class Exposure:
 
     def references(self, sql: str) -> list[Name]:
         """The tables and views of the state that a SQL text names."""
-        candidates = [
-            name
-            for schema, table in qualified_names(sql)
-            # A schema with a dot in its name may as well be a namespace of two levels.
-            for name in (Name.of(schema, table), Name((*schema.split("."), table)))
-        ]
+        candidates = [name for schema, table in qualified_names(sql) for name in _names_of(schema, table)]
         return [name for name in dict.fromkeys(candidates) if self._content(name) is not None]
 
     def expose_for(self, sql: str) -> None:
@@ -117,6 +130,7 @@ class Exposure:
     def forget(self, name: Name) -> None:
         """Take a name away that the state no longer has."""
         if self._exposed.pop(name, None) is not None:
+            self._names_in_use.pop(name.sql.lower(), None)
             self._session.execute(f"DROP VIEW IF EXISTS {name.sql}")
 
     def update(self, name: Name) -> None:
@@ -146,12 +160,36 @@ class Exposure:
             except HeadgateError as error:
                 missing = _missing(error, sql)
                 if missing is None:
+                    self._explain(error, self._exposed)
                     raise
                 found = next((name for name in self._names() if str(name).lower() == missing.lower()), None)
                 if found is None or found in tried:
                     raise self._not_found(missing, error) from error
                 tried.add(found)
                 self.expose(found)
+
+    def _explain(self, error: HeadgateError, among: Mapping[Name, str]) -> None:
+        """Raise the error anew with the table in it that DuckDB cannot read, if that is what it is about."""
+        for sign, what, hint in _UNREADABLE:
+            for name, location in among.items() if sign in error.message else ():
+                if self._fails(name, location, sign):
+                    raise DataError(
+                        f"DuckDB cannot read table '{name}': {what}.",
+                        place=location,
+                        hint=hint,
+                        data={"table": str(name)},
+                    ) from error
+
+    def _fails(self, name: Name, location: str, sign: str) -> bool:
+        """Whether reading a table alone ends with an error of that kind."""
+        content = self._content(name)
+        if content is None or content.kind is not Kind.TABLE:
+            return False
+        try:
+            self._session.rows(f"SELECT 1 FROM ({scan_sql(self._session, location)}) LIMIT 1")
+        except HeadgateError as error:
+            return sign in error.message
+        return False
 
     def _not_found(self, missing: str, error: HeadgateError | None = None) -> TableNotFound:
         return TableNotFound(
@@ -160,6 +198,19 @@ class Exposure:
             hint=did_you_mean(missing, map(str, self._names())),
             data={"table": missing},
         )
+
+
+def _names_of(schema: str, table: str) -> Iterator[Name]:
+    """What `schema.table` in SQL may stand for: each dot in a schema's name may part two levels of a namespace."""
+    parts = schema.split(".")
+    for cuts in itertools.product((False, True), repeat=len(parts) - 1):
+        levels = [parts[0]]
+        for cut, part in zip(cuts, parts[1:], strict=True):
+            if cut:
+                levels.append(part)
+            else:
+                levels[-1] += f".{part}"
+        yield Name((*levels, table))
 
 
 def _missing(error: HeadgateError, sql: str) -> str | None:

@@ -7,7 +7,6 @@ from itertools import pairwise
 
 import duckdb
 
-from headgate.catalog.locations import local_path
 from headgate.engines.duckdb import Session, translate
 from headgate.engines.reader import Reader
 from headgate.engines.references import Word, words_of
@@ -20,11 +19,13 @@ _REFUSED = frozenset(
     {
         "checkpoint",
         "disable_logging",
+        "duckdb_secrets",
         "enable_logging",
         "force_checkpoint",
         "query",
         "query_table",
         "truncate_duckdb_logs",
+        "which_secret",
         "write_log",
     }
 )
@@ -32,10 +33,10 @@ _REFUSED = frozenset(
 
 def lock(session: Session) -> None:
     """Shut a session off: it reads files of the warehouse only, and its settings stay. This cannot be undone."""
-    folder = local_path(session.storage.warehouse)
-    if folder is not None:
-        session.execute(f"SET allowed_directories = [{literal(f'{folder}/')}]")
-        session.execute("SET enable_external_access = false")
+    # Copies of metadata that DuckDB would misread lie among the session's own files.
+    folders = ", ".join(literal(f"{folder}/") for folder in (session.storage.warehouse, session.scratch))
+    session.execute(f"SET allowed_directories = [{folders}]")
+    session.execute("SET enable_external_access = false")
     session.execute("SET lock_configuration = true")
 
 

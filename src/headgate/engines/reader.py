@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from headgate.catalog import Catalog, State
-from headgate.catalog.properties import table_properties
+from headgate.catalog.properties import changed_elsewhere, table_properties
 from headgate.catalog.views import read_view
 from headgate.engines.duckdb import Session
 from headgate.engines.exposure import Exposure
@@ -57,6 +57,13 @@ class Reader:
         """The properties of a table or view; empty when there is no such name."""
         content = self.content(name)
         return table_properties(content.metadata_location, self.session.storage) if content is not None else {}
+
+    def changed_elsewhere(self, name: Name) -> bool:
+        """Whether the rows of a table are not as headgate left them; never for a view."""
+        content = self.content(name)
+        if content is None or content.kind is not Kind.TABLE:
+            return False
+        return changed_elsewhere(content.metadata_location, self.session.storage)
 
     def view_sql(self, name: Name) -> str | None:
         """The SQL text of a view; None for a table."""

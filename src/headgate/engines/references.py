@@ -25,6 +25,15 @@ def qualified_names(sql: str) -> Iterator[tuple[str, str]]:
             yield pair
 
 
+def names_in(sql: str) -> Iterator[str]:
+    """Every word of the text that stands alone and can be a name, such as that of a table without its schema."""
+    words = list(words_of(sql))
+    for number, word in enumerate(words):
+        around = (words[number - 1].text if number else "", words[number + 1].text if number + 1 < len(words) else "")
+        if word.is_name and "." not in around:
+            yield word.text
+
+
 @dataclass(frozen=True)
 class Word:
     """A token of a SQL text: its text without quotes, whether it can be a name, and where it begins, in bytes."""

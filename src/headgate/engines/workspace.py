@@ -7,13 +7,14 @@ import uuid
 from collections.abc import Mapping, Sequence
 
 from headgate.catalog import MAIN, Catalog, Commit, Operation, RefKind
-from headgate.catalog.iceberg import Mode, TableVersion, new_table, rejoiner
+from headgate.catalog.iceberg import Mode, TableVersion, check_writable, new_table, rejoiner
 from headgate.catalog.locations import to_uri
 from headgate.catalog.views import write_view
 from headgate.engines import changes
 from headgate.engines.changes import WriteResult
 from headgate.engines.duckdb import Session
 from headgate.engines.reader import Reader
+from headgate.engines.scan import count_rows
 from headgate.engines.writer import Written, describe, without_type, write
 from headgate.errors import DataError, HeadgateError, ReadOnly, RefNotFound, TableNotFound, UsageError, did_you_mean
 from headgate.types import Content, Kind, Layout, Name
@@ -72,6 +73,12 @@ class Workspace(Reader):
             raise TableNotFound(f"'{name}' {what}.", hint=did_you_mean(str(name), map(str, self.names())))
         return TableVersion.load(content.metadata_location, self.session.storage)
 
+    def _changeable(self, name: Name) -> TableVersion:
+        """The Iceberg table of a name, which is to be changed; raises what `table` and `check_writable` raise."""
+        version = self.table(name)
+        check_writable(version, str(name))
+        return version
+
     # Writing
 
     def write_files(
@@ -120,7 +127,7 @@ class Workspace(Reader):
         from then on another column of that name.
         """
         written = self.write_files(name, sql, layout=layout, schema_mode=Mode.REPLACE)
-        before = written.version.rows
+        before = count_rows(self.session, self.table(name)) if self.exists(name) else 0
         replaced = len(written.version.files())
         self._put(name, written.version.replace(written.files))
         return WriteResult(
@@ -150,7 +157,9 @@ class Workspace(Reader):
         """Delete the rows for which a condition is true; files without such rows stay as they are."""
         self._check_writable()
         self.expose_for(where)
-        version, result = changes.delete(self.session, self.table(name), where, alias=name.table, prefix=self.run_id)
+        version, result = changes.delete(
+            self.session, self._changeable(name), where, alias=name.table, prefix=self.run_id
+        )
         self._put(name, version)
         return result
 
@@ -198,12 +207,12 @@ class Workspace(Reader):
     def set_properties(self, name: Name, properties: Mapping[str, str | None]) -> None:
         """Set properties of a table; None removes one."""
         self._check_writable()
-        self._put(name, self.table(name).with_properties(properties))
+        self._put(name, self._changeable(name).with_properties(properties))
 
     def rename_columns(self, name: Name, renames: Mapping[str, str]) -> None:
         """Rename columns by their current names; data files stay as they are."""
         self._check_writable()
-        self._put(name, self.table(name).rename_columns(renames, table=str(name)))
+        self._put(name, self._changeable(name).rename_columns(renames, table=str(name)))
 
     # Committing
 
@@ -256,7 +265,7 @@ class Workspace(Reader):
             return columns, new_table(self._new_location(name), wanted, self.session.storage, layout)
         if content.kind is not Kind.TABLE:
             raise UsageError(f"'{name}' is a view; drop it before you write rows under that name.")
-        version = self.table(name)
+        version = self._changeable(name)
         try:
             evolved = version.evolve(wanted, mode, table=str(name))
         except DataError:

@@ -15,8 +15,9 @@ from headgate.catalog.iceberg import TableVersion
 from headgate.catalog.locations import local_path, to_uri
 from headgate.engines.columns import field_ids, projection, to_iceberg
 from headgate.engines.duckdb import Session
-from headgate.engines.exposure import SOURCE_ROW
 from headgate.engines.partitions import partition_expressions, partition_values, sort_expressions
+from headgate.engines.required import check_required
+from headgate.engines.scan import ORDERED, SOURCE_ROW
 from headgate.engines.statistics import column_stats
 from headgate.types import WrittenFile, literal, quote
 
@@ -25,6 +26,10 @@ _TARGET_BYTES = 128 * 1024 * 1024
 # A file that had to be written in one piece is split where it is so many times as large.
 _SPLIT_FACTOR = 4
 _PARTITION = "_partition_"
+_PARQUET = ".parquet"
+_CODEC = "zstd"
+# Other engines know more of them.
+_CODECS = ("zstd", "snappy", "gzip", "lz4", "lz4_raw", "brotli", "uncompressed")
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,7 @@ def write(
         ordered: Keep the order of the query's rows, in one file, unless the table has partitions or a sort order.
 
     Raises:
+        DataError: A column that must not be null would be.
         QueryError: The query fails, or a value does not fit its column's type.
         StorageError: The disk is full or cannot be written to.
     """
@@ -103,9 +109,10 @@ def write(
         rows = f"SELECT *, {items} FROM ({rows})"
     if keys or sort:
         rows += f" ORDER BY {', '.join([*keys, *sort])}"
-    whole = not keys and (ordered or bool(sort))
+    whole = None if keys else _PARQUET if sort else ORDERED if ordered else None
     files = _copy(session, version, rows, keys, prefix, whole=whole)
     result = [part for file in files for part in _split(session, version, file, prefix)]
+    check_required(session, version, result)
     for file in result:
         session.storage.sync(file.path)
     return tuple(result)
@@ -116,20 +123,21 @@ def _target_bytes(version: TableVersion) -> int:
 
 
 def _copy(
-    session: Session, version: TableVersion, rows: str, keys: Sequence[str], prefix: str, *, whole: bool
+    session: Session, version: TableVersion, rows: str, keys: Sequence[str], prefix: str, *, whole: str | None = None
 ) -> list[WrittenFile]:
+    """Write rows as files; as one with its name ending in `whole`, if that is given, in which they keep their order."""
     folder = f"{_engine_path(version.location)}/data"
     session.storage.make_folder(folder)
-    codec = version.properties.get("write.parquet.compression-codec", "zstd")
+    codec = version.properties.get("write.parquet.compression-codec", _CODEC).lower()
     options = [
         "FORMAT parquet",
-        f"COMPRESSION {literal(codec)}",
+        f"COMPRESSION {literal(codec if codec in _CODECS else _CODEC)}",
         f"FIELD_IDS {field_ids(version.schema)}",
         "RETURN_STATS true",
     ]
     target = folder
     if whole:
-        target = f"{folder}/{prefix}-{uuid.uuid4()}.parquet"
+        target = f"{folder}/{prefix}-{uuid.uuid4()}{whole}"
     else:
         options += [f"FILENAME_PATTERN {literal(prefix + '-{uuidv7}')}", "OVERWRITE_OR_IGNORE true"]
         options += [f"PARTITION_BY ({', '.join(keys)})"] if keys else [f"FILE_SIZE_BYTES {_target_bytes(version)}"]
@@ -172,7 +180,7 @@ def _split(session: Session, version: TableVersion, file: WrittenFile, prefix: s
             f"SELECT {columns} FROM read_parquet({literal(_engine_path(file.path))}, file_row_number = true)"
             f" WHERE file_row_number >= {start} AND file_row_number < {start + step}"
         )
-        (piece,) = _copy(session, version, rows, (), prefix, whole=True)
+        (piece,) = _copy(session, version, rows, (), prefix, whole=_PARQUET)
         result.append(WrittenFile(piece.path, piece.rows, piece.bytes, file.partition, piece.columns))
     session.storage.delete([file.path])
     return result

@@ -13,6 +13,11 @@ def is_address(text: str) -> bool:
     return bool(re.match(r"(?i)https?://", text))
 
 
+def is_object(text: str) -> bool:
+    """Whether a pattern of `files` is of an object store."""
+    return text.startswith("s3://")
+
+
 def shown_address(address: str) -> str:
     """An address without user, password and the values of parameters that look like secrets."""
     parts = urllib.parse.urlsplit(address)

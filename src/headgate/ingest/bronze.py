@@ -48,7 +48,7 @@ def audit_columns(file: str, row: str, load_id: str, now: dt.datetime) -> str:
 
 def schema_mode(ws: Workspace, source: Source) -> str:
     """An empty table takes whatever columns come, as when everything is loaded again under another contract."""
-    empty = ws.exists(source.table) and not ws.table(source.table).rows
+    empty = ws.exists(source.table) and ws.table(source.table).rows == 0
     return "replace" if empty else "add"
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from headgate.config import Section, load_model
+from headgate.config import Section, StorageSettings, load_model
 from headgate.errors import ProjectError, did_you_mean
 from headgate.ingest.columntypes import MOMENTS, NUMBERS, ColumnType, is_value, parse_type
 from headgate.project import Project
@@ -185,7 +185,12 @@ class Contract(Section):
     table: str = Field(min_length=1, description="Table of schema `bronze`, or `schema.table`.")
     description: str | None = Field(default=None, description="What the rows are.")
     files: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
-        min_length=1, description="Paths, globs, folders or `https://` addresses, relative to the project."
+        min_length=1,
+        description="Paths, globs or folders, relative to the project or below `s3://`; `https://` addresses.",
+    )
+    storage: StorageSettings | None = Field(
+        default=None,
+        description="How `s3://` files are reached, when not like the lake's own; without keys, as the public may.",
     )
     format: Format | None = Field(
         default=None, description="Default: from the file's name; .gz and .zst are looked through."
@@ -233,6 +238,13 @@ class Contract(Section):
     @classmethod
     def _keys_are_text(cls, value: object) -> object:
         return {str(key): column for key, column in value.items()} if isinstance(value, dict) else value
+
+    @field_validator("storage")
+    @classmethod
+    def _storage_has_no_place(cls, value: StorageSettings | None) -> StorageSettings | None:
+        if value is not None and "url" in value.model_fields_set:
+            raise ValueError("`storage` of a source says how its files are reached; where they are stands in `files`")
+        return value
 
     @field_validator("max_bad")
     @classmethod
@@ -315,7 +327,7 @@ class Source:
     def contract_hash(self) -> str:
         """Changes whenever the contract would make other rows of the same file."""
         said: dict[str, Any] = self.contract.model_dump(mode="json")
-        for prose in ("description", "files", "max_bad", "bad_rows", "changed_file"):
+        for prose in ("description", "files", "storage", "max_bad", "bad_rows", "changed_file"):
             said.pop(prose)
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 

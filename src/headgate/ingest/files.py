@@ -1,21 +1,26 @@
-"""Which files a source has: paths, globs, folders and `https://` addresses, each with the hash of its bytes."""
+"""Which files a source has: paths, globs, folders, `s3://` and `https://`, each with the hash of its bytes."""
 
 from __future__ import annotations
 
 import glob
 import hashlib
+import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import select
 
 from headgate import database
+from headgate.catalog.storage import Storage
 from headgate.database import Database
 from headgate.errors import DataError, did_you_mean
-from headgate.ingest.addresses import is_address, shown_address
-from headgate.ingest.contract import Format, Source
+from headgate.ingest.addresses import is_address, is_object, shown_address
+from headgate.ingest.contract import Source
+from headgate.ingest.formats import is_data_name
+from headgate.ingest.objects import RemoteFile, find_objects
 from headgate.project import Project
 
 _CHUNK = 1 << 20
@@ -23,22 +28,6 @@ _CHUNK = 1 << 20
 _SETTLED_NS = 2_000_000_000
 # Remembered behind the hash of a file that has bytes that are zero.
 _NUL = "+nul"
-
-_FORMATS: dict[str, Format] = {
-    ".csv": "csv",
-    ".txt": "csv",
-    ".tsv": "tsv",
-    ".tab": "tsv",
-    ".json": "json",
-    ".geojson": "json",
-    ".ndjson": "ndjson",
-    ".jsonl": "ndjson",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".xlsx": "excel",
-    ".xlsm": "excel",
-}
-_COMPRESSED = (".gz", ".zst", ".gzip", ".zstd")
 
 
 @dataclass(frozen=True)
@@ -52,6 +41,7 @@ class InputFile:
         sha256: Hash of the bytes, as they are, compressed or not.
         stamp: What changes when somebody writes to the file.
         nul: Whether any byte is zero; None if nobody has looked.
+        remote: Where the bytes are to be had, if they may not lie at `path` yet; see `at_hand`.
     """
 
     name: str
@@ -60,6 +50,26 @@ class InputFile:
     sha256: str
     stamp: tuple[int, int, int]
     nul: bool | None = None
+    remote: RemoteFile | None = None
+
+    def at_hand(self) -> InputFile:
+        """The file with its bytes at `path`, fetched if they are not there.
+
+        Raises:
+            DataError: They are others than when the load was planned.
+        """
+        if self.remote is None:
+            return self
+        if not self.path.exists() and self.remote.copy(self.path).sha256 != self.sha256:
+            raise self.remote.changed()
+        return replace(self, stamp=stamp(self.path))
+
+    def release(self) -> None:
+        """Remove what was fetched."""
+        if self.remote is not None:
+            shutil.rmtree(self.path.parent, ignore_errors=True)
+            with suppress(OSError):
+                self.path.parent.parent.rmdir()
 
     def check_unchanged(self) -> None:
         """Raise a DataError if the file is no longer what it was when it was planned."""
@@ -72,32 +82,46 @@ class InputFile:
         )
 
 
-def format_of(name: str) -> Format | None:
-    """The format that a file's name tells, compression looked through; None when it tells none."""
-    endings = PurePosixPath(name.lower()).suffixes
-    if endings and endings[-1] in _COMPRESSED:
-        endings.pop()
-    return _FORMATS.get(endings[-1]) if endings else None
-
-
-def discover(project: Project, source: Source, db: Database | None = None) -> list[InputFile]:
+def discover(project: Project, source: Source, storage: Storage, db: Database | None = None) -> list[InputFile]:
     """The files of a source, in the order of its patterns and by name within each; each file once.
 
     Args:
         project: Relative paths are looked up in its folder.
         source: Whose files.
-        db: Remembers hashes of files that did not change; None to compute them all.
+        storage: The lake's, with which a source's objects are reached, unless the source says otherwise.
+        db: Remembers hashes of files that did not change, those of this machine's disks on this machine; None to
+            compute them all.
 
     Raises:
         DataError: A path without wildcards does not exist, or an address does not answer.
+        StorageError: An object store does not answer.
     """
-    hash_of = HashCache(db).digest if db else digest
+    cache = HashCache(db) if db else None
+    local = HashCache(db.local(project.state_dir)) if db else None
     found: dict[str, InputFile] = {}
     for pattern in source.contract.files:
+        if is_object(pattern):
+            reached = Storage(pattern, source.contract.storage) if source.contract.storage is not None else storage
+            for remote in find_objects(pattern, source, reached):
+                if remote.location not in found:
+                    found[remote.location] = _remote_file(remote, project.temp_directory, cache)
+            continue
         for path, name in _matches(project, source, pattern):
             if name not in found:
-                found[name] = _input_file(path, name, hash_of)
+                found[name] = _input_file(path, name, local.digest if local else digest)
     return list(found.values())
+
+
+def _remote_file(remote: RemoteFile, temporary: Path, cache: HashCache | None) -> InputFile:
+    """An object with the hash of its bytes; it is fetched if nobody knows that, and kept where there is room."""
+    path = remote.place(temporary)
+    found = cache.known(remote.location, remote.stamp) if cache else None
+    if found is None:
+        copy = remote.copy(path if remote.has_room(temporary) else None)
+        found = Digest(copy.sha256, copy.nul)
+        if cache is not None:
+            cache.remember(remote.location, remote.stamp, found)
+    return InputFile(remote.location, path, remote.stored.bytes, found.sha256, remote.stamp, found.nul, remote)
 
 
 def _matches(project: Project, source: Source, pattern: str) -> Iterator[tuple[Path, str]]:
@@ -109,7 +133,9 @@ def _matches(project: Project, source: Source, pattern: str) -> Iterator[tuple[P
         return
     path = project.path(pattern)
     if path.is_dir():
-        paths = sorted(inner for inner in path.rglob("*") if _is_data(inner, path, source.contract.format))
+        wanted = source.contract.format
+        inside = ((inner, inner.relative_to(path).as_posix()) for inner in path.rglob("*"))
+        paths = sorted(inner for inner, name in inside if is_data_name(name, wanted) and inner.is_file())
     elif glob.has_magic(pattern) and not path.exists():
         found = (Path(text) for text in glob.glob(str(path), recursive=True))  # noqa: PTH207  # the pattern is absolute
         paths = sorted(inner for inner in found if inner.is_file())
@@ -119,12 +145,6 @@ def _matches(project: Project, source: Source, pattern: str) -> Iterator[tuple[P
         if not inner.is_file():
             raise _missing(inner, source)
         yield inner, project.relative(inner)
-
-
-def _is_data(path: Path, folder: Path, declared: Format | None) -> bool:
-    hidden = any(part.startswith((".", "_")) for part in path.relative_to(folder).parts)
-    known = format_of(path.name)
-    return not hidden and path.is_file() and known is not None and declared in (None, known)
 
 
 def _missing(path: Path, source: Source) -> DataError:
@@ -182,28 +202,32 @@ class HashCache:
     def digest(self, path: Path) -> Digest:
         """The hash of a file, computed only if the file is not known as it is now."""
         now = stamp(path)
-        known = self._load().get(str(path))
-        if known and known[0] == now:
-            return Digest(known[1].removesuffix(_NUL), known[1].endswith(_NUL))
-        found = digest(path)
-        if stamp(path) == now and time.time_ns() - now[1] > _SETTLED_NS:
-            self._remember(path, now, found.sha256 + (_NUL if found.nul else ""))
+        found = self.known(str(path), now)
+        if found is None:
+            found = digest(path)
+            if stamp(path) == now and time.time_ns() - now[1] > _SETTLED_NS:
+                self.remember(str(path), now, found)
         return found
+
+    def known(self, name: str, now: tuple[int, int, int]) -> Digest | None:
+        """What is remembered of a file, if it is still as it was."""
+        known = self._load().get(name)
+        if known is None or known[0] != now:
+            return None
+        return Digest(known[1].removesuffix(_NUL), known[1].endswith(_NUL))
 
     def _load(self) -> dict[str, tuple[tuple[int, int, int], str]]:
         if self._known is None:
             table = database.file_hashes
-            with self._db.read() as connection:
-                rows = connection.execute(select(table)).all()
+            rows = self._db.fetch(select(table))
             self._known = {row.path: ((row.bytes, row.mtime_ns, row.inode), row.sha256) for row in rows}
         return self._known
 
-    def _remember(self, path: Path, now: tuple[int, int, int], sha256: str) -> None:
+    def remember(self, name: str, now: tuple[int, int, int], found: Digest) -> None:
+        """Keep the hash of a file that is as `now` says."""
+        sha256 = found.sha256 + (_NUL if found.nul else "")
         table = database.file_hashes
         size, changed, inode = now
-        with self._db.write() as connection:
-            connection.execute(delete(table).where(table.c.path == str(path)))
-            connection.execute(
-                insert(table).values(path=str(path), bytes=size, mtime_ns=changed, inode=inode, sha256=sha256)
-            )
-        self._load()[str(path)] = (now, sha256)
+        row = {"path": name, "bytes": size, "mtime_ns": changed, "inode": inode, "sha256": sha256}
+        self._db.execute(self._db.upsert(table).values(row))
+        self._load()[name] = (now, sha256)

@@ -17,7 +17,8 @@ from headgate.engines.duckdb import Session
 from headgate.errors import DataError, QueryError
 from headgate.ingest.contract import Contract, Options, Source, column_name
 from headgate.ingest.draft import Draft, DraftColumn, render
-from headgate.ingest.files import InputFile, discover, format_of
+from headgate.ingest.files import InputFile, discover
+from headgate.ingest.formats import format_of
 from headgate.ingest.guessing import Guess, guess, swapped
 from headgate.ingest.reading import open_format, repaired_rows
 from headgate.ingest.rows import Raw, Rows
@@ -54,9 +55,7 @@ class _Column:
     guess: Guess
 
 
-def infer_source(
-    project: Project, paths: Sequence[str], storage: Storage, name: str | None = None
-) -> InferredSource:
+def infer_source(project: Project, paths: Sequence[str], storage: Storage, name: str | None = None) -> InferredSource:
     """Infer a contract from files.
 
     Args:
@@ -70,7 +69,7 @@ def infer_source(
     """
     shown = [_relative(project, path) for path in paths]
     draft = Source(name or _name(shown[0]), Contract(table="draft", files=tuple(shown)), project.root / "ingestion")
-    files = discover(project, draft)
+    files = [file.at_hand() for file in discover(project, draft, storage)]
     if not files:
         raise DataError(f"No file matches {', '.join(shown)}.", hint="Check the path; quote globs in the shell.")
     sniffed = sniff(files[0].path, files[0].name)

@@ -57,14 +57,16 @@ def load(planned: PlannedLoad, ws: Workspace, emit: Emit = ignore) -> Load:
     started = utc_now()
     clock = time.perf_counter()
     source, file = planned.source, planned.file
-    if file is not None:
-        emit(LoadStarted(source.name, file.name, file.bytes))
-    figures = _Figures(0, 0, 0, 0)
     if file is None:
         remove_loads(ws, source, planned.removes)
+        figures = _Figures(0, 0, 0, 0)
     else:
-        with scratch_folder(ws) as scratch, watched(ws.session, source.name, file.name, emit):
-            figures = _FileLoad(ws, source, file, planned, scratch).run()
+        emit(LoadStarted(source.name, file.name, file.bytes))
+        try:
+            with scratch_folder(ws) as scratch, watched(ws.session, source.name, file.name, emit):
+                figures = _FileLoad(ws, source, file.at_hand(), planned, scratch).run()
+        finally:
+            file.release()
     result = count_again(
         ws,
         source,
@@ -160,12 +162,12 @@ class _FileLoad:
                 return None
             raise
         if has_repeats(self.ws, self.source, fields, written):
-            _remove(written)
+            _remove(self.ws, written)
             return None
         try:
             self.file.check_unchanged()
         except DataError:
-            _remove(written)
+            _remove(self.ws, written)
             raise
         loaded = self.ws.append_files(self.source.table, written).inserted
         return _Figures(written.rows, loaded, 0, 0)
@@ -260,10 +262,9 @@ class _FileLoad:
         return audit_columns(literal(self.file.name), row, self.load_id, self.now)
 
 
-def _remove(written: Written) -> None:
+def _remove(ws: Workspace, written: Written) -> None:
     """Delete data files that no table is going to refer to."""
-    for file in written.files:
-        Path(file.path.removeprefix("file://")).unlink(missing_ok=True)
+    ws.session.storage.delete(file.path for file in written.files)
 
 
 @contextlib.contextmanager

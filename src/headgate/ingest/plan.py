@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from headgate.catalog.storage import Storage
 from headgate.database import Database
 from headgate.errors import ContractError, DataError
 from headgate.ingest.addresses import is_address, shown_address
@@ -53,6 +54,7 @@ def plan_loads(
     project: Project,
     sources: Iterable[Source],
     known: Sequence[KnownLoad],
+    storage: Storage,
     db: Database | None = None,
     *,
     full_refresh: bool = False,
@@ -63,6 +65,7 @@ def plan_loads(
         project: Where relative paths start.
         sources: Whose files to look at.
         known: The ledger of the state that is built on.
+        storage: The lake's files, whose credentials reach objects of sources as well.
         db: Remembers hashes of files.
         full_refresh: Whether to load again what was loaded already.
 
@@ -73,7 +76,7 @@ def plan_loads(
     planned: list[PlannedLoad] = []
     for source in sources:
         history = [load for load in known if load.source == source.name]
-        files = discover(project, source, db)
+        files = discover(project, source, storage, db)
         if not files and (not history or source.contract.load == "replace"):
             patterns = [shown_address(text) if is_address(text) else text for text in source.contract.files]
             raise DataError(
@@ -81,7 +84,12 @@ def plan_loads(
                 place=f"{source.path}: files",
                 hint="Put files there, or correct `files`.",
             )
-        planned += _plan(source, _distinct(files), history, full_refresh)
+        own = _plan(source, _distinct(files), history, full_refresh)
+        kept = {load.file.name for load in own if load.file is not None}
+        for file in files:
+            if file.name not in kept:
+                file.release()
+        planned += own
     return planned
 
 

@@ -9,7 +9,8 @@ from headgate.engines.duckdb import Session
 from headgate.errors import DataError
 from headgate.ingest.contract import Format, Options, Source
 from headgate.ingest.csvfile import Dialect, dialect_of, nameless, read_csv
-from headgate.ingest.files import InputFile, format_of
+from headgate.ingest.files import InputFile
+from headgate.ingest.formats import format_of
 from headgate.ingest.jsonfile import document_rows, ndjson_rows
 from headgate.ingest.parquetfile import parquet_rows
 from headgate.ingest.plain import PlainFile, plain_file

@@ -19,7 +19,7 @@ from headgate.ingest.columntypes import VARCHAR, parse_type
 from headgate.ingest.contract import Source
 from headgate.ingest.csvfile import dialect_of
 from headgate.ingest.fields import Field, match
-from headgate.ingest.files import format_of
+from headgate.ingest.formats import format_of
 from headgate.ingest.ledger import LEDGER, Load
 from headgate.ingest.load import count_again, scratch_folder
 from headgate.ingest.plain import plain_file

@@ -14,7 +14,7 @@ from typing import Any
 
 from headgate.errors import DataError
 from headgate.ingest.contract import Format
-from headgate.ingest.files import format_of
+from headgate.ingest.formats import format_of
 from headgate.ingest.plain import opened
 
 _HEAD = 256 * 1024

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from headgate import database
 from headgate.database import Database
@@ -106,8 +106,13 @@ class Gate:
             )
         if not rows:
             return
-        with self._db.write() as connection:
+        # In one order for all: two runs that record the same checks would wait for each other on Postgres.
+        rows.sort(key=lambda row: (row["check_name"], row["fingerprint"]))
+
+        def work(connection: Connection, again: bool) -> None:
             connection.execute(self._db.upsert(database.check_outcomes), rows)
+
+        self._db.transact(work)
 
     def missing(self, checks: Sequence[Standing], version: Version) -> list[Standing]:
         """The blocking checks without a recorded pass on exactly this state: none, or the state stays off `main`."""

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING
+
 from headgate.engines.answers import QueryResult, ResultColumn
-from headgate.engines.duckdb import Session
+from headgate.engines.duckdb import Session, batches_of
 from headgate.engines.guard import guarded_query, lock
 from headgate.engines.reader import Reader
+from headgate.errors import Cancelled
 from headgate.run.lake import Lake
 from headgate.run.system_tables import expose_system_tables
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# Rows that are computed and handed over at once.
+_BATCH = 50_000
 
 
 def ask(lake: Lake, sql: str, ref: str) -> QueryResult:
@@ -16,15 +27,66 @@ def ask(lake: Lake, sql: str, ref: str) -> QueryResult:
     The session sees the lake's tables and nothing else: no other files, no network, no settings.
 
     Raises:
-        QueryError: DuckDB rejects the statement.
+        QueryError: DuckDB rejects the statement, or it fails.
         ReadOnly: It is not one that reads.
         RefNotFound: There is no such state.
     """
-    state = lake.catalog.resolve(ref)
-    with Session(lake.project.engine, lake.storage) as session:
-        reader = Reader(lake.catalog, state.id, session)
-        expose_system_tables(lake, reader, sql, ref)
-        lock(session)
-        cursor = guarded_query(reader, sql)
+    import pyarrow as pa
+
+    with Question(lake, sql, ref) as question:
+        columns, schema = question.ask()
+        return QueryResult(columns, pa.Table.from_batches(question.batches(), schema))
+
+
+class Question:
+    """A statement on one state, answered piece by piece; raises as `ask` does.
+
+    Another thread may `stop` it at any time; what it is doing then ends with `Cancelled`.
+    """
+
+    def __init__(self, lake: Lake, sql: str, ref: str) -> None:
+        self._lake = lake
+        self._sql = sql
+        self._ref = ref
+        self._state = lake.catalog.resolve(ref).id
+        self._stopped = False
+        self._session = Session(lake.project.engine, lake.storage)
+        self._rows: pa.RecordBatchReader | None = None
+
+    def ask(self) -> tuple[tuple[ResultColumn, ...], pa.Schema]:
+        """Begin to run the statement: the columns of its answer, as DuckDB and as Arrow have them."""
+        reader = Reader(self._lake.catalog, self._state, self._session)
+        expose_system_tables(self._lake, reader, self._sql, self._ref)
+        lock(self._session)
+        self._go_on()
+        cursor = guarded_query(reader, self._sql)
         columns = tuple(ResultColumn(str(name), str(kind)) for name, kind, *_ in cursor.description)
-        return QueryResult(columns, cursor.to_arrow_table())
+        self._rows = cursor.to_arrow_reader(_BATCH)
+        return columns, self._rows.schema
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The rows; computed as they are taken, so that their number is not bounded by memory."""
+        assert self._rows is not None, "ask() comes first"
+        for batch in batches_of(self._rows, self._sql):
+            self._go_on()
+            yield batch
+
+    def stop(self) -> None:
+        """End what is going on."""
+        self._stopped = True
+        self._session.interrupt()
+
+    def close(self) -> None:
+        self._session.close()
+
+    def __enter__(self) -> Question:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _go_on(self) -> None:
+        if self._stopped:
+            raise Cancelled("The query was stopped.")

@@ -6,18 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from headgate.catalog.iceberg import rejoiner
-from headgate.engines.changes import remove_files
 from headgate.engines.duckdb import Session
 from headgate.engines.workspace import Workspace
 from headgate.errors import Conflict, ContractError, HeadgateError, ModelError
 from headgate.events import Checked, Emit, Loaded, Note, Planned, Rebased
 from headgate.ingest.accounting import contract_checks
-from headgate.ingest.ledger import KnownLoad, Load, known_loads, record, recorded_loads
+from headgate.ingest.ledger import LEDGER, KnownLoad, Load, known_loads, record, recorded_loads
 from headgate.ingest.load import load
 from headgate.ingest.plan import PlannedLoad, outdated, plan_loads
 from headgate.quality.books import BOOKS, check_books
+from headgate.quality.outside import check_outside
 from headgate.quality.reconciliation import reconcile
 from headgate.run.lake import Lake
+from headgate.run.leftovers import take_away
 from headgate.run.planning import Work, notes_on
 from headgate.types import CheckResult, CheckStatus, Content, ModelResult, ModelStatus, Name, Severity
 
@@ -72,11 +73,9 @@ class Attempt:
         assert self._workspace is not None, "begin() comes first"
         return self._workspace
 
-    def abandon(self) -> None:
-        """Take the branch and the files of this run away, if it came to that; `main` never knew of them."""
-        if self.onto:
-            self._lake.catalog.delete_ref(self.branch)
-            remove_files(self._lake.storage, self.run_id)
+    def abandon(self) -> str | None:
+        """Take the branch and the files of this run away; the commit of `main` that has them, if it came to that."""
+        return take_away(self._lake, self.run_id, self.branch, self.onto) if self.onto else None
 
     def new_loads(self) -> list[Load]:
         """The loads that the state has and `main` has not."""
@@ -100,7 +99,9 @@ class Attempt:
                     f"To read the files again: headgate run --select {source.name}+ --full-refresh"
                 )
             )
-        for step in plan_loads(self._lake.project, sources, known, self._lake.db, full_refresh=refresh):
+        for step in plan_loads(
+            self._lake.project, sources, known, self._lake.storage, self._lake.db, full_refresh=refresh
+        ):
             self._load(step)
         record(self.workspace, self.loads)
         self.judge_loads(self.loads)
@@ -124,6 +125,14 @@ class Attempt:
             own = [result for result in loads if result.source == source.name]
             for check in contract_checks(source, own) if own else ():
                 self._note(check)
+
+    def judge_outside(self, before: str) -> None:
+        """Fail for tables that headgate keeps the books of and another engine has changed since a commit."""
+        catalog = self._lake.catalog
+        tables = [LEDGER, *(name for source in self._work.sources for name in (source.table, source.quarantine))]
+        states = catalog.state(before), catalog.state(self.branch)
+        for check in check_outside(*states, dict.fromkeys(tables), self._lake.storage):
+            self._note(check)
 
     def judge_files(self, reasons: Mapping[str, str]) -> None:
         """Fail for files that could not be loaded, in this run or in the one whose branch this is."""

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from headgate.catalog.iceberg import rejoiner
 from headgate.catalog.interface import MAIN
 from headgate.engines.duckdb import INTERRUPTED, Session
-from headgate.errors import Cancelled, Conflict, HeadgateError, Refused, StaleRef
+from headgate.errors import Cancelled, Conflict, HeadgateError, Refused, StaleRef, StorageError
 from headgate.events import Emit, Failed, Merged, Rebased, RunRefused, Started
 from headgate.run.attempt import EVIDENCE, Attempt, Restart
 from headgate.run.history import new_run_id
@@ -109,17 +109,27 @@ class Course:
                 self._emit(Rebased(self._lake.catalog.ref(MAIN).commit_id, ()))
                 return None
             except HeadgateError as error:
-                attempt.abandon()
-                return self._failed(_status_of(error), attempt, error)
+                return self._given_up(attempt, _status_of(error), error)
             except (KeyboardInterrupt, RuntimeError) as error:
-                attempt.abandon()
                 if isinstance(error, RuntimeError) and INTERRUPTED not in str(error):
+                    attempt.abandon()
                     raise
                 stopped = Cancelled("The run was stopped.", hint="main is as it was; run again when you like.")
-                return self._failed(RunStatus.FAILED, attempt, stopped)
+                return self._given_up(attempt, RunStatus.FAILED, stopped)
             except BaseException:
                 attempt.abandon()
                 raise
+
+    def _given_up(self, attempt: Attempt, status: RunStatus, error: HeadgateError) -> RunResult:
+        """The end of an attempt that met an error; what had reached `main` before is merged all the same."""
+        try:
+            published = attempt.abandon()
+        except StorageError:
+            # Whatever is gone now, the first error says what it was; the next run takes away what is left.
+            raise error from None
+        if published is not None:
+            return self._result(RunStatus.MERGED, attempt, commit=published)
+        return self._failed(status, attempt, error)
 
     def _run_attempt(self, attempt: Attempt) -> RunResult:
         head = self._lake.catalog.ref(MAIN).commit_id
@@ -134,6 +144,7 @@ class Course:
         head = catalog.ref(MAIN).commit_id
         base = catalog.merge_base(source, MAIN).id
         attempt.begin(source, base)
+        attempt.judge_outside(base)
         if attempt.onto != head:
             attempt.catch_up(head)
         attempt.judge_loads(attempt.new_loads())

@@ -7,8 +7,8 @@ from typing import Any
 from headgate.catalog.iceberg import TableVersion
 from headgate.catalog.model import Change
 from headgate.engines.duckdb import Session
-from headgate.engines.exposure import scan_sql
-from headgate.errors import TableNotFound, did_you_mean
+from headgate.engines.scan import readable_rows, scan_sql
+from headgate.errors import DataError, TableNotFound, did_you_mean
 from headgate.run.lake import Lake
 from headgate.types import Content, Kind, Name, quote
 
@@ -34,7 +34,8 @@ def difference(lake: Lake, before: str, after: str, table: Name | None = None) -
     """
     changes = lake.catalog.diff(before, after).changes
     if table is None:
-        return {"changes": [_summary(lake, change) for change in changes]}
+        with Session(lake.project.engine, lake.storage) as session:
+            return {"changes": [_summary(session, change) for change in changes]}
     found = [change for change in changes if change.name == table]
     if not found:
         known = {*lake.catalog.state(before).names(), *lake.catalog.state(after).names()}
@@ -43,27 +44,32 @@ def difference(lake: Lake, before: str, after: str, table: Name | None = None) -
                 f"Neither {before} nor {after} has a table '{table}'.", hint=did_you_mean(str(table), map(str, known))
             )
         return {"changes": [], "columns": [], "rows": []}
-    summary = _summary(lake, found[0])
-    columns, rows = _rows(lake, found[0], summary)
+    with Session(lake.project.engine, lake.storage) as session:
+        summary = _summary(session, found[0])
+        columns, rows = _rows(session, found[0], summary)
     return {"changes": [summary], "columns": columns, "rows": rows}
 
 
-def _summary(lake: Lake, change: Change) -> dict[str, Any]:
+def _summary(session: Session, change: Change) -> dict[str, Any]:
     kind = "changed" if change.before and change.after else "added" if change.after else "removed"
-    before, after = _version(lake, change.before), _version(lake, change.after)
+    before, after = _version(session, change.before), _version(session, change.after)
     return {
         "name": str(change.name),
         "change": kind,
-        "rows_before": before.rows if before else None,
-        "rows_after": after.rows if after else None,
+        "rows_before": readable_rows(session, before) if before else None,
+        "rows_after": readable_rows(session, after) if after else None,
         "schema": _schema_changes(before, after) if before and after else [],
     }
 
 
-def _version(lake: Lake, content: Content | None) -> TableVersion | None:
+def _version(session: Session, content: Content | None) -> TableVersion | None:
+    """A table; None for a view, and for a table that is newer than headgate."""
     if content is None or content.kind is not Kind.TABLE:
         return None
-    return TableVersion.load(content.metadata_location, lake.storage)
+    try:
+        return TableVersion.load(content.metadata_location, session.storage)
+    except DataError:
+        return None
 
 
 def _schema_changes(before: TableVersion, after: TableVersion) -> list[str]:
@@ -80,22 +86,24 @@ def _schema_changes(before: TableVersion, after: TableVersion) -> list[str]:
     return found
 
 
-def _rows(lake: Lake, change: Change, summary: dict[str, Any]) -> tuple[list[str], list[dict[str, Any]]]:
+def _rows(session: Session, change: Change, summary: dict[str, Any]) -> tuple[list[str], list[dict[str, Any]]]:
     """The first rows that only one side has; their counts go into the summary."""
-    if change.before is None or change.after is None or change.before.kind is not Kind.TABLE:
+    contents = [content for content in (change.before, change.after) if content and content.kind is Kind.TABLE]
+    if len(contents) < len((change.before, change.after)):
         return [], []
-    with Session(lake.project.engine, lake.storage) as session:
-        sides = [scan_sql(session, content.metadata_location) for content in (change.before, change.after)]
-        names = [[str(row[0]) for row in session.rows(f"DESCRIBE {sql}")] for sql in sides]
-        shared = [name for name in names[0] if name in names[1]]
-        columns = ", ".join(quote(name) for name in shared)
-        old, new = (f"SELECT {columns} FROM ({sql})" for sql in sides)
-        session.execute(f"CREATE TEMP TABLE removed AS ({old}) EXCEPT ALL ({new})")
-        session.execute(f"CREATE TEMP TABLE added AS ({new}) EXCEPT ALL ({old})")
-        summary["rows_added"] = session.value("SELECT count(*) FROM added")
-        summary["rows_removed"] = session.value("SELECT count(*) FROM removed")
-        rows = session.rows(
-            f"SELECT '-' AS change, * FROM removed UNION ALL SELECT '+', * FROM added ORDER BY ALL LIMIT {_SAMPLE}"
-        )
+    sides = [scan_sql(session, content.metadata_location) for content in contents]
+    names = [[str(row[0]) for row in session.rows(f"DESCRIBE {sql}")] for sql in sides]
+    shared = [name for name in names[0] if name in names[1]]
+    if not shared:
+        return [], []
+    columns = ", ".join(quote(name) for name in shared)
+    old, new = (f"SELECT {columns} FROM ({sql})" for sql in sides)
+    session.execute(f"CREATE TEMP TABLE removed AS ({old}) EXCEPT ALL ({new})")
+    session.execute(f"CREATE TEMP TABLE added AS ({new}) EXCEPT ALL ({old})")
+    summary["rows_added"] = session.value("SELECT count(*) FROM added")
+    summary["rows_removed"] = session.value("SELECT count(*) FROM removed")
+    rows = session.rows(
+        f"SELECT '-' AS change, * FROM removed UNION ALL SELECT '+', * FROM added ORDER BY ALL LIMIT {_SAMPLE}"
+    )
     header = ["change", *shared]
     return header, [dict(zip(header, row, strict=True)) for row in rows]

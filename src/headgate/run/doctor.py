@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import uuid
 from collections.abc import Callable, Iterator
 
 from headgate.catalog.iceberg import TableVersion
 from headgate.catalog.interface import MAIN
 from headgate.catalog.views import read_view
-from headgate.errors import HeadgateError
+from headgate.errors import DataError, FileMissing, FileTaken, HeadgateError, StorageError
 from headgate.run.execute import clean_up
 from headgate.run.findings import Finding
 from headgate.run.lake import Lake
@@ -21,7 +22,7 @@ _LOW_BYTES = 1_000_000_000
 
 def examine(lake: Lake) -> list[Finding]:
     """Look at everything; nothing is changed but that interrupted runs are cleaned up after."""
-    looks: list[Callable[[Lake], Iterator[Finding]]] = [_runs, _history, _tables, _sources, _models, _disk]
+    looks: list[Callable[[Lake], Iterator[Finding]]] = [_runs, _history, _tables, _sources, _models, _storage, _disk]
     found: list[Finding] = []
     for look in looks:
         try:
@@ -64,32 +65,44 @@ def _history(lake: Lake) -> Iterator[Finding]:
 def _tables(lake: Lake) -> Iterator[Finding]:
     broken = 0
     tables = 0
+    foreign: list[str] = []
     for name, content in lake.catalog.state(MAIN).items():
         tables += 1
         try:
             if content.kind is Kind.VIEW:
-                read_view(content.metadata_location, lake.storage)
+                view = read_view(content.metadata_location, lake.storage)
+                foreign += [] if view.is_readable else [f"{name} ({view.dialect})"]
                 continue
             wrong = _problem(TableVersion.load(content.metadata_location, lake.storage))
+        except DataError as error:
+            yield Finding("tables", "warn", f"{name}: {error.message}", error.hint)
+            continue
         except HeadgateError as error:
+            if isinstance(error, StorageError) and not isinstance(error, FileMissing) and not lake.storage.is_local:
+                # The server does not answer, and would not for every other table either, after a while each.
+                raise
             wrong = error.message
         if wrong:
             broken += 1
             yield Finding("tables", "error", f"{name}: {wrong}", "Restore the file from a backup.")
+    if foreign:
+        yield Finding("tables", "ok", f"Views that only the engines that made them can query: {', '.join(foreign)}.")
     if not broken:
         yield Finding("tables", "ok", f"All files of main's {tables:,} tables and views are there, whole in size.")
 
 
 def _problem(version: TableVersion) -> str | None:
-    """What is wrong with the first data file that is not as its name and size tell."""
+    """What is wrong with the first file that is not as its name and size tell: of data, or of deletes."""
     listed = {file.location: file.bytes for file in version.storage.list(version.location)}
-    for file in version.files():
-        size = listed[file.path] if file.path in listed else version.storage.size(file.path)
+    files = [(file.path, file.bytes) for file in version.files()]
+    files += [(file.file_path, file.file_size_in_bytes) for file in version.delete_files()]
+    for location, expected in files:
+        size = listed[location] if location in listed else version.storage.size(location)
+        path = location.removeprefix("file://")
         if size is None:
-            return f"{file.path.removeprefix('file://')} is missing."
-        if size != file.bytes:
-            path = file.path.removeprefix("file://")
-            return f"{path} has {size:,} bytes and should have {file.bytes:,}."
+            return f"{path} is missing."
+        if size != expected:
+            return f"{path} has {size:,} bytes and should have {expected:,}."
     return None
 
 
@@ -114,6 +127,31 @@ def _models(lake: Lake) -> Iterator[Finding]:
         "ok",
         f"{len(work.dbt.models)} models, {len(work.dbt.tests)} tests and {checks} reconciliations parse.",
     )
+
+
+def _storage(lake: Lake) -> Iterator[Finding]:
+    """Whether an object store takes, keeps and gives up a file."""
+    storage = lake.storage
+    if storage.is_local:
+        return
+    probe = f"{storage.warehouse}/.headgate-{uuid.uuid4().hex}"
+    storage.write(probe, b"1")
+    try:
+        storage.write(probe, b"2")
+        kept = False
+    except FileTaken:
+        kept = True
+    finally:
+        storage.delete([probe])
+    if kept:
+        yield Finding("storage", "ok", f"{storage.warehouse} can be read and written, and files in it are kept.")
+    else:
+        yield Finding(
+            "storage",
+            "warn",
+            f"The server of {storage.warehouse} writes over a file although it was told not to (If-None-Match).",
+            "headgate gives every file a name of its own; other engines may rely on it.",
+        )
 
 
 def _disk(lake: Lake) -> Iterator[Finding]:

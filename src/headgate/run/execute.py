@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from headgate.catalog.interface import MAIN
-from headgate.errors import DataError, UsageError
+from headgate.errors import DataError, StorageError, UsageError
 from headgate.events import Emit, Note, ignore
 from headgate.ingest.addresses import is_address
 from headgate.ingest.contract import Source, load_sources
@@ -13,6 +13,7 @@ from headgate.ingest.files import discover
 from headgate.run.fingerprint import project_fingerprint
 from headgate.run.history import new_run_id
 from headgate.run.lake import Lake
+from headgate.run.leftovers import take_away
 from headgate.run.result import RunResult, RunStatus
 from headgate.run.selection import Selection
 
@@ -64,17 +65,11 @@ def merge(lake: Lake, source: str, into: str = MAIN, override: str | None = None
 
 def clean_up(lake: Lake, emit: Emit = ignore) -> None:
     """Take away what runs left behind whose process died."""
-    dead = lake.history.dead()
-    if not dead:
-        return
-    from headgate.engines.changes import remove_files
-
-    for record in dead:
-        if any(ref.name == record.branch for ref in lake.catalog.refs()):
-            lake.catalog.delete_ref(record.branch)
-        remove_files(lake.storage, record.run_id)
-        lake.history.bury(record.run_id)
-        emit(Note(f"Run {record.run_id} had been interrupted; its branch is gone and main was not touched."))
+    for record in lake.history.dead():
+        published = take_away(lake, record.run_id, record.branch or "", record.base or "")
+        lake.history.bury(record.run_id, published)
+        became = f"its commit {published[:10]} had reached main" if published else "main was not touched"
+        emit(Note(f"Run {record.run_id} had been interrupted; its branch is gone and {became}."))
 
 
 def _fingerprint(lake: Lake, sources: list[Source], selection: Selection) -> str | None:
@@ -82,8 +77,10 @@ def _fingerprint(lake: Lake, sources: list[Source], selection: Selection) -> str
     if any(is_address(pattern) for source in sources for pattern in source.contract.files):
         return None
     try:
-        files = [(source.name, file) for source in sources for file in discover(lake.project, source, lake.db)]
-    except DataError:
+        files = [
+            (source.name, file) for source in sources for file in discover(lake.project, source, lake.storage, lake.db)
+        ]
+    except (DataError, StorageError):
         return None  # the run meets it again, and tells of it as a run that failed
     named = [(source, file.name, file.sha256) for source, file in files]
     return project_fingerprint(lake.project, named, str(selection))

@@ -60,4 +60,5 @@ class Lake:
         self.catalog.delete_ref(name, expected=found.commit_id)
 
     def close(self) -> None:
+        self.catalog.close()
         self.db.close()

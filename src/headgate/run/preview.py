@@ -22,7 +22,9 @@ def preview(lake: Lake, selection: Selection) -> Plan:
     with Session(lake.project.engine, lake.storage) as session:
         workspace = Workspace(lake.catalog, base, session)
         sources = [source for source in work.sources if work.wants(source)]
-        due = plan_loads(lake.project, sources, known_loads(workspace), lake.db, full_refresh=selection.reloads)
+        due = plan_loads(
+            lake.project, sources, known_loads(workspace), lake.storage, lake.db, full_refresh=selection.reloads
+        )
         loads = [
             PlannedStep(step.source.name, step.action.value, step.reason, step.file.name if step.file else None)
             for step in due

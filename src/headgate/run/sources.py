@@ -53,7 +53,7 @@ def check_sources(lake: Lake) -> list[Finding]:
 def _check(lake: Lake, source: Source) -> Finding:
     what = f"source {source.name}"
     try:
-        files = discover(lake.project, source, lake.db)
+        files = discover(lake.project, source, lake.storage, lake.db)
     except HeadgateError as error:
         return Finding(what, "error", error.message, error.hint)
     if not files:

@@ -60,7 +60,7 @@ class Versions:
         left = self._workspace.properties(model.name)
         now = self.properties(model)
         if left.get(FINGERPRINT) == now[FINGERPRINT]:
-            return None
+            return "changed by another engine" if self._workspace.changed_elsewhere(model.name) else None
         if FINGERPRINT not in left:
             return "failed the last time" if CODE in left else "not built by headgate"
         if left.get(CODE) != model.code_hash:

@@ -3,6 +3,18 @@
 from headgate.catalog.iceberg.datafiles import LiveFile
 from headgate.catalog.iceberg.evolution import Mode
 from headgate.catalog.iceberg.join import join_appends, rejoiner
+from headgate.catalog.iceberg.provenance import OutsideChange, outside_changes
 from headgate.catalog.iceberg.table import TableVersion, new_table
+from headgate.catalog.iceberg.writable import check_writable
 
-__all__ = ["LiveFile", "Mode", "TableVersion", "join_appends", "new_table", "rejoiner"]
+__all__ = [
+    "LiveFile",
+    "Mode",
+    "OutsideChange",
+    "TableVersion",
+    "check_writable",
+    "join_appends",
+    "new_table",
+    "outside_changes",
+    "rejoiner",
+]

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from pyiceberg.manifest import DataFile
+from pyiceberg.table.refs import MAIN_BRANCH
 from pyiceberg.table.snapshots import Operation
 
+from headgate.catalog.iceberg.contents import ENGINE, HEADGATE, engine_of
 from headgate.catalog.iceberg.layout import same_partitioning
-from headgate.catalog.iceberg.table import TableVersion
+from headgate.catalog.iceberg.table import FORMAT_VERSION, TableVersion
 from headgate.catalog.model import Rejoin
 from headgate.catalog.storage import Storage
 from headgate.types import Content, Kind, Name
+
+_NAME_MAPPING = "schema.name-mapping.default"
 
 
 def join_appends(base: TableVersion | None, theirs: TableVersion, ours: TableVersion) -> TableVersion | None:
@@ -26,8 +32,13 @@ def join_appends(base: TableVersion | None, theirs: TableVersion, ours: TableVer
     Returns:
         The joined version, not stored yet.
     """
+    if max(ours.metadata.format_version, theirs.metadata.format_version) > FORMAT_VERSION:
+        return None
     if base is None:
         if ours.schema != theirs.schema or not same_partitioning(ours.spec, theirs.spec):
+            return None
+        # By it the columns of files without field ids are told.
+        if ours.properties.get(_NAME_MAPPING) != theirs.properties.get(_NAME_MAPPING):
             return None
         joined = theirs
     else:
@@ -40,41 +51,69 @@ def join_appends(base: TableVersion | None, theirs: TableVersion, ours: TableVer
     added = _appended(base, ours)
     if added is None or _appended(base, theirs) is None:
         return None
-    if not added:
+    if not added.files:
         return joined
     specs = {spec.spec_id: spec for spec in joined.metadata.partition_specs}
-    for file in added:
+    for file in added.files:
         written_for = ours.metadata.specs()[file.spec_id]
         match = [spec_id for spec_id, spec in specs.items() if same_partitioning(spec, written_for)]
         if not match:
             return None
         file.spec_id = match[0]
-    return joined.with_snapshot(added, frozenset(), Operation.APPEND)
+    return joined.with_snapshot(added.files, frozenset(), Operation.APPEND, {ENGINE: added.engine})
 
 
-def _appended(base: TableVersion | None, version: TableVersion) -> list[DataFile] | None:
-    """The data files that were added since `base`; None if a snapshot since then was not an append."""
+@dataclass(frozen=True)
+class _Added:
+    """Data files that one side added, and who made the snapshots: headgate, or another engine that took part."""
+
+    files: list[DataFile]
+    engine: str = HEADGATE
+
+
+def _appended(base: TableVersion | None, version: TableVersion) -> _Added | None:
+    """The data files that were added since `base`; None if anything but appends happened since then."""
     since = base.snapshot.snapshot_id if base is not None and base.snapshot is not None else None
     snapshots = {snapshot.snapshot_id: snapshot for snapshot in version.metadata.snapshots}
     current = version.metadata.current_snapshot_id
-    ids: set[int] = set()
+    engines: set[str] = set()
     while current is not None and current != since:
         snapshot = snapshots.get(current)
         if snapshot is None or snapshot.summary is None or snapshot.summary.operation is not Operation.APPEND:
             return None
-        ids.add(current)
+        engines.add(engine_of(snapshot))
         current = snapshot.parent_snapshot_id
-    if current != since:
+    if current != since or not _same_refs(base, version):
         return None
-    if not ids:
-        return []
+    if not engines:
+        return _Added([])
+    # Another writer may call a snapshot an append that did more.
     known = {file.path for file in base.files()} if base is not None else set()
-    return [file for file in version.data_files() if file.file_path not in known]
+    deletes = {file.file_path for file in base.delete_files()} if base is not None else set()
+    files = version.data_files()
+    if {file.file_path for file in version.delete_files()} != deletes or known - {file.file_path for file in files}:
+        return None
+    others = sorted(engines - {HEADGATE})
+    return _Added([file for file in files if file.file_path not in known], others[0] if others else HEADGATE)
+
+
+def _same_refs(base: TableVersion | None, version: TableVersion) -> bool:
+    """Whether the table's own branches and tags are as they were; they name snapshots that a join does not keep."""
+
+    def named(of: TableVersion | None) -> dict[str, int]:
+        refs = of.metadata.refs if of is not None else {}
+        return {name: ref.snapshot_id for name, ref in refs.items() if name != MAIN_BRANCH}
+
+    return named(base) == named(version)
 
 
 def _join_layout(base: TableVersion, theirs: TableVersion, ours: TableVersion) -> TableVersion | None:
     """`theirs` with the schema and properties that `ours` changed; None if both changed the schema or the layout."""
     joined = theirs
+    before_ids, ids = base.metadata.last_column_id, (ours.metadata.last_column_id, theirs.metadata.last_column_id)
+    if min(ids) > before_ids and ours.schema != theirs.schema:
+        # Both gave out the same field ids, for different columns.
+        return None
     if ours.schema != base.schema and ours.schema != theirs.schema:
         if theirs.schema != base.schema:
             return None

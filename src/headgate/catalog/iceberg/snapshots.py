@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from pyiceberg.avro.codecs import AvroCompressionCodec
 from pyiceberg.io import FileIO
 from pyiceberg.manifest import (
+    UNASSIGNED_SEQ,
     DataFile,
+    DataFileContent,
     ManifestContent,
     ManifestEntry,
     ManifestEntryStatus,
@@ -22,11 +24,34 @@ from pyiceberg.manifest import (
     write_manifest,
     write_manifest_list,
 )
+from pyiceberg.partitioning import PartitionSpec
+from pyiceberg.schema import Schema
 from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.refs import MAIN_BRANCH, SnapshotRefType
 from pyiceberg.table.snapshots import Operation, Snapshot, Summary
-from pyiceberg.table.update import AddSnapshotUpdate, RemoveSnapshotsUpdate, SetSnapshotRefUpdate, TableUpdate
+from pyiceberg.table.update import (
+    AddSnapshotUpdate,
+    RemovePartitionStatisticsUpdate,
+    RemoveSnapshotsUpdate,
+    SetSnapshotRefUpdate,
+    TableUpdate,
+)
 
+from headgate.catalog.iceberg.contents import (
+    DATA_FILES,
+    DELETE_FILES,
+    ENGINE,
+    EQUALITIES,
+    HEADGATE,
+    POSITIONS,
+    RECORDS,
+    SIZE,
+    TOTALS,
+    count,
+    live_entries,
+    live_manifests,
+    totals_of,
+)
 from headgate.errors import CorruptHistory
 
 _COMPRESSION: AvroCompressionCodec = "deflate"
@@ -36,13 +61,6 @@ _SMALL_MANIFESTS_MAX = 24
 _LARGE_MANIFEST_FILES = 1000
 # Older snapshots leave the table's metadata; the catalog's commits name the metadata that still has them.
 _SNAPSHOTS_KEPT = 50
-
-
-def live_entries(io: FileIO, manifests: Sequence[ManifestFile]) -> Iterator[ManifestEntry]:
-    """The entries of all data files that a snapshot holds."""
-    for manifest in manifests:
-        if manifest.content == ManifestContent.DATA:
-            yield from manifest.fetch_manifest_entry(io, discard_deleted=True)
 
 
 class _SnapshotWriter:
@@ -59,10 +77,11 @@ class _SnapshotWriter:
     def manifest(self, spec_id: int, entries: Sequence[ManifestEntry]) -> ManifestFile:
         output = self.io.new_output(f"{self.folder}/{self.commit}-m{self.written}.avro")
         self.written += 1
+        spec = self.metadata.specs()[spec_id]
         with write_manifest(
             self.metadata.format_version,
-            self.metadata.specs()[spec_id],
-            self.metadata.schema(),
+            spec,
+            _schema_for(self.metadata, spec),
             output,
             self.snapshot_id,
             _COMPRESSION,
@@ -94,6 +113,17 @@ class _SnapshotWriter:
         ]
         return [self.manifest(manifest.partition_spec_id, rewritten)], [entry.data_file for entry in gone]
 
+    def numbered(self, manifest: ManifestFile) -> ManifestFile:
+        """The manifest; one that was written for format version 1 again, with the sequence numbers written out.
+
+        Such a manifest has none, and DuckDB 1.5.5 does not take their place for 0 where it has to.
+        """
+        if manifest.sequence_number:
+            return manifest
+        entries = manifest.fetch_manifest_entry(self.io, discard_deleted=True)
+        existing = [_with_status(entry, ManifestEntryStatus.EXISTING, entry.snapshot_id) for entry in entries]
+        return self.manifest(manifest.partition_spec_id, existing) if existing else manifest
+
     def merged(self, manifests: Sequence[ManifestFile]) -> list[ManifestFile]:
         """The manifests with the small ones joined, once there are many of them."""
         small = [
@@ -123,6 +153,21 @@ def _with_status(entry: ManifestEntry, status: ManifestEntryStatus, snapshot_id:
     )
 
 
+def _schema_for(metadata: TableMetadata, spec: PartitionSpec) -> Schema:
+    """The current schema, with columns that files of a spec are partitioned by and that were dropped since.
+
+    Without them PyIceberg could not tell the types of the partition values, and would write nulls in their place.
+    """
+    schema = metadata.schema()
+    current = set(schema.field_ids)
+    dropped = []
+    for source in dict.fromkeys(field.source_id for field in spec.fields):
+        if source not in current:
+            known = (old.find_field(source) for old in reversed(metadata.schemas) if source in old.field_ids)
+            dropped += [field.model_copy(update={"name": f"_dropped_{source}"}) for field in known][:1]
+    return Schema(*schema.fields, *dropped, schema_id=schema.schema_id) if dropped else schema
+
+
 def produce_snapshot(
     metadata: TableMetadata,
     io: FileIO,
@@ -134,6 +179,9 @@ def produce_snapshot(
     folder: str | None = None,
 ) -> tuple[TableUpdate, ...]:
     """Write the manifests of a new current snapshot.
+
+    Delete files of other writers stay, and the data files that stay keep their sequence numbers, so that the deletes
+    apply to the same rows as before. Delete files that can apply to nothing any more are left out.
 
     Args:
         metadata: The table as it is.
@@ -152,23 +200,53 @@ def produce_snapshot(
     """
     writer = _SnapshotWriter(metadata, io, folder or f"{metadata.location}/metadata")
     parent = metadata.current_snapshot()
-    previous = [] if parent is None else parent.manifests(io)
-    current = [manifest for manifest in previous if manifest.has_added_files() or manifest.has_existing_files()]
+    current = live_manifests(io, parent)
+    data = [writer.numbered(each) for each in current if each.content == ManifestContent.DATA]
+    deletes = [manifest for manifest in current if manifest.content == ManifestContent.DELETES]
     manifests = writer.added(added)
     gone: list[DataFile] = []
     if removed is None:
-        gone = [entry.data_file for entry in live_entries(io, current)]
+        gone = [entry.data_file for entry in live_entries(io, data)]
+        idle = deletes
     elif removed:
-        for manifest in current:
+        for manifest in data:
             rest, deleted = writer.without(manifest, removed)
             manifests += rest
             gone += deleted
         if len(gone) != len(removed):
             missing = sorted(set(removed) - {file.file_path for file in gone})
             raise CorruptHistory(f"Data file '{missing[0]}' is to be removed but is not in the table.")
+        idle = _idle(io, deletes, _oldest(manifests, metadata.next_sequence_number()))
     else:
-        manifests = writer.merged(current) + manifests
-    return _make_current(writer, manifests, _summary(operation, added, gone, parent, properties or {}))
+        manifests = writer.merged(data) + manifests
+        idle = []
+    manifests += [manifest for manifest in deletes if manifest not in idle]
+    gone += [entry.data_file for entry in live_entries(io, idle, ManifestContent.DELETES)]
+    summary = _summary(operation, added, gone, totals_of(io, parent), properties or {})
+    return _make_current(writer, manifests, summary)
+
+
+def _oldest(manifests: Sequence[ManifestFile], following: int) -> int:
+    """The lowest sequence number of the data files that some manifests hold."""
+    held = [manifest for manifest in manifests if manifest.has_added_files() or manifest.has_existing_files()]
+    numbers = (manifest.min_sequence_number for manifest in held)
+    return min((following if number == UNASSIGNED_SEQ else number for number in numbers), default=following)
+
+
+def _idle(io: FileIO, deletes: Sequence[ManifestFile], oldest: int) -> list[ManifestFile]:
+    """The delete manifests whose files apply to no data file, all of which are younger than that.
+
+    A position delete applies to data files up to its own sequence number, an equality delete to older ones
+    (Iceberg specification, "Scan planning").
+    """
+
+    def applies(entry: ManifestEntry) -> bool:
+        number = entry.sequence_number or 0
+        return number > oldest or (number == oldest and entry.data_file.content == DataFileContent.POSITION_DELETES)
+
+    return [
+        manifest for manifest in deletes if not any(map(applies, live_entries(io, [manifest], ManifestContent.DELETES)))
+    ]
 
 
 def produce_subset(metadata: TableMetadata, io: FileIO, paths: Collection[str], folder: str) -> tuple[TableUpdate, ...]:
@@ -179,7 +257,7 @@ def produce_subset(metadata: TableMetadata, io: FileIO, paths: Collection[str], 
     writer = _SnapshotWriter(metadata, io, folder)
     parent = metadata.current_snapshot()
     manifests: list[ManifestFile] = []
-    for manifest in [] if parent is None else parent.manifests(io):
+    for manifest in live_manifests(io, parent):
         if manifest.content == ManifestContent.DELETES:
             manifests.append(manifest)
             continue
@@ -196,14 +274,26 @@ def produce_subset(metadata: TableMetadata, io: FileIO, paths: Collection[str], 
 def _make_current(writer: _SnapshotWriter, manifests: list[ManifestFile], summary: Summary) -> tuple[TableUpdate, ...]:
     metadata = writer.metadata
     snapshot = _write_list(writer, manifests, metadata.current_snapshot(), summary)
+    before = metadata.refs.get(MAIN_BRANCH)
+    # How long the table's snapshots are to stay, which other engines set.
+    limits = {name: value for name, value in (before.model_dump() if before else {}).items() if name.startswith("m")}
+    ref = {"ref-name": MAIN_BRANCH, "type": SnapshotRefType.BRANCH, "snapshot-id": snapshot.snapshot_id}
     updates: tuple[TableUpdate, ...] = (
         AddSnapshotUpdate(snapshot=snapshot),
-        SetSnapshotRefUpdate.model_validate(
-            {"ref-name": MAIN_BRANCH, "type": SnapshotRefType.BRANCH, "snapshot-id": snapshot.snapshot_id}
-        ),
+        SetSnapshotRefUpdate.model_validate(ref | limits),
     )
-    surplus = [old.snapshot_id for old in metadata.snapshots[: -_SNAPSHOTS_KEPT + 1]]
-    return (*updates, RemoveSnapshotsUpdate.model_validate({"snapshot-ids": surplus})) if surplus else updates
+    # The table's own branches and tags, which other engines make, need theirs.
+    named = {ref.snapshot_id for ref in metadata.refs.values()}
+    old = [snapshot.snapshot_id for snapshot in metadata.snapshots[: -_SNAPSHOTS_KEPT + 1]]
+    surplus = [number for number in old if number not in named]
+    if not surplus:
+        return updates
+    described = [each.snapshot_id for each in metadata.partition_statistics if each.snapshot_id in surplus]
+    return (
+        *updates,
+        *(RemovePartitionStatisticsUpdate.model_validate({"snapshot-id": number}) for number in described),
+        RemoveSnapshotsUpdate.model_validate({"snapshot-ids": surplus}),
+    )
 
 
 def _write_list(
@@ -239,19 +329,22 @@ def _summary(
     operation: Operation,
     added: Sequence[DataFile],
     removed: Sequence[DataFile],
-    parent: Snapshot | None,
+    before: Mapping[str, int],
     properties: Mapping[str, str],
 ) -> Summary:
-    before = parent.summary.additional_properties if parent is not None and parent.summary is not None else {}
-    counts: dict[str, int] = {}
-    for total, one, other, measure in (
-        ("total-data-files", "added-data-files", "deleted-data-files", lambda file: 1),
-        ("total-records", "added-records", "deleted-records", lambda file: file.record_count),
-        ("total-files-size", "added-files-size", "removed-files-size", lambda file: file.file_size_in_bytes),
-    ):
-        plus, minus = sum(map(measure, added)), sum(map(measure, removed))
-        counts[one], counts[other] = plus, minus
-        counts[total] = int(before.get(total, 0)) + plus - minus
-    shown = {name: str(count) for name, count in counts.items() if count or name.startswith("total")}
-    zero = {"total-delete-files": "0", "total-position-deletes": "0", "total-equality-deletes": "0"}
-    return Summary(operation, **shown, **zero, **properties)
+    plus, minus = count(added), count(removed)
+    shown = {
+        "added-data-files": plus[DATA_FILES],
+        "deleted-data-files": minus[DATA_FILES],
+        "added-records": plus[RECORDS],
+        "deleted-records": minus[RECORDS],
+        "added-files-size": plus[SIZE],
+        "removed-files-size": minus[SIZE],
+        "removed-delete-files": minus[DELETE_FILES],
+        "removed-position-deletes": minus[POSITIONS],
+        "removed-equality-deletes": minus[EQUALITIES],
+    }
+    entries = {name: str(number) for name, number in shown.items() if number}
+    # Another writer's totals may be too low.
+    totals = {name: str(max(before[name] + plus[name] - minus[name], 0)) for name in TOTALS}
+    return Summary(operation, **{ENGINE: HEADGATE, **entries, **totals, **properties})

@@ -6,12 +6,10 @@ import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from pyiceberg.exceptions import ValidationError
 from pyiceberg.io import FileIO
-from pyiceberg.manifest import DataFile
+from pyiceberg.manifest import DataFile, ManifestContent
 from pyiceberg.partitioning import PARTITION_FIELD_ID_START, PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
-from pyiceberg.serializers import FromInputFile
 from pyiceberg.table.metadata import TableMetadata, new_table_metadata
 from pyiceberg.table.snapshots import MetadataLogEntry, Operation, Snapshot
 from pyiceberg.table.sorting import SortOrder
@@ -25,19 +23,24 @@ from pyiceberg.table.update import (
     SetDefaultSpecUpdate,
     SetPropertiesUpdate,
     TableUpdate,
+    UpgradeFormatVersionUpdate,
     update_table_metadata,
 )
 
+from headgate.catalog.iceberg.contents import SIZE, live_entries, live_manifests, live_rows, totals_of
 from headgate.catalog.iceberg.datafiles import LiveFile, to_data_file, to_live_file
 from headgate.catalog.iceberg.evolution import Mode, evolve_schema, fresh_schema, rename_columns
 from headgate.catalog.iceberg.layout import find_column, partition_spec, same_partitioning, sort_order
-from headgate.catalog.iceberg.snapshots import live_entries, produce_snapshot, produce_subset
+from headgate.catalog.iceberg.reading import read_table
+from headgate.catalog.iceberg.snapshots import produce_snapshot, produce_subset
 from headgate.catalog.iceberg.storage import StorageIO
 from headgate.catalog.storage import Storage
-from headgate.errors import CorruptHistory, DataError
+from headgate.errors import DataError
 from headgate.types import Layout, WrittenFile
 
-_FORMAT_VERSION = 2
+FORMAT_VERSION = 2
+"""The format version that headgate writes: the latest that PyIceberg 0.12 does, and one that every engine reads."""
+
 _DEFAULTS = {
     "write.parquet.compression-codec": "zstd",
     # The catalog's commits are the history; a longer log makes every commit of a busy table dearer.
@@ -55,12 +58,14 @@ class TableVersion:
         storage: Where its files are.
         base_location: Metadata file that this version was made from; None for a new table.
         stored: Whether `base_location` is this very version.
+        types: Types by field id that the schema has as `unknown`, because PyIceberg does not know them.
     """
 
     metadata: TableMetadata
     storage: Storage = field(repr=False, compare=False)
     base_location: str | None = None
     stored: bool = False
+    types: Mapping[int, str] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def load(cls, metadata_location: str, storage: Storage) -> TableVersion:
@@ -69,14 +74,10 @@ class TableVersion:
         Raises:
             StorageError: The file cannot be read.
             CorruptHistory: The file is not Iceberg metadata.
+            DataError: It is of a format version that headgate does not know.
         """
-        try:
-            metadata = FromInputFile.table_metadata(StorageIO(storage).new_input(metadata_location))
-        except (ValueError, ValidationError) as error:
-            raise CorruptHistory(
-                f"'{metadata_location}' is not the metadata of an Iceberg table: {error}", place=metadata_location
-            ) from error
-        return cls(metadata, storage, metadata_location, stored=True)
+        read = read_table(metadata_location, storage)
+        return cls(read.metadata, storage, metadata_location, stored=True, types=read.types)
 
     @property
     def metadata_location(self) -> str:
@@ -115,18 +116,14 @@ class TableVersion:
         return self.metadata.current_snapshot()
 
     @property
-    def rows(self) -> int:
-        """Number of rows, from the snapshot's summary."""
-        return self._total("total-records")
+    def rows(self) -> int | None:
+        """Number of rows; None where delete files of another engine take some away, so that only a scan can tell."""
+        return live_rows(self.io, self.snapshot)
 
     @property
     def bytes(self) -> int:
-        """Size of all data files."""
-        return self._total("total-files-size")
-
-    def _total(self, name: str) -> int:
-        summary = self.snapshot.summary if self.snapshot else None
-        return int(summary.additional_properties.get(name, 0)) if summary is not None else 0
+        """Size of all files that a reader of the rows needs."""
+        return totals_of(self.io, self.snapshot)[SIZE]
 
     @property
     def io(self) -> FileIO:
@@ -134,9 +131,12 @@ class TableVersion:
 
     def data_files(self) -> list[DataFile]:
         """PyIceberg's data files of the current snapshot, with their `spec_id`."""
-        if self.snapshot is None:
-            return []
-        return [entry.data_file for entry in live_entries(self.io, self.snapshot.manifests(self.io))]
+        return [entry.data_file for entry in live_entries(self.io, live_manifests(self.io, self.snapshot))]
+
+    def delete_files(self) -> list[DataFile]:
+        """The files of other engines that take rows of the current snapshot away."""
+        manifests = live_manifests(self.io, self.snapshot)
+        return [entry.data_file for entry in live_entries(self.io, manifests, ManifestContent.DELETES)]
 
     def files(self) -> list[LiveFile]:
         """The data files of the current snapshot."""
@@ -181,9 +181,14 @@ class TableVersion:
         summary: Mapping[str, str] | None = None,
         folder: str | None = None,
     ) -> TableVersion:
-        """As `append`, `rewrite` and `replace`, of PyIceberg's data files; see `produce_snapshot`."""
+        """As `append`, `rewrite` and `replace`, of PyIceberg's data files; see `produce_snapshot`.
+
+        A table of format version 1 is one of version 2 from then on, as its files allow.
+        """
+        upgrade = UpgradeFormatVersionUpdate.model_validate({"format-version": FORMAT_VERSION})
+        version = self.updated(upgrade) if self.metadata.format_version < FORMAT_VERSION else self
         updates = produce_snapshot(
-            self.metadata,
+            version.metadata,
             self.io,
             added=added,
             removed=removed,
@@ -191,7 +196,7 @@ class TableVersion:
             properties=summary,
             folder=folder,
         )
-        return self.updated(*updates)
+        return version.updated(*updates)
 
     def with_files(self, files: Sequence[WrittenFile], folder: str) -> TableVersion:
         """A version that holds only these files, with its manifests in a folder of its own: for reading them."""
@@ -341,7 +346,7 @@ def new_table(location: str, schema: Schema, storage: Storage, layout: Layout | 
         partition_spec=partition_spec(fresh, layout.partition_by, PARTITION_FIELD_ID_START - 1, 0),
         sort_order=sort_order(fresh, layout.sort_by, 1),
         location=location.rstrip("/"),
-        properties={"format-version": str(_FORMAT_VERSION), **_DEFAULTS, **layout.properties, **comment},
+        properties={"format-version": str(FORMAT_VERSION), **_DEFAULTS, **layout.properties, **comment},
     )
     return TableVersion(metadata, storage)
 

@@ -6,6 +6,7 @@ server is at a loss. One that moves a branch forward is not: whoever sent it has
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Iterator, Sequence
@@ -70,6 +71,8 @@ class NessieClient:
         # Never shown: a URL with its user part is for the connection only.
         self._token = token
         self._pool: urllib3.PoolManager | None = None
+        # A forked process must not talk on its parent's connections.
+        self._process = os.getpid()
         self.requests = 0
         """How many requests were sent."""
 
@@ -230,7 +233,7 @@ class NessieClient:
 
     def _connections(self) -> urllib3.PoolManager:
         """The pool, made when the first request is: the library is time that opening a lake need not take."""
-        if self._pool is None:
+        if self._pool is None or self._process != os.getpid():
             import urllib3
 
             headers = {"Accept": "application/json", "Content-Type": "application/json", "User-Agent": "headgate"}
@@ -239,6 +242,7 @@ class NessieClient:
             timeout = urllib3.Timeout(connect=_CONNECT, read=_READ)
             proxy = _proxy(self._url)
             kind = (lambda **kwargs: urllib3.ProxyManager(proxy, **kwargs)) if proxy else urllib3.PoolManager
+            self._process = os.getpid()
             self._pool = kind(headers=headers, timeout=timeout, retries=False, maxsize=8)
         return self._pool
 
@@ -304,4 +308,7 @@ def _proxy(url: str) -> str | None:
     from urllib.request import getproxies, proxy_bypass
 
     parts = urlsplit(url)
+    host = parts.hostname or ""
+    if host in ("localhost", "::1") or host.startswith("127."):
+        return None
     return None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)

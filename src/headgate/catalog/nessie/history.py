@@ -7,7 +7,6 @@ it had generations. A clock that went wrong costs a longer walk, and never a wro
 from __future__ import annotations
 
 import heapq
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,6 +15,7 @@ from headgate.catalog.model import Commit, Operation
 from headgate.catalog.nessie import model
 from headgate.catalog.nessie.client import NessieClient, NessieRefusal
 from headgate.catalog.nessie.contents import ContentIds, name_of_content, to_content
+from headgate.catalog.nessie.recent import Recent
 from headgate.catalog.nessie.record import further, parents_of, read_operations
 from headgate.errors import CorruptHistory, ProjectError
 from headgate.types import Content, Name
@@ -45,8 +45,8 @@ class History:
     def __init__(self, client: NessieClient, ids: ContentIds) -> None:
         self._client = client
         self._ids = ids
-        self._links: OrderedDict[str, Link] = OrderedDict()
-        self._diffs: OrderedDict[tuple[str, str], list[Operation]] = OrderedDict()
+        self._links = Recent[str, Link](_KEPT)
+        self._diffs = Recent[tuple[str, str], list[Operation]](_DIFFS)
         self._config: model.Config | None = None
 
     @property
@@ -80,28 +80,23 @@ class History:
         """A commit, or None when there is no such; as many as `window` of its line are read along with it."""
         found = self._links.get(commit)
         if found is not None:
-            self._links.move_to_end(commit)
             return found
         try:
-            for entry in self._client.history(f"@{commit}", window):
-                self.note(entry)
+            # The one that was asked for last, so that it is kept whatever came along.
+            read = [self.note(entry) for entry in reversed(list(self._client.history(f"@{commit}", window)))]
         except NessieRefusal as refusal:
             if refusal.answered != 404:
                 raise
             return None
-        if commit not in self._links and commit == self.beginning:
+        if not read and commit == self.beginning:
             time = self.config.repository_creation_timestamp or datetime.fromtimestamp(0, UTC)
-            self._links[commit] = Link(commit, (), time, None)
-        return self._links.get(commit)
+            return self._links.keep(commit, Link(commit, (), time, None))
+        return read[-1] if read else None
 
     def note(self, entry: model.LogEntry) -> Link:
         """Keep a commit that was read."""
         made = entry.commit_meta
-        link = Link(made.hash, parents_of(made), made.commit_time.astimezone(UTC), made)
-        self._links[link.id] = link
-        while len(self._links) > _KEPT:
-            self._links.popitem(last=False)
-        return link
+        return self._links.keep(made.hash, Link(made.hash, parents_of(made), made.commit_time.astimezone(UTC), made))
 
     def known(self, commit: str) -> Link:
         """A commit that a ref or another commit names; CorruptHistory when it is missing."""
@@ -168,11 +163,10 @@ class History:
         """What makes the state of one commit of another's, in the order of the names."""
         if before == after:
             return []
-        if (before, after) not in self._diffs:
-            self._diffs[before, after] = self._read_diff(before, after)
-            while len(self._diffs) > _DIFFS:
-                self._diffs.popitem(last=False)
-        return list(self._diffs[before, after])
+        known = self._diffs.get((before, after))
+        if known is None:
+            known = self._diffs.keep((before, after), self._read_diff(before, after))
+        return list(known)
 
     def _read_diff(self, before: str, after: str) -> list[Operation]:
         differences = list(self._client.diff(before, after))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -36,7 +37,9 @@ class RefReader:
         """The ref of this name, or None."""
         found = self._client.reference(to_nessie(name)) if name else None
         if found is None and name == MAIN:
-            self.make(MAIN, "BRANCH", self._history.beginning)
+            # Every lake has one; another process may be making it.
+            with suppress(AlreadyExists):
+                self.make(MAIN, "BRANCH", self._history.beginning)
             found = self._client.reference(MAIN)
         return Ref(name, RefKind(found.type.lower()), found.hash) if found is not None else None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +13,7 @@ from headgate.catalog.nessie.client import NessieClient
 from headgate.catalog.nessie.contents import ContentIds, name_of_content, to_content
 from headgate.catalog.nessie.history import History
 from headgate.catalog.nessie.names import fault, key_of
+from headgate.catalog.nessie.recent import Recent
 from headgate.types import Content, Kind, Name, namespace_name
 
 _KEPT = 32
@@ -45,7 +45,7 @@ class States:
         self.client = client
         self.ids = ids
         self.history = history
-        self._known: OrderedDict[str, Known] = OrderedDict()
+        self._known = Recent[str, Known](_KEPT)
 
     def at(self, commit: str) -> NessieState:
         """The state of a commit."""
@@ -62,11 +62,7 @@ class States:
 
     def known(self, commit: str) -> Known:
         """What is known of the state of a commit, for whoever learns more."""
-        known = self._known.setdefault(commit, Known())
-        self._known.move_to_end(commit)
-        while len(self._known) > _KEPT:
-            self._known.popitem(last=False)
-        return known
+        return self._known.get(commit) or self._known.keep(commit, Known())
 
     def follow(self, parent: str, commit: str, changes: Mapping[model.Key, model.Content | None]) -> None:
         """Derive the state of a commit from that of its parent."""
@@ -150,7 +146,7 @@ class NessieState:
     def keys(self) -> set[model.Key]:
         """Every key at which something stands in Nessie."""
         self._read_entries(one_page=False)
-        return {key for key, content in self._known.contents.items() if content is not None}
+        return {key for key, content in list(self._known.contents.items()) if content is not None}
 
     def holds(self, levels: tuple[str, ...]) -> bool:
         """Whether something that is not only implied stands below a namespace."""
@@ -160,7 +156,7 @@ class NessieState:
     def _all(self) -> list[tuple[Name, model.Content]]:
         """Everything that somebody asked for, without namespaces that are only implied."""
         self._read_entries(one_page=False)
-        entries = ((key, content) for key, content in self._known.contents.items() if content is not None)
+        entries = ((key, content) for key, content in list(self._known.contents.items()) if content is not None)
         return [
             (name_of_content(key, content), content)
             for key, content in entries

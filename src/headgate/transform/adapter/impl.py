@@ -15,6 +15,7 @@ from dbt_common.clients.agate_helper import table_from_rows
 from dbt_common.contracts.constraints import ConstraintType
 from dbt_common.exceptions import DbtRuntimeError
 
+from headgate.engines.scan import count_rows
 from headgate.engines.workspace import Workspace
 from headgate.errors import ModelError
 from headgate.transform.adapter.catalog import COLUMNS, catalog_rows
@@ -192,7 +193,7 @@ class HeadgateAdapter(DuckDBAdapter):
         name, unique_id = name_of(relation), str(model["unique_id"])
         if model["resource_type"] == "test":
             self.target.evidence[unique_id] = name
-        rows = self.workspace.table(name).rows
+        rows = count_rows(self.workspace.session, self.workspace.table(name))
         self.target.rows[unique_id] = rows
         return AdapterResponse(_message=f"{code} {rows}", code=code, rows_affected=rows)
 

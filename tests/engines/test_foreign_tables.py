@@ -1,0 +1,375 @@
+"""Tables that other engines wrote: every operation gives the right rows, or says why not."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pyiceberg.schema import Schema
+from pyiceberg.table import StaticTable
+from pyiceberg.table.snapshots import Operation as SnapshotKind
+from pyiceberg.types import (
+    BinaryType,
+    DoubleType,
+    IntegerType,
+    LongType,
+    NestedField,
+    StringType,
+    StructType,
+)
+from tests.engines.foreign import (
+    Foreign,
+    data_file,
+    edited,
+    equality_deletes,
+    files_of,
+    position_deletes,
+    register,
+    rows,
+)
+
+from headgate.catalog import Catalog
+from headgate.catalog.locations import path_of
+from headgate.catalog.storage import Storage
+from headgate.engines.description import describe_table, list_tables
+from headgate.engines.workspace import Workspace
+from headgate.errors import DataError
+from headgate.types import Name
+
+NAME = Name.of("silver", "t")
+HERE = Storage("/")
+
+Rows = list[dict[str, Any]]
+
+
+@pytest.fixture
+def foreign(tmp_path: Path) -> Foreign:
+    return Foreign(tmp_path / "elsewhere")
+
+
+def _by_position(foreign: Foreign) -> tuple[str, Rows]:
+    """Two files of ten rows, of which a delete file each takes some."""
+    location = foreign.table(rows(0, 10), rows(10, 20)).metadata_location
+    first, second = sorted(files_of(location), key=lambda path: pq.read_table(path_of(path))["id"][0].as_py())
+    location = position_deletes(location, {first: [0, 4, 9]})
+    return position_deletes(location, {second: [3]}), [r for r in rows(0, 20) if r["id"] not in (0, 4, 9, 13)]
+
+
+def _by_value(foreign: Foreign) -> tuple[str, Rows]:
+    """Deletes by value hit every file that was there before, and none that came after."""
+    table = foreign.table(rows(0, 10))
+    location = equality_deletes(table.metadata_location, pa.table({"kind": ["k0"]}), {"kind": 2})
+    return location, [r for r in rows(0, 10) if r["kind"] != "k0"]
+
+
+def _by_both(foreign: Foreign) -> tuple[str, Rows]:
+    location, left = _by_position(foreign)
+    ids = pa.table({"id": pa.array([1, 2], pa.int64())})
+    return equality_deletes(location, ids, {"id": 1}), [r for r in left if r["id"] not in (1, 2)]
+
+
+def _version_1(foreign: Foreign) -> tuple[str, Rows]:
+    table = foreign.table(rows(0, 10), rows(10, 20), version=1)
+    return table.metadata_location, rows(0, 20)
+
+
+def _raised_to_2(foreign: Foreign) -> tuple[str, Rows]:
+    """A table of version 1 that was made one of version 2 and not written since: its snapshots have no numbers."""
+    table = foreign.table(rows(0, 10), version=1)
+
+    def raise_version(metadata: dict[str, Any]) -> None:
+        metadata["format-version"] = 2
+        metadata["last-sequence-number"] = 0
+        for name in ("schema", "partition-spec"):
+            metadata.pop(name, None)
+
+    return edited(table.metadata_location, raise_version), rows(0, 10)
+
+
+def _without_ids(foreign: Foreign) -> tuple[str, Rows]:
+    """A file without field ids, whose columns a name mapping tells apart."""
+    table = foreign.table(rows(0, 10))
+    path = path_of(table.location()).parent / "plain.parquet"
+    pq.write_table(pa.Table.from_pylist(rows(10, 15)), path)
+    table.add_files([f"file://{path}"])
+    return table.metadata_location, rows(0, 15)
+
+
+def _compressed(foreign: Foreign) -> tuple[str, Rows]:
+    table = foreign.table(rows(0, 10))
+    return edited(table.metadata_location, lambda _: None, compressed=True), rows(0, 10)
+
+
+def _uncounted(foreign: Foreign) -> tuple[str, Rows]:
+    """A snapshot whose summary says nothing."""
+
+    def forget(metadata: dict[str, Any]) -> None:
+        metadata["snapshots"][-1]["summary"] = {"operation": "append"}
+
+    return edited(foreign.table(rows(0, 10)).metadata_location, forget), rows(0, 10)
+
+
+KINDS = [_by_position, _by_value, _by_both, _version_1, _raised_to_2, _without_ids, _compressed, _uncounted]
+
+
+@pytest.fixture(params=KINDS, ids=[kind.__name__.strip("_") for kind in KINDS])
+def held(request: pytest.FixtureRequest, foreign: Foreign, catalog: Catalog) -> Rows:
+    """What the table `silver.t`, which another engine made, holds."""
+    location, left = request.param(foreign)
+    register(catalog, NAME, location)
+    return left
+
+
+def _now(workspace: Workspace) -> Rows:
+    """The table's rows, which PyIceberg sees alike where it can read the table."""
+    cursor = workspace.query("select * from silver.t order by id")
+    names = [column[0] for column in cursor.description]
+    found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    version = workspace.table(NAME)
+    assert {each.name: each.rows for each in list_tables(workspace)} == {str(NAME): len(found)}
+    if not any(file.equality_ids for file in version.delete_files()):
+        scan = StaticTable.from_metadata(version.metadata_location).scan().to_arrow().to_pylist()
+        assert sorted(scan, key=lambda row: row["id"]) == found
+    return found
+
+
+def _add(rows: Rows, **values: Any) -> Rows:
+    return [{**row, **values} for row in rows]
+
+
+def test_rows_are_read(held: Rows, workspace: Workspace) -> None:
+    assert _now(workspace) == held
+
+
+def test_appended_rows_join_those_that_are_left(held: Rows, workspace: Workspace) -> None:
+    # Both kinds of delete applied to such rows, in files that are older.
+    workspace.append(NAME, "select 100::bigint as id, 'k0' as kind union all select 101, 'k1'")
+    assert _now(workspace) == [*held, {"id": 100, "kind": "k0"}, {"id": 101, "kind": "k1"}]
+
+
+def test_replacing_leaves_nothing_behind(held: Rows, workspace: Workspace) -> None:
+    result = workspace.replace(NAME, "select 7::bigint as id, 'k0' as kind")
+    assert (result.inserted, result.deleted) == (1, len(held))
+    assert _now(workspace) == [{"id": 7, "kind": "k0"}]
+    assert workspace.table(NAME).delete_files() == []
+
+
+def test_deleting_takes_only_what_is_there(held: Rows, workspace: Workspace) -> None:
+    result = workspace.delete(NAME, "id % 2 = 0")
+    assert result.deleted == len([row for row in held if row["id"] % 2 == 0])
+    assert _now(workspace) == [row for row in held if row["id"] % 2]
+
+
+def test_deleting_all_that_is_left(held: Rows, workspace: Workspace) -> None:
+    assert workspace.delete(NAME, "true").deleted == len(held)
+    assert _now(workspace) == []
+    assert workspace.table(NAME).delete_files() == []
+
+
+def test_merging_neither_revives_nor_loses_a_row(held: Rows, workspace: Workspace) -> None:
+    """Ids 0 and 4 are gone from some of the tables: they are new, not updated."""
+    gone = len({0, 4} - {row["id"] for row in held})
+    result = workspace.merge(NAME, "select unnest([0, 4, 5, 500])::bigint as id, 'merged' as kind", ["id"])
+    assert (result.inserted, result.updated) == (1 + gone, 3 - gone)
+    merged = {0, 4, 5, 500}
+    expected = [row for row in held if row["id"] not in merged] + [{"id": key, "kind": "merged"} for key in merged]
+    assert _now(workspace) == sorted(expected, key=lambda row: row["id"])
+
+
+def test_overwriting_counts_what_was_there(held: Rows, workspace: Workspace) -> None:
+    result = workspace.overwrite_partitions(NAME, "select 1::bigint as id, 'x' as kind")
+    assert (result.inserted, result.deleted) == (1, len(held))
+    assert _now(workspace) == [{"id": 1, "kind": "x"}]
+
+
+def test_several_changes_in_a_row(held: Rows, workspace: Workspace) -> None:
+    workspace.append(NAME, "select 100::bigint as id, 'k0' as kind")
+    workspace.delete(NAME, "id = 5")
+    workspace.merge(NAME, "select 6::bigint as id, 'merged' as kind", ["id"])
+    workspace.append(NAME, "select 101::bigint as id, 'k0' as kind, 1 as extra")
+    left = [row for row in held if row["id"] not in (5, 6)]
+    expected = [*left, {"id": 100, "kind": "k0"}, {"id": 6, "kind": "merged"}]
+    assert _now(workspace) == sorted(
+        [*_add(expected, extra=None), {"id": 101, "kind": "k0", "extra": 1}], key=lambda row: row["id"]
+    )
+
+
+def test_columns_change_their_names(held: Rows, workspace: Workspace) -> None:
+    workspace.rename_columns(NAME, {"kind": "sort"})
+    assert _now(workspace) == [{"id": row["id"], "sort": row["kind"]} for row in held]
+
+
+def test_totals_add_up_after_our_snapshots(held: Rows, workspace: Workspace) -> None:
+    workspace.append(NAME, "select 100::bigint as id, 'k9' as kind")
+    version = workspace.table(NAME)
+    assert version.snapshot is not None
+    assert version.snapshot.summary is not None
+    totals = version.snapshot.summary.additional_properties
+    deletes = version.delete_files()
+    positions = sum(file.record_count for file in deletes if not file.equality_ids)
+    assert {name: int(totals[name]) for name in totals if name.startswith("total")} == {
+        "total-data-files": len(version.files()),
+        "total-records": sum(file.rows for file in version.files()),
+        "total-files-size": sum(file.bytes for file in version.files())
+        + sum(file.file_size_in_bytes for file in deletes),
+        "total-delete-files": len(deletes),
+        "total-position-deletes": positions,
+        "total-equality-deletes": sum(file.record_count for file in deletes) - positions,
+    }
+
+
+def test_delete_files_go_when_nothing_is_left_that_they_apply_to(
+    foreign: Foreign, catalog: Catalog, workspace: Workspace
+) -> None:
+    location, left = _by_position(foreign)
+    register(catalog, NAME, location)
+    workspace.refresh()
+    workspace.delete(NAME, "id = 1")
+    # The first delete file is older than all data but the file it is for; that may still be any.
+    assert len(workspace.table(NAME).delete_files()) == 2
+    workspace.delete(NAME, "id = 11")
+    assert workspace.table(NAME).delete_files() == []
+    assert _now(workspace) == [row for row in left if row["id"] not in (1, 11)]
+
+
+def test_show_tells_deletes_from_data(foreign: Foreign, catalog: Catalog, workspace: Workspace) -> None:
+    location, left = _by_both(foreign)
+    register(catalog, NAME, location)
+    workspace.refresh()
+    detail = describe_table(workspace, NAME)
+    assert detail.rows == len(left)
+    assert sorted((file.content, file.rows) for file in detail.files) == [
+        ("data", 10),
+        ("data", 10),
+        ("equality deletes", 2),
+        ("position deletes", 1),
+        ("position deletes", 3),
+    ]
+    # What is left after deletes is not the difference of two numbers.
+    assert [snapshot.rows for snapshot in detail.snapshots][-2:] == [20, 10]
+
+
+@pytest.mark.parametrize("prefix", ["file://", "file:", ""])
+def test_locations_of_this_machine_are_written_in_three_ways(
+    tmp_path: Path, catalog: Catalog, workspace: Workspace, prefix: str
+) -> None:
+    table = Foreign(tmp_path / "elsewhere", prefix).table(rows(0, 10))
+    register(catalog, NAME, table.metadata_location)
+    workspace.refresh()
+    workspace.delete(NAME, "id = 3")
+    workspace.merge(NAME, "select 4::bigint as id, 'merged' as kind", ["id"])
+    workspace.append(NAME, "select 100::bigint as id")
+    assert [row["id"] for row in _now(workspace)] == [0, 1, 2, 4, 5, 6, 7, 8, 9, 100]
+    assert workspace.table(NAME).location == table.location()
+
+
+def test_names_of_a_table_inside_it_are_kept(foreign: Foreign, catalog: Catalog, workspace: Workspace) -> None:
+    """Branches and tags inside a table, its statistics, and how long its snapshots are to stay."""
+    table = foreign.table(rows(0, 3), rows(3, 6))
+    first = table.history()[0].snapshot_id
+    table.manage_snapshots().create_tag(first, "first").create_branch(first, "side").commit()
+
+    def limit(metadata: dict[str, Any]) -> None:
+        metadata["refs"]["main"]["min-snapshots-to-keep"] = 5
+
+    register(catalog, NAME, edited(table.metadata_location, limit))
+    workspace.refresh()
+    for number in range(60):
+        workspace.append(NAME, f"select {100 + number}::bigint as id")
+    version = workspace.table(NAME)
+    refs = version.metadata.refs
+    assert (refs["first"].snapshot_id, refs["side"].snapshot_id) == (first, first)
+    assert refs["main"].snapshot_id == version.metadata.current_snapshot_id
+    assert refs["main"].min_snapshots_to_keep == 5
+    assert len(version.metadata.snapshots) < 60
+    old = StaticTable.from_metadata(version.metadata_location).scan(snapshot_id=first).to_arrow()
+    assert old["id"].to_pylist() == [0, 1, 2]
+
+
+def test_nulls_are_kept_out_of_columns_that_have_none(
+    foreign: Foreign, catalog: Catalog, workspace: Workspace, tmp_path: Path
+) -> None:
+    nested = StructType(NestedField(4, "a", IntegerType(), required=True))
+    schema = Schema(
+        NestedField(1, "id", LongType(), required=True),
+        NestedField(2, "kind", StringType(), required=False),
+        NestedField(3, "part", nested, required=False),
+    )
+    table = foreign.table([{"id": 1, "kind": "x", "part": {"a": 1}}], schema=schema)
+    register(catalog, NAME, table.metadata_location)
+    workspace.refresh()
+    before = sorted(path_of(table.location()).rglob("*.parquet"))
+    for row, column in (("NULL::bigint as id", "id"), ("2::bigint as id, {'a': NULL::int} as part", "part.a")):
+        with pytest.raises(DataError, match=rf"Column '{column}' .* must not be null"):
+            workspace.append(NAME, f"select {row}")
+    assert sorted(path_of(table.location()).rglob("*.parquet")) == before
+    workspace.append(NAME, "select 2::bigint as id, 'y' as kind, NULL as part")
+    assert workspace.query("select count(*) from silver.t").fetchone() == (2,)
+
+
+def test_rows_of_others_have_no_row_in_a_source_file(foreign: Foreign, catalog: Catalog, workspace: Workspace) -> None:
+    """The position in a file says which source row it was only where a load wrote the file."""
+    name = Name.of("bronze", "orders")
+    loaded = workspace.write_files(name, "select i as id, NULL::bigint as _source_row from range(3) t(i)", ordered=True)
+    workspace.append_files(name, loaded)
+    workspace.commit("load")
+    version = workspace.table(name)
+    folder = path_of(version.location) / "data"
+    pq.write_table(pa.table({"id": pa.array([9], pa.int64())}), folder / "00000-0-compacted.parquet")
+    mapped = version.with_properties(
+        {"schema.name-mapping.default": json.dumps([{"field-id": 1, "names": ["id"]}])}
+    ).store()
+    added = data_file(f"file://{folder}/00000-0-compacted.parquet", 1)
+    register(catalog, name, mapped.with_snapshot([added], frozenset(), SnapshotKind.APPEND).store().metadata_location)
+    workspace.refresh()
+    assert workspace.query("select id, _source_row from bronze.orders order by id").fetchall() == [
+        (0, 1),
+        (1, 2),
+        (2, 3),
+        (9, None),
+    ]
+
+
+def test_a_column_named_like_a_virtual_one_hides_nothing(workspace: Workspace) -> None:
+    name = Name.of("bronze", "odd")
+    sql = "select 'f' || i as filename, i * 10 as file_row_number, NULL::bigint as _source_row from range(3) t(i)"
+    workspace.append_files(name, workspace.write_files(name, sql, ordered=True))
+    assert workspace.query("select * from bronze.odd order by 1").fetchall() == [
+        ("f0", 0, 1),
+        ("f1", 10, 2),
+        ("f2", 20, 3),
+    ]
+    workspace.delete(name, "filename = 'f1'")
+    workspace.merge(name, "select 'f2' as filename, 5 as file_row_number", ["filename"])
+    assert workspace.query("select * from bronze.odd order by 1").fetchall() == [("f0", 0, 1), ("f2", 5, 3)]
+
+
+def test_binary_and_odd_names_survive_a_rewrite(foreign: Foreign, catalog: Catalog, workspace: Workspace) -> None:
+    names = ["Große Zahl", 'with "quotes"', "a.b", "SELECT", "1st"]
+    fields = [NestedField(n, name, LongType(), required=False) for n, name in enumerate(names, start=2)]
+    schema = Schema(
+        NestedField(1, "Key", LongType(), required=False), *fields, NestedField(7, "raw", BinaryType(), False)
+    )
+    values = {name: number for number, name in enumerate(names)}
+    table = foreign.table([{"Key": 1, **values, "raw": b"\x00\xff"}, {"Key": 2, **values, "raw": b""}], schema=schema)
+    register(catalog, NAME, table.metadata_location)
+    workspace.refresh()
+    workspace.delete(NAME, "KEY = 2")
+    workspace.merge(NAME, 'select 1::bigint as key, 7 as "a.b"', ["key"])
+    scan = StaticTable.from_metadata(str(workspace.version(NAME))).scan().to_arrow().to_pylist()
+    assert scan == [{"Key": 1, **values, "a.b": 7, "raw": b"\x00\xff"}]
+
+
+def test_nan_is_kept(foreign: Foreign, catalog: Catalog, workspace: Workspace) -> None:
+    schema = Schema(NestedField(1, "id", LongType(), required=False), NestedField(2, "x", DoubleType(), required=False))
+    table = foreign.table([{"id": 1, "x": math.nan}, {"id": 2, "x": -0.0}], schema=schema)
+    register(catalog, NAME, table.metadata_location)
+    workspace.refresh()
+    workspace.delete(NAME, "id = 2")
+    (found,) = workspace.query("select x from silver.t").fetchall()
+    assert math.isnan(found[0])
