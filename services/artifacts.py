@@ -119,6 +119,43 @@ def wheels(name: str) -> Path:
 
 
 @functools.cache
+def jars(name: str) -> Path:
+    """A folder of Java libraries, fetched with one run of `mvn`; no library brings others along."""
+    listed = _HERE / pins()["jars"][name]["list"]
+    pinned = dict(line.rsplit(" sha256:", 1) for line in listed.read_text().splitlines() if " sha256:" in line)
+
+    def fill(folder: Path) -> None:
+        project = folder / "pom.xml"
+        dependencies = "".join(_dependency(coordinates) for coordinates in pinned)
+        project.write_text(
+            '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion><groupId>services'
+            f"</groupId><artifactId>{name}</artifactId><version>1</version><dependencies>{dependencies}</dependencies>"
+            "</project>",
+            encoding="utf-8",
+        )
+        options = ["-f", str(project), "-DexcludeTransitive=true", f"-DoutputDirectory={folder}"]
+        _run("mvn", ["-q", "-B", f"{_COPY}-dependencies", *options], needed_for=name, install="Apache Maven")
+        project.unlink()
+        found = sorted(_sha256(file) for file in folder.glob("*.jar"))
+        if found != sorted(pinned.values()):
+            raise ServiceError(
+                f"What was fetched for {name} does not have the checksums of {listed.name}. Do not use it; if a version"
+                " was changed on purpose, change its checksum with it."
+            )
+
+    return _artifact(name, hashlib.sha256(listed.read_bytes()).hexdigest(), fill)
+
+
+def _dependency(coordinates: str) -> str:
+    group, artifact, version, *rest = coordinates.split(":")
+    classifier = f"<classifier>{rest[1]}</classifier>" if rest else ""
+    return (
+        f"<dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId><version>{version}</version>"
+        f"{classifier}</dependency>"
+    )
+
+
+@functools.cache
 def trino() -> Path:
     """A folder with Trino's `lib` and the one plugin that is needed, `plugin/iceberg`."""
     key = hashlib.sha256("".join(pins()["maven"][file]["sha256"] for file in _TRINO).encode()).hexdigest()
@@ -147,7 +184,7 @@ def fetch(chosen: list[str]) -> Iterator[tuple[str, Path]]:
     unknown = sorted(set(chosen) - set(names()))
     if unknown:
         raise ServiceError(f"There is no artifact {', '.join(unknown)}. There are: {', '.join(names())}.")
-    kinds: dict[str, Callable[[str], Path]] = {"maven": maven, "go": go, "pip": _pip_artifact}
+    kinds: dict[str, Callable[[str], Path]] = {"maven": maven, "go": go, "pip": _pip_artifact, "jars": jars}
     for kind, take in kinds.items():
         for name in pins()[kind]:
             if not chosen or name in chosen:

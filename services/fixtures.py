@@ -64,6 +64,13 @@ def nessie_url(nessie_server: running.Nessie) -> str:
     return nessie_server.url
 
 
+@pytest.fixture
+def empty_nessie(nessie_server: running.Nessie) -> running.Nessie:
+    """The session's Nessie, cleared for one test."""
+    nessie_server.clear()
+    return nessie_server
+
+
 @pytest.fixture(scope="session")
 def versitygw_server(services_folder: Path) -> Iterator[running.S3]:
     """versitygw: strict about credentials and conditional puts, objects are plain files."""
@@ -75,4 +82,18 @@ def versitygw_server(services_folder: Path) -> Iterator[running.S3]:
 def minio_server(services_folder: Path) -> Iterator[running.S3]:
     """MinIO: what it acknowledged survives a crash."""
     with available(running.minio(services_folder)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def spark_session(services_folder: Path) -> Iterator[running.Spark]:
+    """Spark without a catalog; tests add their own."""
+    with available(running.spark(services_folder, s3=True)) as session:
+        yield session
+
+
+@pytest.fixture(scope="session")
+def trino_server(services_folder: Path) -> Iterator[running.Trino]:
+    """Trino without a catalog; tests add their own."""
+    with available(running.trino(services_folder)) as server:
         yield server

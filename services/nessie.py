@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import urllib.parse
+import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from services import artifacts, java
 from services.process import Process, answers, free_port
@@ -17,6 +21,36 @@ class Nessie:
 
     url: str
     process: Process
+
+    def clear(self) -> None:
+        """Make it as if it were new: `main` at the beginning of all histories, and no other reference.
+
+        Old commits stay in the store, where nothing leads to them.
+        """
+        beginning = self.ask("GET", "config")["noAncestorHash"]
+        for reference in self.ask("GET", "trees?max-records=10000")["references"]:
+            path = f"trees/{urllib.parse.quote(reference['name'], safe='')}@{reference['hash']}"
+            if reference["name"] == "main":
+                self.ask("PUT", path, {"type": "DETACHED", "hash": beginning})
+            else:
+                self.ask("DELETE", path)
+
+    def ask(self, method: str, path: str, body: object | None = None) -> Any:
+        """One request to the REST API, as any other client would send it; the answer's JSON."""
+        request = urllib.request.Request(  # noqa: S310  # the address is that of the server we started
+            f"{self.url}/api/v2/{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json", "Accept": "application/json"},
+        )
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=30) as response:
+            return json.loads(response.read() or b"null")
+
+    def restart(self) -> None:
+        """Start it again after it was killed, at the same address; what it kept in memory is gone."""
+        self.process.start()
+        self.process.wait(lambda: answers(f"{self.url}/api/v2/config"), seconds=120)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.lake import ServedLake, lake
 from services.nessie import Nessie, nessie
 from services.postgres import Postgres, postgres
 from services.s3 import S3, minio, versitygw
@@ -12,10 +13,12 @@ __all__ = [
     "S3",
     "Nessie",
     "Postgres",
+    "ServedLake",
     "Spark",
     "SparkError",
     "Trino",
     "TrinoError",
+    "lake",
     "minio",
     "nessie",
     "postgres",

@@ -6,7 +6,9 @@ import contextlib
 import datetime as dt
 import hashlib
 import hmac
+import http
 import http.client
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,17 +34,26 @@ class S3:
 
     def make_bucket(self, name: str) -> str:
         """Make a bucket and return its URI."""
+        status, body = self._put(f"/{name}")
+        # MinIO says that it is ready a moment before it is.
+        for _ in range(50):
+            if status != http.HTTPStatus.SERVICE_UNAVAILABLE:
+                break
+            time.sleep(0.2)
+            status, body = self._put(f"/{name}")
+        if status != http.HTTPStatus.OK:
+            raise ServiceError(f"{self.process.name} did not make the bucket {name}: {status} {body}")
+        return f"s3://{name}"
+
+    def _put(self, path: str) -> tuple[int, str]:
         host = self.endpoint.removeprefix("http://")
         connection = http.client.HTTPConnection(host, timeout=30)
         try:
-            connection.request("PUT", f"/{name}", headers=self._signed(host, f"/{name}"))
+            connection.request("PUT", path, headers=self._signed(host, path))
             answer = connection.getresponse()
-            body = answer.read().decode("utf-8", "replace")
+            return answer.status, answer.read().decode("utf-8", "replace")
         finally:
             connection.close()
-        if answer.status != 200:
-            raise ServiceError(f"{self.process.name} did not make the bucket {name}: {answer.status} {body}")
-        return f"s3://{name}"
 
     def settings(self, uri: str) -> dict[str, object]:
         """What `storage:` of a project needs to use a URI of this server."""

@@ -32,18 +32,22 @@ class Spark:
     process: Process = field(repr=False)
 
     def execute(self, sql: str) -> list[list[Any]]:
-        """Run one statement and return its rows; decimals as text, dates and times in ISO form, binary in hex.
+        """Run one statement and return its rows; in the form of `services.values`.
 
         Raises:
             SparkError: Spark refused it.
         """
+        return self.select(sql)[1]
+
+    def select(self, sql: str) -> tuple[list[str], list[list[Any]]]:
+        """Run one statement and return the names of its columns, and its rows."""
         return self._ask({"sql": sql})
 
     def create_catalog(self, name: str, properties: Mapping[str, str]) -> None:
         """Add an Iceberg catalog, by its properties without `spark.sql.catalog.<name>.`."""
         self._ask({"set": catalog_settings(name, properties)})
 
-    def answer(self, *, seconds: float = 300) -> list[list[Any]]:
+    def answer(self, *, seconds: float = 300) -> tuple[list[str], list[list[Any]]]:
         """The answer that comes next."""
         stream = self.process.running.stdout
         if stream is None or not select.select([stream], [], [], seconds)[0]:
@@ -54,10 +58,9 @@ class Spark:
         answer = json.loads(line)
         if "error" in answer:
             raise SparkError(answer["error"], answer["message"])
-        rows: list[list[Any]] = answer["rows"]
-        return rows
+        return answer["columns"], answer["rows"]
 
-    def _ask(self, request: dict[str, Any]) -> list[list[Any]]:
+    def _ask(self, request: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
         stream = self.process.running.stdin
         if stream is None:
             raise ServiceError("Spark was started without a standard input.")
@@ -102,8 +105,14 @@ def spark(
     }
     for name, properties in (catalogs or {}).items():
         settings.update(catalog_settings(name, properties))
-    environment = {"JAVA_HOME": str(java.for_spark()), "SPARK_LOCAL_IP": "127.0.0.1", "TZ": "UTC"}
-    command = [artifacts.environment("spark"), _DRIVER, json.dumps(settings)]
+    environment = {
+        "JAVA_HOME": str(java.for_spark()),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "PYTHONPATH": str(_DRIVER.parents[1]),
+        "TZ": "UTC",
+    }
+    # Without -P the modules of this folder would stand before those of other names that Spark imports.
+    command = [str(artifacts.environment("spark")), "-P", str(_DRIVER), json.dumps(settings)]
     with Process("spark", command, folder, environment=environment, pipes=True) as process:
         session = Spark(process)
         session.answer(seconds=180)

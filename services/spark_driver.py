@@ -1,17 +1,19 @@
-"""Hold one Spark session and answer statements, one JSON object per line; runs in Spark's own environment.
+"""Hold one Spark session and answer statements, one JSON object per line.
 
-A request is `{"sql": text}` or `{"set": {key: value}}`; the answer `{"columns": [...], "rows": [...]}` or
-`{"error": kind, "message": text}`. The first answer says that the session stands.
+Runs in Spark's own environment, with this package on its path. A request is `{"sql": text}` or `{"set": {key: value}}`;
+the answer `{"columns": [...], "rows": [...]}` or `{"error": kind, "message": text}`. The first answer says that the
+session stands.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import decimal
 import json
 import os
 import sys
 from typing import Any
+
+from services.values import plain
 
 
 def main(settings: dict[str, str]) -> None:
@@ -35,7 +37,8 @@ def main(settings: dict[str, str]) -> None:
                 _answer(answers, {"columns": [], "rows": []})
                 continue
             frame = session.sql(request["sql"])
-            rows = [[_plain(value) for value in row] for row in frame.collect()]
+            zoned = [field.dataType.typeName() == "timestamp" for field in frame.schema.fields]
+            rows = [[plain(_moment(*pair)) for pair in zip(row, zoned, strict=True)] for row in frame.collect()]
             _answer(answers, {"columns": frame.columns, "rows": rows})
         except Exception as error:  # noqa: BLE001  # whatever Spark raises is the answer to this statement
             _answer(answers, {"error": type(error).__name__, "message": str(error)})
@@ -46,18 +49,9 @@ def _answer(answers: Any, answer: dict[str, Any]) -> None:
     answers.flush()
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, decimal.Decimal):
-        return str(value)
-    if isinstance(value, dt.date | dt.datetime):
-        return value.isoformat()
-    if isinstance(value, bytes | bytearray):
-        return bytes(value).hex()
-    return value
+def _moment(value: Any, zoned: bool) -> Any:
+    """Spark gives moments as local times; the process runs in UTC."""
+    return value.replace(tzinfo=dt.UTC) if zoned and value is not None else value
 
 
 if __name__ == "__main__":

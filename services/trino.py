@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import datetime as dt
 import http.client
 import json
 import time
+import zoneinfo
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,7 +38,7 @@ class Trino:
     def execute(
         self, sql: str, *, catalog: str | None = None, session: Mapping[str, str] | None = None
     ) -> list[list[Any]]:
-        """Run one statement to its end and return its rows, with values as Trino writes them in JSON.
+        """Run one statement to its end and return its rows, in the form of `services.values`.
 
         Args:
             sql: One statement without a semicolon.
@@ -45,19 +48,33 @@ class Trino:
         Raises:
             TrinoError: Trino refused it.
         """
-        headers = {"X-Trino-User": "tester", "X-Trino-Time-Zone": "UTC"}
+        return self.select(sql, catalog=catalog, session=session)[1]
+
+    def select(
+        self, sql: str, *, catalog: str | None = None, session: Mapping[str, str] | None = None
+    ) -> tuple[list[str], list[list[Any]]]:
+        """Run one statement and return the names of its columns, and its rows."""
+        headers = {
+            "X-Trino-User": "tester",
+            "X-Trino-Time-Zone": "UTC",
+            # Without it times are cut to milliseconds.
+            "X-Trino-Client-Capabilities": "PARAMETRIC_DATETIME",
+        }
         if catalog:
             headers["X-Trino-Catalog"] = catalog
         if session:
             headers["X-Trino-Session"] = ",".join(f"{key}={value}" for key, value in session.items())
         answer = self._ask("POST", "/v1/statement", headers, sql)
+        columns: list[str] = []
         rows: list[list[Any]] = []
         while True:
-            rows += answer.get("data", [])
+            columns = [column["name"] for column in answer.get("columns", [])] or columns
+            signatures = [column["typeSignature"] for column in answer.get("columns", [])]
+            rows += [list(map(_plain, row, signatures)) for row in answer.get("data", [])]
             if "error" in answer:
                 raise TrinoError(answer["error"]["errorName"], answer["error"]["message"])
             if "nextUri" not in answer:
-                return rows
+                return columns, rows
             answer = self._ask("GET", urlsplit(answer["nextUri"]).path, headers)
 
     def create_catalog(self, name: str, properties: Mapping[str, str]) -> None:
@@ -89,6 +106,33 @@ class Trino:
             return self._ask("GET", "/v1/info", {})["starting"] is False
         except (OSError, http.client.HTTPException):
             return False
+
+
+def _plain(value: Any, signature: dict[str, Any]) -> Any:
+    """A value of Trino's JSON in the plain form, by its type."""
+    if value is None:
+        return None
+    parts = [argument["value"] for argument in signature["arguments"]]
+    match signature["rawType"]:
+        case "timestamp":
+            return dt.datetime.fromisoformat(value).isoformat()
+        case "timestamp with time zone":
+            moment, zone = value.rsplit(" ", 1)
+            return (
+                dt.datetime.fromisoformat(moment).replace(tzinfo=zoneinfo.ZoneInfo(zone)).astimezone(dt.UTC).isoformat()
+            )
+        case "varbinary":
+            return base64.b64decode(value).hex()
+        case "array":
+            return [_plain(item, parts[0]) for item in value]
+        case "map":
+            return {key: _plain(item, parts[1]) for key, item in value.items()}
+        case "row":
+            return {
+                part["fieldName"]["name"]: _plain(item, part["typeSignature"])
+                for part, item in zip(parts, value, strict=True)
+            }
+    return value
 
 
 def _quoted(value: str) -> str:
