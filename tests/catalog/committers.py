@@ -29,7 +29,11 @@ def rejoin(name: Name, base: Content | None, theirs: Content, ours: Content) -> 
 
 
 def commit(url: str, name: str, commits: int, all_ready: Barrier) -> None:
-    catalog = EmbeddedCatalog(Database.open(url))
+    try:
+        catalog = EmbeddedCatalog(Database.open(url))
+    except BaseException:
+        all_ready.abort()
+        raise
     all_ready.wait()
     for number in range(commits):
         held = catalog.state().get(SHARED)

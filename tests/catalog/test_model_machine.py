@@ -10,13 +10,21 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from headgate.catalog.embedded import EmbeddedCatalog
 from headgate.catalog.model import Operation
 from headgate.database import Database, from_micros
 from headgate.errors import Conflict
 from headgate.types import Content, Kind, Name
+from services.running import Postgres
 
 # 70 names pass the size of a leaf, so that trees split and collapse.
 NAMES = [Name.of("bronze", f"table {number}") for number in range(70)]
@@ -38,10 +46,10 @@ def content(version: int) -> Content:
 class CatalogMachine(RuleBasedStateMachine):
     """Commits, branches, merges and reverts, each predicted from first principles."""
 
-    def __init__(self) -> None:
+    def __init__(self, url: str | None = None) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
-        self.db = Database.open(f"sqlite:///{Path(self.folder.name) / 'state.db'}")
+        self.db = Database.open(url or f"sqlite:///{Path(self.folder.name) / 'state.db'}")
         # The ids of commits follow from the time: with this clock a sequence of rules can be replayed.
         self.catalog = EmbeddedCatalog(self.db, clock=map(from_micros, itertools.count()).__next__)
         first = self.catalog.ref("main").commit_id
@@ -91,7 +99,7 @@ class CatalogMachine(RuleBasedStateMachine):
     @precondition(lambda self: len(self.heads) < 4)
     @rule(data=st.data())
     def branch(self, data: st.DataObject) -> None:
-        name, at = f"work/{len(self.heads)}", data.draw(st.sampled_from(sorted(self.commits)))
+        name, at = f"work/{len(self.heads)}", data.draw(st.sampled_from(list(self.commits)))
         self.catalog.create_branch(name, at)
         self.heads[name] = at
 
@@ -136,7 +144,7 @@ class CatalogMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def revert(self, data: st.DataObject) -> None:
         branch = data.draw(st.sampled_from(sorted(self.heads)))
-        undone = self.commits[data.draw(st.sampled_from(sorted(self.commits)))]
+        undone = self.commits[data.draw(st.sampled_from(list(self.commits)))]
         start = self.commits[undone.parents[0]].entries if undone.parents else {}
         commit = next(name for name, node in self.commits.items() if node is undone)
         before, after, clash = self.entries(branch), dict(self.entries(branch)), False
@@ -169,3 +177,16 @@ class CatalogMachine(RuleBasedStateMachine):
 
 TestCatalogMachine = CatalogMachine.TestCase
 TestCatalogMachine.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+
+
+@pytest.mark.services
+def test_the_same_on_postgres(postgres_server: Postgres) -> None:
+    numbers = itertools.count()
+
+    class PostgresMachine(CatalogMachine):
+        def __init__(self) -> None:
+            super().__init__(postgres_server.create_database(f"machine_{next(numbers)}"))
+
+    run_state_machine_as_test(
+        PostgresMachine, settings=settings(max_examples=10, stateful_step_count=20, deadline=None)
+    )

@@ -15,11 +15,12 @@ from headgate.types import Content, Kind, Name
 COMMITTERS = Path(__file__).with_name("committers.py")
 
 
-def test_twenty_processes_that_commit_to_one_branch_at_once_all_land(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'state.db'}"
-    done = subprocess.run([sys.executable, COMMITTERS, url, "20", "5"], capture_output=True, text=True, check=False)
+def test_twenty_processes_that_commit_to_one_branch_at_once_all_land(state_url: str) -> None:
+    done = subprocess.run(
+        [sys.executable, COMMITTERS, state_url, "20", "5"], capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")
-    catalog = open_catalog(url)
+    catalog = open_catalog(state_url)
     expected = sorted(f"p{process}-{number}" for process in range(20) for number in range(5))
     state = catalog.state()
     assert sorted(name.table for name in state.names("own")) == expected
@@ -32,8 +33,7 @@ def test_twenty_processes_that_commit_to_one_branch_at_once_all_land(tmp_path: P
     catalog.close()
 
 
-def test_a_writer_whose_join_is_slow_lands_among_quick_ones(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'state.db'}"
+def test_a_writer_whose_join_is_slow_lands_among_quick_ones(state_url: str) -> None:
     hot = Name.of("bronze", "hot")
     stop, asked = threading.Event(), 0
 
@@ -41,7 +41,7 @@ def test_a_writer_whose_join_is_slow_lands_among_quick_ones(tmp_path: Path) -> N
         return Content(Kind.TABLE, "hot", text)
 
     def hammer() -> None:
-        catalog, number = open_catalog(url), 0
+        catalog, number = open_catalog(state_url), 0
         while not stop.is_set():
             before, number = catalog.state().get(hot), number + 1
             try:
@@ -58,7 +58,7 @@ def test_a_writer_whose_join_is_slow_lands_among_quick_ones(tmp_path: Path) -> N
 
     quick = threading.Thread(target=hammer)
     quick.start()
-    catalog = open_catalog(url)
+    catalog = open_catalog(state_url)
     while catalog.state().get(hot) is None:
         time.sleep(0.001)
     try:

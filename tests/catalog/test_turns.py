@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -20,8 +19,8 @@ from headgate.types import Content, Kind, Name
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    opened = Database.open(f"sqlite:///{tmp_path / 'state.db'}")
+def db(state_url: str) -> Iterator[Database]:
+    opened = Database.open(state_url)
     yield opened
     opened.close()
 

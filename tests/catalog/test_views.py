@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from headgate.catalog.properties import table_properties, table_rows
+from headgate.catalog.properties import table_properties
 from headgate.catalog.storage import Storage
 from headgate.catalog.views import View, read_view, write_view
 from headgate.errors import CorruptHistory, StorageError
@@ -46,7 +46,6 @@ def test_the_file_is_that_of_the_view_specification(tmp_path: Path) -> None:
 def test_properties_of_a_view_are_read_like_a_tables(tmp_path: Path) -> None:
     location = write_view(f"file://{tmp_path}/v", SQL, [], HERE, properties={"x": "1"})
     assert table_properties(location, HERE) == {"x": "1"}
-    assert table_rows(location, HERE) is None
 
 
 def test_files_that_are_no_view_are_told(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_a_person_reads_the_token_and_what_comes_next(project_dir: Path) -> None
         command("serve", "--port", "0"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
     )
     assert running.stdout
-    lines = []
+    lines: list[str] = []
     while not lines or "Ctrl-C" not in lines[-1]:
         lines.append(running.stdout.readline())
         assert lines[-1], running.communicate()

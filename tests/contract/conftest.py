@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from headgate.catalog import MAIN, Catalog, Commit, Operation, Rejoin, open_catalog
-from headgate.catalog.nessie.client import NessieClient
 from headgate.database import Database
 from headgate.types import Content, Kind, Name
 
 BACK_ENDS: dict[str, Callable[[pytest.FixtureRequest], str]] = {
     "sqlite": lambda request: f"sqlite:///{request.getfixturevalue('tmp_path')}/state.db",
     "postgresql": lambda request: str(request.getfixturevalue("postgres_url")),
-    "nessie": lambda request: str(request.getfixturevalue("empty_nessie")),
+    "nessie": lambda request: f"nessie+{request.getfixturevalue('empty_nessie').url}",
 }
 # Those that are a file and need no server.
 _FILES = {"sqlite"}
@@ -40,19 +39,6 @@ def catalog(request: pytest.FixtureRequest) -> Iterator[Catalog]:
     assert opened.verify() == []
     opened.close()
     db.close()
-
-
-@pytest.fixture
-def empty_nessie(nessie_url: str) -> str:
-    """The session's Nessie as if it were new: `main` at the beginning of all histories, and no other reference."""
-    client = NessieClient(nessie_url)
-    for reference in client.references():
-        if reference.name == MAIN:
-            client.assign(MAIN, reference.hash, client.config().no_ancestor_hash)
-        else:
-            client.delete(str(reference.name), reference.hash)
-    client.close()
-    return f"nessie+{nessie_url}"
 
 
 @pytest.fixture

@@ -7,10 +7,12 @@ reached through SQLAlchemy Core, so that SQLite and Postgres serve alike; what d
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Executable, Insert, RootTransaction, Row, Table, inspect, type_coerce
@@ -38,6 +40,8 @@ class Database:
         self._dialect = dialect
         # Whoever opens it wants to know at once that the server is down; whoever is at work can wait a moment.
         self._patience = 0.0
+        self._local: Database | None = None
+        self._opening = threading.Lock()
 
     @classmethod
     def open(cls, url: str, *, migrations: Sequence[Migration] = MIGRATIONS) -> Database:
@@ -75,6 +79,15 @@ class Database:
     def on_this_machine(self) -> bool:
         """Whether only processes of this machine use it, so that a path means the same file to all."""
         return self._dialect.on_this_machine
+
+    def local(self, folder: Path) -> Database:
+        """Where to keep what concerns only this machine: here, or in a file in a folder when machines share this."""
+        if self._dialect.on_this_machine:
+            return self
+        with self._opening:
+            if self._local is None:
+                self._local = Database.open(f"sqlite:///{folder}/local.db")
+            return self._local
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -140,6 +153,10 @@ class Database:
 
         self.transact(work, one_statement=True)
 
+    def alone(self, connection: Connection) -> None:
+        """Wait, within a write transaction, until nobody else begins a lake or changes its tables, to its end."""
+        self._dialect.alone(connection)
+
     @contextmanager
     def exclusive(self, name: str, patience: float = 0) -> Iterator[Exclusive]:
         """Hold a name, such as `maintenance`, while the body lasts, among all who use this database.
@@ -159,6 +176,8 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self._dialect.engine.dispose()
+        if self._local is not None:
+            self._local.close()
 
     def insert_new(self, table: Table) -> Insert:
         """An INSERT that leaves out rows whose key is there already."""
@@ -217,7 +236,7 @@ class Database:
             if self._dialect.version(connection) == newest:
                 return
         with self.write() as connection:
-            self._dialect.alone(connection)
+            self.alone(connection)
             version = self._dialect.version(connection)
             if version is None:
                 self._create(connection, newest)

@@ -130,7 +130,9 @@ class Postgresql:
         return literal_column("CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)", BigInteger)
 
     def version(self, connection: Connection) -> int | None:
-        if connection.execute(text("SELECT to_regclass('schema_version')")).scalar() is None:
+        # Not to_regclass: it answers from what the session remembers, before it hears of another one's CREATE TABLE.
+        visible = "tablename = 'schema_version' AND schemaname = ANY (current_schemas(false))"
+        if connection.execute(text(f"SELECT FROM pg_tables WHERE {visible}")).first() is None:
             return None
         return int(connection.execute(text("SELECT version FROM schema_version")).scalar_one())
 

@@ -93,7 +93,7 @@ class Client:
         with self.stream(path, LINES, **arguments) as stream:
             for line in _lines(stream):
                 if line.strip():
-                    yield restore(json.loads(line))
+                    yield self._restored(line)
 
     def close(self) -> None:
         """Close the connections."""
@@ -104,7 +104,8 @@ class Client:
             if response.headers.get("content-type", "").partition(";")[0] != EXACT:
                 raise self._strange(response)
             with self._network():
-                return restore(json.loads(response.content))
+                body = response.content
+            return self._restored(body)
 
     @contextmanager
     def _response(
@@ -125,6 +126,12 @@ class Client:
             if not 200 <= response.status_code < 300:
                 raise self._told(response)
             yield response
+
+    def _restored(self, text: bytes) -> Any:
+        try:
+            return restore(json.loads(text))
+        except (ValueError, KeyError, TypeError, ArithmeticError) as error:
+            raise self._no_headgate("its answer cannot be read") from error
 
     def _told(self, response: requests.Response) -> Exception:
         with self._network():

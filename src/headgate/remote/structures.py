@@ -25,7 +25,7 @@ def structure(kind: type[T], value: Any) -> T:
     """
     try:
         made: T = _made(kind, value)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ServerError(
             f"The server's answer is no {getattr(kind, '__name__', kind)}: {error}.",
             hint="Server and client are of different versions: upgrade the older one.",

@@ -59,7 +59,7 @@ class Asking:
         """Create a namespace."""
         return good(self.post("/namespaces", {"namespace": list(levels), "properties": properties}))
 
-    def table(self, name: str = "t", ns: str = "ns", **more: Any) -> Json:
+    def table(self, name: str = "t", ns: str = "ns", /, **more: Any) -> Json:
         """Create a table."""
         return good(self.post(f"/namespaces/{quote(ns, safe='')}/tables", {"name": name, "schema": SCHEMA, **more}))
 

@@ -68,7 +68,7 @@ def test_pyiceberg_makes_changes_and_drops_a_table(catalog: RestCatalog) -> None
     found = catalog.load_table("ns.t")
     assert sorted(found.scan().to_arrow().to_pydict()["id"]) == [1, 3]
     assert sorted(found.scan(snapshot_id=first).to_arrow().to_pydict()["id"]) == [1, 2, 3]
-    assert found.schema().column_names == ["id", "cost", "tags", "more"]
+    assert [field.name for field in found.schema().fields] == ["id", "cost", "tags", "more"]
     catalog.rename_table("ns.t", "ns.u")
     catalog.purge_table("ns.u")
     with pytest.raises(NoSuchTableError):

@@ -114,7 +114,7 @@ def test_what_is_no_json_is_refused(branch: Asking, content: bytes) -> None:
 
 def test_a_name_may_hold_what_a_path_cannot(branch: Asking) -> None:
     branch.namespace("a/b c%")
-    branch.table("x/y?#é", ns="a/b c%")
+    branch.table("x/y?#é", "a/b c%")
     assert good(branch.get("/namespaces/a%2Fb%20c%25/tables"))["identifiers"] == [
         {"namespace": ["a/b c%"], "name": "x/y?#é"}
     ]

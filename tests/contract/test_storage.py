@@ -1,0 +1,128 @@
+"""What every place for files does alike: the disk of this machine and servers that speak S3."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from headgate.catalog.storage import Storage
+from headgate.config import StorageSettings
+from headgate.errors import FileChanged, FileMissing, FileTaken
+
+SERVERS = {"versitygw": "versitygw_server", "minio": "minio_server"}
+PLACES = ["local", *(pytest.param(name, marks=pytest.mark.services) for name in SERVERS)]
+ODD = ["a b.txt", "p=%3Dx/y.txt", "ä+ö&c.txt", "a#b.txt", "a?b.txt", "a*b[c].txt", "~t.txt", "'quoted'.txt", 'a"b.txt']
+
+
+@pytest.fixture(params=PLACES)
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    if request.param == "local":
+        return Storage(f"{tmp_path}/lake")
+    server = request.getfixturevalue(SERVERS[request.param])
+    bucket = server.make_bucket(f"storage-{secrets.token_hex(4)}")
+    return Storage(f"{bucket}/lake", StorageSettings(**server.settings(bucket)))
+
+
+@pytest.fixture
+def at(storage: Storage) -> Callable[[str], str]:
+    """The location of a name in the warehouse, as metadata has it."""
+
+    def location(name: str) -> str:
+        path = f"{storage.warehouse}/{name}"
+        return f"file://{path}" if path.startswith("/") else path
+
+    return location
+
+
+def test_a_file_comes_back_as_it_was_written(storage: Storage, at: Callable[[str], str]) -> None:
+    storage.write(at("t/metadata/a.json"), b"content")
+    assert storage.read(at("t/metadata/a.json")) == b"content"
+    assert (storage.exists(at("t/metadata/a.json")), storage.size(at("t/metadata/a.json"))) == (True, 7)
+
+
+def test_a_file_is_written_once(storage: Storage, at: Callable[[str], str]) -> None:
+    storage.write(at("a"), b"first")
+    with pytest.raises(FileTaken):
+        storage.write(at("a"), b"other")
+    assert storage.read(at("a")) == b"first"
+
+
+def test_of_many_writers_of_one_name_one_wins(storage: Storage, at: Callable[[str], str]) -> None:
+    def write(number: int) -> bool:
+        try:
+            storage.write(at("a"), f"writer {number}".encode())
+        except FileTaken:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        won = list(pool.map(write, range(8)))
+    assert sum(won) == 1
+    assert storage.read(at("a")) == f"writer {won.index(True)}".encode()
+
+
+def test_what_is_not_there_is_told(storage: Storage, at: Callable[[str], str]) -> None:
+    with pytest.raises(FileMissing, match="does not exist") as caught:
+        storage.read(at("nothing"))
+    assert caught.value.place == at("nothing")
+    assert (storage.exists(at("nothing")), storage.find(at("nothing"))) == (False, None)
+    assert list(storage.list(at("nothing"))) == []
+
+
+def test_a_listing_has_what_lies_below_a_folder(storage: Storage, at: Callable[[str], str]) -> None:
+    for name in ("in/a", "in/deep/er/b", "in2/c", "d"):
+        storage.write(at(name), name.encode())
+    found = {file.location: file.bytes for file in storage.list(at("in"))}
+    assert found == {at("in/a"): 4, at("in/deep/er/b"): 12}
+    assert {file.location for file in storage.list(storage.warehouse)} == {
+        at(name) for name in ("in/a", "in/deep/er/b", "in2/c", "d")
+    }
+    assert storage.find(at("in/a")) == next(file for file in storage.list(at("in")) if file.location == at("in/a"))
+
+
+def test_files_are_deleted_whether_they_are_there_or_not(storage: Storage, at: Callable[[str], str]) -> None:
+    names = [f"part-{number}" for number in range(30)]
+    for name in names:
+        storage.write(at(name), b"x")
+    storage.delete([at("nothing"), *map(at, names[1:])])
+    assert [file.location for file in storage.list(storage.warehouse)] == [at("part-0")]
+
+
+def test_deletion_reaches_both_sides(storage: Storage, at: Callable[[str], str], tmp_path: Path) -> None:
+    storage.write(at("a"), b"x")
+    storage.write(f"{tmp_path}/scratch", b"y")
+    storage.delete([at("a"), f"{tmp_path}/scratch", at("b")])
+    assert not storage.exists(at("a"))
+    assert not (tmp_path / "scratch").exists()
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_names_are_names(storage: Storage, at: Callable[[str], str], name: str) -> None:
+    storage.write(at(name), b"odd")
+    assert storage.read(at(name)) == b"odd"
+    assert [file.location for file in storage.list(storage.warehouse)] == [at(name)]
+
+
+def test_a_large_file_is_read_in_parts(storage: Storage, at: Callable[[str], str]) -> None:
+    content = secrets.token_bytes(1000) * 20_000
+    storage.write(at("large"), content)
+    file = storage.find(at("large"))
+    assert file is not None
+    parts = list(storage.parts(file))
+    assert len(parts) == 3
+    assert b"".join(parts) == content
+
+
+@pytest.mark.parametrize("storage", PLACES[1:], indirect=True)
+def test_a_file_that_changes_while_it_is_read_is_told(storage: Storage, at: Callable[[str], str]) -> None:
+    storage.write(at("a"), b"first")
+    file = storage.find(at("a"))
+    assert file is not None
+    storage.delete([at("a")])
+    storage.write(at("a"), b"other")
+    with pytest.raises(FileChanged):
+        list(storage.parts(file))
