@@ -107,7 +107,8 @@ def versitygw(folder: Path) -> Iterator[S3]:
     port, access, secret = free_port(), password(), password()
     data = _made(folder / "versitygw-data")
     # The address stands before the keys: they are not in the list of processes, but in the environment.
-    options = ["--port", f"127.0.0.1:{port}", "--region", "us-east-1", "--quiet", "--keep-alive", "posix"]
+    # With --keep-alive it loses its place in a connection now and then, and answers 400 to whoever completes an upload.
+    options = ["--port", f"127.0.0.1:{port}", "--region", "us-east-1", "--quiet", "posix"]
     environment = {"ROOT_ACCESS_KEY": access, "ROOT_SECRET_KEY": secret}
     process = Process("versitygw", [artifacts.go("versitygw"), *options, data], folder, environment=environment)
     with process:

@@ -58,7 +58,7 @@ group by all
 @pytest.fixture
 def project_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty project that is also the working folder, shut off from the environment of whoever runs the tests."""
-    for variable in ("HEADGATE_PROJECT", "HEADGATE_PROFILE", "HEADGATE_AUTHOR"):
+    for variable in ("HEADGATE_PROJECT", "HEADGATE_PROFILE", "HEADGATE_AUTHOR", "HEADGATE_CATALOG", "HEADGATE_TOKEN"):
         monkeypatch.delenv(variable, raising=False)
     root = tmp_path / "lake"
     root.mkdir()

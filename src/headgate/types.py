@@ -22,11 +22,13 @@ class Name:
 
     @classmethod
     def parse(cls, text: str) -> Name:
-        """Read `schema.table`; a part that holds a dot stands in double quotes."""
+        """Read `schema.table`; a part that holds a dot or a quote stands in double quotes, quotes inside it twice."""
         parts: list[str] = []
         current, quoted = "", False
-        for char in text:
+        for before, char in zip(f" {text}", text, strict=False):
             if char == '"':
+                # The second of two that follow one another stands for one.
+                current += '"' if before == '"' and not quoted else ""
                 quoted = not quoted
             elif char == "." and not quoted:
                 parts.append(current)
@@ -63,7 +65,7 @@ class Name:
         return f"{quote(self.schema)}.{quote(self.table)}" if self.namespace else quote(self.table)
 
     def __str__(self) -> str:
-        return ".".join(f'"{part}"' if "." in part else part for part in self.parts if part)
+        return ".".join(quote(part) if "." in part or '"' in part else part for part in self.parts if part)
 
 
 def namespace_name(levels: Sequence[str]) -> Name:

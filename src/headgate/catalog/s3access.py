@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from headgate.errors import ProjectError
 
-if TYPE_CHECKING:
-    from headgate.config import StorageSettings
-
 _REGION = "us-east-1"
+
+
+class AccessSettings(Protocol):
+    """What settings say about an object store; None where they leave it open."""
+
+    @property
+    def endpoint(self) -> str | None: ...
+
+    @property
+    def region(self) -> str | None: ...
+
+    @property
+    def path_style(self) -> bool | None: ...
+
+    @property
+    def access_key(self) -> str | None: ...
+
+    @property
+    def secret_key(self) -> str | None: ...
+
+    @property
+    def session_token(self) -> str | None: ...
 
 
 @dataclass(frozen=True)
@@ -31,7 +50,7 @@ class S3Access:
     session_token: str | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, settings: StorageSettings | None) -> S3Access:
+    def of(cls, settings: AccessSettings | None) -> S3Access:
         """What the settings of a storage come to.
 
         Raises:

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from headgate.catalog.localfiles import LocalFiles, StoredFile
 from headgate.catalog.locations import local_path
-from headgate.catalog.s3access import S3Access
+from headgate.catalog.s3access import AccessSettings, S3Access
 from headgate.errors import ProjectError
-
-if TYPE_CHECKING:
-    from headgate.config import StorageSettings
 
 _S3 = "s3"
 
@@ -55,14 +52,14 @@ class Storage:
         access: How an object store is reached.
     """
 
-    def __init__(self, warehouse: str, settings: StorageSettings | None = None) -> None:
+    def __init__(self, warehouse: str, settings: AccessSettings | None = None) -> None:
         self.warehouse = warehouse.removeprefix("file://").rstrip("/") or "/"
         self.access = S3Access.of(settings)
         self._local = LocalFiles()
         self._remote: Files | None = None
 
     @classmethod
-    def open(cls, warehouse: str, settings: StorageSettings | None = None) -> Storage:
+    def open(cls, warehouse: str, settings: AccessSettings | None = None) -> Storage:
         """The storage of a project; nothing is connected to before a file is asked for.
 
         Raises:

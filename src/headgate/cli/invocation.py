@@ -96,13 +96,17 @@ class Invocation:
         """Address of the server that is to be asked, or None for a project.
 
         Raises:
-            UsageError: Both are asked for.
+            UsageError: Both are asked for, or the address is none.
         """
         if self.catalog and self.project:
             raise UsageError("--catalog and --project exclude each other.", hint="Leave one of them away.")
-        if self.catalog or self.project:
-            return self.catalog
-        return os.environ.get("HEADGATE_CATALOG") or None
+        chosen = self.catalog or (None if self.project else os.environ.get("HEADGATE_CATALOG"))
+        if chosen and not chosen.startswith(("http://", "https://")):
+            raise UsageError(
+                f"The address of a server is http://HOST:PORT, not '{chosen}'.",
+                hint="--project DIR and --profile NAME choose a project and its own catalog.",
+            )
+        return chosen or None
 
     @contextmanager
     def lakehouse(self) -> Iterator[Lakehouse]:

@@ -37,7 +37,7 @@ _SECRET = ("password", "sslpassword")
 
 _BEGIN = {
     Mode.READ: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-    Mode.WRITE: "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
+    Mode.WRITE: "BEGIN ISOLATION LEVEL READ COMMITTED",
 }
 
 # Two lakes may share a database, each in its schema; advisory locks are the database's.
@@ -145,12 +145,12 @@ class Postgresql:
         deadline = time.monotonic() + patience
         with self.engine.connect() as connection:
             connection.execution_options(**{MODE: Mode.STATEMENT})
-            asked = text(f"SELECT pg_try_advisory_lock({_KEY}), pg_backend_pid()")
-            while not (answer := connection.execute(asked, {"name": name}).one())[0]:
+            asked = text(f"SELECT pg_try_advisory_lock({_KEY})")
+            while not connection.execute(asked, {"name": name}).all()[0][0]:
                 if time.monotonic() >= deadline:
                     raise taken(name, self.place)
                 time.sleep(_POLL)
-            held = _Held(connection, name, answer[1], self.place)
+            held = _Held(connection, name, self.place)
             try:
                 yield held
             finally:
@@ -195,24 +195,25 @@ class Postgresql:
 class _Held:
     """A lock of the session: it lasts as long as the connection."""
 
-    def __init__(self, connection: Connection, name: str, pid: int, place: str) -> None:
+    def __init__(self, connection: Connection, name: str, place: str) -> None:
         self._connection = connection
         self._name = name
-        self._pid = pid
         self._place = place
 
     def check(self) -> None:
         """Raise StorageError when the connection that held the lock was lost; another process may hold it now."""
-        try:
-            # After a loss, SQLAlchemy asks on a new connection, to which the lock does not belong.
-            if self._connection.execute(text("SELECT pg_backend_pid()")).scalar_one() == self._pid:
-                return
-        except DBAPIError as error:
-            raise self._lost() from error
-        raise self._lost()
+        if not self._connection.invalidated:
+            try:
+                self._connection.execute(text("SELECT 1"))
+            except DBAPIError as error:
+                raise self._lost() from error
+        if self._connection.invalidated:
+            raise self._lost()
 
     def release(self) -> None:
         """Let go of the lock; with the connection, where that is all that can be done."""
+        if self._connection.invalidated:
+            return
         try:
             self._connection.execute(text(f"SELECT pg_advisory_unlock({_KEY})"), {"name": self._name})
         except DBAPIError:

@@ -171,8 +171,9 @@ class Session:
             self.execute(f"SET file_search_path = {literal(before)}")
 
     def interrupt(self) -> None:
-        """Stop the statement that is running, from another thread."""
-        self.connection.interrupt()
+        """Stop the statement that is running, from another thread; nothing is left to stop once it was closed."""
+        with suppress(duckdb.ConnectionException):
+            self.connection.interrupt()
 
     def close(self) -> None:
         """Drop the database and what it spilled."""

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from headgate.config import Section, StorageSettings, load_model
+from headgate.config import Section, load_model
 from headgate.errors import ProjectError, did_you_mean
 from headgate.ingest.columntypes import MOMENTS, NUMBERS, ColumnType, is_value, parse_type
 from headgate.project import Project
@@ -179,6 +179,22 @@ class Options(Section):
         return value
 
 
+class ObjectAccess(Section):
+    """Server and keys of the buckets that a source's files are in; nothing of it is taken from the environment."""
+
+    endpoint: str | None = Field(default=None, description="URL of the S3 server. Default: AWS.")
+    region: str | None = Field(default=None, description="Default: `us-east-1`.")
+    path_style: bool | None = Field(
+        default=None,
+        description="Whether the bucket stands in the path and not in the host. Default: yes where `endpoint` is set.",
+    )
+    access_key: str | None = Field(
+        default=None, repr=False, description="Default: requests are not signed, as public buckets want it."
+    )
+    secret_key: str | None = Field(default=None, repr=False, description="Write it as `${NAME}`.")
+    session_token: str | None = Field(default=None, repr=False, description="Of temporary keys.")
+
+
 class Contract(Section):
     """The file `ingestion/<source>.yml`: one source and its contract."""
 
@@ -188,9 +204,8 @@ class Contract(Section):
         min_length=1,
         description="Paths, globs or folders, relative to the project or below `s3://`; `https://` addresses.",
     )
-    storage: StorageSettings | None = Field(
-        default=None,
-        description="How `s3://` files are reached, when not like the lake's own; without keys, as the public may.",
+    storage: ObjectAccess | None = Field(
+        default=None, description="How `s3://` files are reached, when not with the lake's own server and keys."
     )
     format: Format | None = Field(
         default=None, description="Default: from the file's name; .gz and .zst are looked through."
@@ -238,13 +253,6 @@ class Contract(Section):
     @classmethod
     def _keys_are_text(cls, value: object) -> object:
         return {str(key): column for key, column in value.items()} if isinstance(value, dict) else value
-
-    @field_validator("storage")
-    @classmethod
-    def _storage_has_no_place(cls, value: StorageSettings | None) -> StorageSettings | None:
-        if value is not None and "url" in value.model_fields_set:
-            raise ValueError("`storage` of a source says how its files are reached; where they are stands in `files`")
-        return value
 
     @field_validator("max_bad")
     @classmethod

@@ -188,5 +188,5 @@ class RemoteLakehouse:
         raise UsageError(
             f"A lake behind a server cannot be asked for this: {what} needs the project's folder.",
             place=self.url,
-            hint="Run it where the project is, with --project DIR and without --catalog.",
+            hint="Run it where the project is, with --project DIR and not with --catalog.",
         )

@@ -11,7 +11,7 @@ from headgate.catalog.nessie import model
 from headgate.catalog.nessie.client import NessieClient, NessieRefusal
 from headgate.catalog.nessie.contents import to_content
 from headgate.catalog.nessie.history import History
-from headgate.catalog.nessie.names import LANDING, key_of, to_nessie
+from headgate.catalog.nessie.names import LANDING, key_of
 from headgate.catalog.nessie.record import parents_of, read_operations
 from headgate.catalog.nessie.refs import RefReader
 from headgate.types import Kind
@@ -29,17 +29,18 @@ def find_problems(client: NessieClient, refs: RefReader, history: History) -> It
     """
     seen: set[str] = set()
     for ref in refs.all():
-        yield from _line(client, history, ref.name, to_nessie(ref.name), seen)
+        if ref.commit_id not in seen:
+            yield from _line(client, history, ref.name, ref.commit_id, seen)
     _sweep(client)
 
 
-def _line(client: NessieClient, history: History, ref: str, at: str, seen: set[str]) -> Iterator[Problem]:
-    starts = [at]
+def _line(client: NessieClient, history: History, ref: str, head: str, seen: set[str]) -> Iterator[Problem]:
+    starts = [head]
     while starts:
         start = starts.pop()
         last: str | None = None
         try:
-            for entry in client.history(start, operations=True):
+            for entry in client.history(f"@{start}", operations=True):
                 made = entry.commit_meta
                 if made.hash in seen:
                     last = None
@@ -47,10 +48,10 @@ def _line(client: NessieClient, history: History, ref: str, at: str, seen: set[s
                 seen.add(made.hash)
                 first, *others = parents_of(made) or (None,)
                 last = first
-                starts.extend(f"@{other}" for other in others if other not in seen)
+                starts.extend(other for other in others if other not in seen)
                 yield from disagreements(entry)
         except NessieRefusal as refusal:
-            yield Problem(_REFS, ref, f"its history breaks off at {start.lstrip('@')}: {refusal.message}")
+            yield Problem(_REFS, ref, f"its history breaks off at {start}: {refusal.message}")
             continue
         if last is not None and last != history.beginning:
             yield Problem(_REFS, ref, f"its history ends at commit {last}, which is missing")

@@ -139,7 +139,9 @@ def list_tokens(invocation: Invocation) -> None:
     Example: headgate token list
     """
     with invocation.lakehouse() as lake:
-        invocation.write(listing("tokens", lake.lake.tokens.list(), _TOKENS, "No token yet: headgate token create NAME"))
+        invocation.write(
+            listing("tokens", lake.lake.tokens.list(), _TOKENS, "No token yet: headgate token create NAME")
+        )
 
 
 def revoke_token(invocation: Invocation, name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:

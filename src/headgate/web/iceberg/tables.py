@@ -102,7 +102,9 @@ def loaded(call: Call, table: Loaded, snapshots: str = "all") -> Response:
 
 def _credentials(call: Call) -> list[Json]:
     config = call.target.storage.client_config()
-    return [{"prefix": call.target.overlay.warehouse, "config": config}] if config else []
+    # Two, though one would do: DuckDB takes a single one to be for the shown location only, whatever its prefix.
+    warehouse = call.target.overlay.warehouse
+    return [{"prefix": prefix, "config": config} for prefix in (warehouse, f"{warehouse}/")] if config else []
 
 
 def _identified(change: Json) -> Name:

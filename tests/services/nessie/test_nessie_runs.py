@@ -21,7 +21,7 @@ from services import running
 
 pytestmark = pytest.mark.services
 
-MOBILITY = Path(__file__).parents[2] / "examples" / "mobility"
+MOBILITY = Path(__file__).parents[3] / "examples" / "mobility"
 # What says when and in which run, and so differs between two runs on the same files.
 OF_THE_RUN = {"_loaded_at", "refused_at", "run_id", "started", "finished"}
 

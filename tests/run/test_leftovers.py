@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import headgate
+from headgate.errors import StorageError
+from headgate.lakehouse import Lakehouse
+from headgate.run.history import RunHistory
+from headgate.run.result import RunStatus
+
+# A run that is killed after it has come to `main` and before that is recorded; or between the two.
+DIE = """
+import os, sys
+import headgate
+from headgate.catalog.embedded import EmbeddedCatalog
+from headgate.run.history import RunHistory
+if sys.argv[2] == "finish":
+    RunHistory.finish = lambda *_: os._exit(9)
+else:
+    EmbeddedCatalog.delete_ref = lambda *_: os._exit(9)
+with headgate.open(sys.argv[1]) as lake:
+    lake.run()
+"""
+
+
+def spending(lake: Lakehouse) -> list[tuple[object, ...]]:
+    return lake.query("select order_id, amount::varchar from bronze.orders order by all").rows()
+
+
+@pytest.mark.parametrize("where", ["finish", "delete_ref"])
+def test_files_of_a_run_that_was_killed_once_it_was_on_main_stay(shop: Path, where: str) -> None:
+    done = subprocess.run([sys.executable, "-c", DIE, str(shop), where], capture_output=True, check=False)
+    assert done.returncode == 9, done.stderr
+
+    with headgate.open(shop) as lake:
+        head = lake.log()[0].id
+        again = lake.run()
+
+        assert again.status is RunStatus.UNCHANGED
+        assert spending(lake) == [(1, "12.50"), (2, "7.25")]
+        assert [(run.status, run.commit) for run in lake.runs()][-1] == (RunStatus.MERGED, head)
+        assert [ref.name for ref in lake.refs()] == ["main"]
+        assert {finding.status for finding in lake.doctor() if finding.name in ("tables", "history")} == {"ok"}
+
+
+def test_a_run_that_meets_an_error_once_it_is_on_main_has_merged(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with headgate.open(shop) as lake:
+        catalog = lake.lake.catalog
+        publish = type(catalog).publish
+
+        def publish_and_lose(self: object, *arguments: object, **options: object) -> None:
+            publish(self, *arguments, **options)  # type: ignore[arg-type]
+            raise StorageError("The state database does not answer")
+
+        monkeypatch.setattr(type(catalog), "publish", publish_and_lose)
+        result = lake.run()
+
+        assert result.status is RunStatus.MERGED
+        assert result.commit == lake.log()[0].id
+        assert spending(lake) == [(1, "12.50"), (2, "7.25")]
+
+
+def test_a_branch_that_was_taken_away_cannot_be_published(shop: Path) -> None:
+    with headgate.open(shop) as lake:
+        catalog = lake.lake.catalog
+        head = catalog.ref("main").commit_id
+        lake.create_branch("work")
+        commit = catalog.resolve("work")
+        assert commit.id == head
+        catalog.delete_ref("work")
+        with pytest.raises(headgate.errors.RefNotFound):
+            catalog.publish("work", "main", message="late", author="ada")
+
+
+def test_a_run_that_is_under_way_is_left_alone(shop: Path) -> None:
+    with headgate.open(shop) as lake:
+        history: RunHistory = lake.lake.history
+        with history.running("r1", "run/r1", lake.log()[0].id, ""):
+            assert lake.run().status is RunStatus.MERGED
+            assert [run.status for run in lake.runs() if run.run_id == "r1"] == [RunStatus.RUNNING]
