@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from services import artifacts, running
+from services import artifacts, java, running
 from services.errors import ServiceError
 
 
@@ -38,11 +38,27 @@ def _minio(folder: Path, stack: contextlib.ExitStack) -> dict[str, str]:
     return _s3(stack.enter_context(running.minio(folder)))
 
 
+def _trino(folder: Path, stack: contextlib.ExitStack) -> dict[str, str]:
+    server = stack.enter_context(running.trino(folder))
+    # Catalogs are added while it runs, from the properties that headgate prints, but for the first of them.
+    add = "CREATE CATALOG lake USING iceberg WITH (\"iceberg.catalog.type\" = 'rest', ...)"
+    return {"url": server.url, "any client of Trino, with what `headgate connect trino` prints": add}
+
+
+def _spark(folder: Path, stack: contextlib.ExitStack) -> dict[str, str]:
+    command = f"JAVA_HOME={java.for_spark()} {artifacts.environment('spark')}"
+    jar = artifacts.maven("iceberg-spark-runtime")
+    told = f"spark.jars = {jar}\n(in the place of spark.jars.packages)"
+    return {"python with pyspark": command, "with what `headgate connect spark` prints, and": told}
+
+
 _SERVERS: dict[str, Callable[[Path, contextlib.ExitStack], dict[str, str]]] = {
     "postgres": _postgres,
     "nessie": _nessie,
     "versitygw": _versitygw,
     "minio": _minio,
+    "trino": _trino,
+    "spark": _spark,
 }
 
 

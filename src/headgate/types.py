@@ -170,8 +170,8 @@ class CheckResult:
     """The outcome of one check on one state.
 
     Attributes:
-        name: Unique within a run: a dbt test's name, `contract:<source>`, `accounting:<source>` or
-            `reconciliation:<name>`.
+        name: Unique within a run: a dbt test's name, `contract:<source>`, `accounting:<source>`, `accounting:<table>`
+            for what another engine changed, or `reconciliation:<name>`.
         kind: `contract`, `accounting`, `dbt` or `reconciliation`.
         failures: Failing rows, or 1 where rows have no meaning.
         table: The table that is checked, as text.

@@ -40,7 +40,7 @@ class Node:
 
 
 def content(version: int) -> Content:
-    return Content(Kind.TABLE, "id", str(version))
+    return Content(Kind.VIEW if version == 3 else Kind.TABLE, "id", str(version))
 
 
 class CatalogMachine(RuleBasedStateMachine):

@@ -30,6 +30,7 @@ def test_clients_are_told_how_the_files_are_reached() -> None:
     assert Storage.open("s3://lake", settings).client_config() == {
         "s3.endpoint": "http://127.0.0.1:9000",
         "s3.region": "eu-west-1",
+        "client.region": "eu-west-1",
         "s3.path-style-access": "true",
         "s3.access-key-id": "key",
         "s3.secret-access-key": "secret",
@@ -37,6 +38,7 @@ def test_clients_are_told_how_the_files_are_reached() -> None:
     }
     assert Storage.open("s3://lake", StorageSettings(url="s3://lake")).client_config() == {
         "s3.region": "us-east-1",
+        "client.region": "us-east-1",
         "s3.path-style-access": "false",
     }
     assert Storage.open("/srv/lake", settings).client_config() == {}

@@ -66,6 +66,25 @@ class TestCommit:
         assert catalog.state().names() == [name]
         assert catalog.resolve("main").author == "Ada Łovelace"
 
+    def test_puts_another_kind_under_the_same_name(self, catalog: Catalog, put: Put) -> None:
+        view = Content(Kind.VIEW, "v", "file:///lake/view.json")
+        first = put("main", ORDERS, "1")
+        catalog.create_branch("work")
+        changes = [Operation(ORDERS, table("1"), view), Operation(SALES, None, table("1"))]
+        made = catalog.commit("work", changes, message="a view now", author="ada")
+        assert (made.parents, made.operations) == ((first.id,), tuple(changes))
+        assert dict(catalog.state("work").items()) == {ORDERS: view, SALES: table("1")}
+        published = catalog.publish("work", "main", message="publish", author="ada")
+        assert (published.parents, published.operations) == ((first.id,), tuple(changes))
+        assert [commit.message for commit in catalog.log()] == ["publish", "bronze.orders 1", "The empty lake"]
+        catalog.create_branch("other", at=first.id)
+        put("other", STORES, "1")
+        done = catalog.merge("main", "other", message="merge", author="ada")
+        assert (len(done.commit.parents), done.changed) == (2, (ORDERS, SALES))
+        catalog.revert("main", "main", message="undo", author="ada")
+        assert dict(catalog.state().items()) == {ORDERS: table("1")}
+        assert dict(catalog.state("other").items()) == {ORDERS: view, SALES: table("1"), STORES: table("1")}
+
     def test_deletes(self, put: Put, versions: Versions) -> None:
         put("main", ORDERS, "1")
         made = put("main", ORDERS, None)

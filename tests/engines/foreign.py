@@ -53,6 +53,19 @@ Rows = list[dict[str, Any]]
 SCHEMA = Schema(NestedField(1, "id", LongType(), required=False), NestedField(2, "kind", StringType(), required=False))
 
 
+_STATISTICS = (
+    "column_sizes",
+    "value_counts",
+    "null_value_counts",
+    "nan_value_counts",
+    "lower_bounds",
+    "upper_bounds",
+    "key_metadata",
+    "split_offsets",
+    "sort_order_id",
+)
+
+
 def rows(start: int, stop: int) -> Rows:
     """What the tables hold: ids, and one of three kinds."""
     return [{"id": number, "kind": f"k{number % 3}"} for number in range(start, stop)]
@@ -104,12 +117,12 @@ class _DeleteWriter(ManifestWriterV2):
         return {**super()._meta, "content": "deletes"}
 
 
-def position_deletes(location: str, positions: Mapping[str, Sequence[int]]) -> str:
-    """Take rows away by their position in data files; gives the new metadata file."""
+def position_deletes(location: str, positions: Mapping[str, Sequence[int]], partition: tuple[object, ...] = ()) -> str:
+    """Take rows away by their position in data files of one partition; gives the new metadata file."""
     pairs = [(path, position) for path, found in positions.items() for position in found]
     ids = {"file_path": 2147483546, "pos": 2147483545}
     columns = pa.table({"file_path": [path for path, _ in pairs], "pos": pa.array([p for _, p in pairs], pa.int64())})
-    return _with_deletes(location, _with_ids(columns, ids), DataFileContent.POSITION_DELETES, None)
+    return _with_deletes(location, _with_ids(columns, ids), DataFileContent.POSITION_DELETES, None, partition)
 
 
 def equality_deletes(location: str, values: pa.Table, ids: Mapping[str, int]) -> str:
@@ -126,11 +139,17 @@ def _with_ids(table: pa.Table, ids: Mapping[str, int]) -> pa.Table:
     return table.cast(pa.schema(fields))
 
 
-def _with_deletes(location: str, table: pa.Table, content: DataFileContent, equality_ids: list[int] | None) -> str:
+def _with_deletes(
+    location: str,
+    table: pa.Table,
+    content: DataFileContent,
+    equality_ids: list[int] | None,
+    partition: tuple[object, ...] = (),
+) -> str:
     metadata, io = _read(location)
     path = f"{metadata.location}/data/{uuid.uuid4()}-deletes.parquet"
     pq.write_table(table, path_of(path))
-    file = data_file(path, table.num_rows, content=content, equality_ids=equality_ids)
+    file = data_file(path, table.num_rows, content=content, equality_ids=equality_ids, partition=partition)
     writing: Callable[..., ManifestWriterV2] = _DeleteWriter
     return _with_manifest(location, metadata, io, [file], writing, "delete")
 
@@ -156,30 +175,19 @@ def data_file(
     content: DataFileContent = DataFileContent.DATA,
     form: FileFormat = FileFormat.PARQUET,
     equality_ids: list[int] | None = None,
+    partition: tuple[object, ...] = (),
 ) -> DataFile:
     """A file without statistics."""
-    file = DataFile.from_args(
-        content=content,
-        file_path=path,
-        file_format=form,
-        partition=Record(),
-        record_count=count,
-        file_size_in_bytes=path_of(path).stat().st_size,
-        equality_ids=equality_ids,
-        **dict.fromkeys(
-            (
-                "column_sizes",
-                "value_counts",
-                "null_value_counts",
-                "nan_value_counts",
-                "lower_bounds",
-                "upper_bounds",
-                "key_metadata",
-                "split_offsets",
-                "sort_order_id",
-            )
-        ),
-    )
+    known: dict[str, Any] = {
+        "content": content,
+        "file_path": path,
+        "file_format": form,
+        "partition": Record(*partition),
+        "record_count": count,
+        "file_size_in_bytes": path_of(path).stat().st_size,
+        "equality_ids": equality_ids,
+    }
+    file = DataFile.from_args(2, **dict.fromkeys(_STATISTICS), **known)
     file.spec_id = 0
     return file
 
@@ -220,7 +228,7 @@ def _with_manifest(
     if carried:
         written.sequence_number = written.min_sequence_number = 0
     manifests = [written] if carried else [*parent.manifests(io), written]
-    number, listed = metadata.last_sequence_number + 1, f"{folder}/snap-{snapshot_id}.avro"
+    number, listed = metadata.next_sequence_number(), f"{folder}/snap-{snapshot_id}.avro"
     with write_manifest_list(2, io.new_output(listed), snapshot_id, parent.snapshot_id, number, "deflate") as listing:
         listing.add_manifests(manifests)
     snapshot = Snapshot.model_validate(
@@ -258,6 +266,33 @@ def _store(location: str, content: dict[str, Any], *, compressed: bool = False) 
 def _read(location: str) -> tuple[TableMetadata, FileIO]:
     io = StorageIO(Storage("/"))
     return FromInputFile.table_metadata(io.new_input(location)), io
+
+
+def view(folder: Path, texts: dict[str, str], namespace: list[str]) -> str:
+    """A view as an engine writes it through the Iceberg REST catalog, with a text per dialect."""
+    texts_in_order = [{"type": "sql", "sql": sql, "dialect": dialect} for dialect, sql in texts.items()]
+    version: dict[str, Any] = {
+        "version-id": 1,
+        "timestamp-ms": 1,
+        "schema-id": 0,
+        "summary": {},
+        "default-namespace": namespace,
+        "representations": texts_in_order,
+    }
+    fields = [{"id": 1, "name": "id", "type": "long", "required": False}]
+    metadata = {
+        "view-uuid": str(uuid.uuid4()),
+        "format-version": 1,
+        "location": f"file://{folder}/view",
+        "current-version-id": 1,
+        "versions": [version],
+        "version-log": [{"version-id": 1, "timestamp-ms": 1}],
+        "schemas": [{"type": "struct", "schema-id": 0, "fields": fields}],
+    }
+    path = folder / "view" / "metadata" / f"{uuid.uuid4()}.metadata.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(metadata), encoding="utf-8")
+    return f"file://{path}"
 
 
 def files_of(location: str) -> list[str]:

@@ -2,51 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engines.foreign import Foreign, register, rows
+from tests.engines.foreign import Foreign, register, rows, view
 
 from headgate.catalog import Catalog
 from headgate.engines.description import describe_table, list_tables
 from headgate.engines.workspace import Workspace
-from headgate.errors import CorruptHistory, DataError
+from headgate.errors import CorruptHistory, DataError, HeadgateError
 from headgate.types import Name
 
 
 @pytest.fixture
 def foreign(tmp_path: Path) -> Foreign:
     return Foreign(tmp_path / "elsewhere")
-
-
-def _view(folder: Path, texts: dict[str, str], namespace: list[str]) -> str:
-    """A view as an engine writes it through the Iceberg REST catalog, with a text per dialect."""
-    texts_in_order = [{"type": "sql", "sql": sql, "dialect": dialect} for dialect, sql in texts.items()]
-    version: dict[str, Any] = {
-        "version-id": 1,
-        "timestamp-ms": 1,
-        "schema-id": 0,
-        "summary": {},
-        "default-namespace": namespace,
-        "representations": texts_in_order,
-    }
-    fields = [{"id": 1, "name": "id", "type": "long", "required": False}]
-    metadata = {
-        "view-uuid": str(uuid.uuid4()),
-        "format-version": 1,
-        "location": f"file://{folder}/view",
-        "current-version-id": 1,
-        "versions": [version],
-        "version-log": [{"version-id": 1, "timestamp-ms": 1}],
-        "schemas": [{"type": "struct", "schema-id": 0, "fields": fields}],
-    }
-    path = folder / "view" / "metadata" / f"{uuid.uuid4()}.metadata.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(metadata), encoding="utf-8")
-    return f"file://{path}"
 
 
 @pytest.mark.parametrize(
@@ -74,6 +45,17 @@ def test_tables_are_found_by_their_names(
     assert workspace.query(f"select count(*) from {sql}").fetchone() == (4,)
 
 
+@pytest.mark.parametrize("name", [Name.of("a", "b", "t"), Name.of("a", "b", "c", "t")])
+def test_how_a_nested_name_is_written_is_told(
+    foreign: Foreign, catalog: Catalog, workspace: Workspace, name: Name
+) -> None:
+    register(catalog, name, foreign.table(rows(0, 3)).metadata_location)
+    workspace.refresh()
+    with pytest.raises(HeadgateError) as caught:
+        workspace.query(f"select * from {'.'.join(name.parts)}")
+    assert caught.value.hint == f"Write it as {name.sql}."
+
+
 def test_names_that_differ_in_case_only_are_told_apart_or_refused(
     foreign: Foreign, catalog: Catalog, make_workspace: Any
 ) -> None:
@@ -89,7 +71,7 @@ def test_views_in_other_dialects_are_listed_and_named(
     foreign: Foreign, catalog: Catalog, workspace: Workspace, tmp_path: Path
 ) -> None:
     register(catalog, Name.of("s", "t"), foreign.table(rows(0, 3)).metadata_location)
-    register(catalog, Name.of("s", "v"), _view(tmp_path, {"spark": "SELECT `id` FROM `t`"}, ["s"]))
+    register(catalog, Name.of("s", "v"), view(tmp_path, {"spark": "SELECT `id` FROM `t`"}, ["s"]))
     workspace.refresh()
     assert [(each.name, each.kind, each.rows) for each in list_tables(workspace)] == [
         ("s.t", "table", 3),
@@ -110,13 +92,13 @@ def test_a_view_looks_for_short_names_in_its_own_namespace(
 ) -> None:
     register(catalog, Name((*own, "t")), foreign.table(rows(0, 3)).metadata_location)
     texts = {"trino": "SELECT 1", "DuckDB": "WITH u AS (SELECT id AS v FROM t) SELECT v AS id FROM u WHERE v > 0"}
-    register(catalog, Name.of("s", "v"), _view(tmp_path, texts, own))
+    register(catalog, Name.of("s", "v"), view(tmp_path, texts, own))
     workspace.refresh()
     assert workspace.query("select id from s.v order by id").fetchall() == [(1,), (2,)]
 
 
 def test_what_is_no_view_is_told(catalog: Catalog, workspace: Workspace, tmp_path: Path) -> None:
-    register(catalog, Name.of("s", "v"), _view(tmp_path, {}, ["s"]))
+    register(catalog, Name.of("s", "v"), view(tmp_path, {}, ["s"]))
     workspace.refresh()
     with pytest.raises(CorruptHistory, match="is not the metadata of a view"):
         workspace.query("select * from s.v")

@@ -10,9 +10,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table import StaticTable
 from pyiceberg.table.snapshots import Operation as SnapshotKind
+from pyiceberg.transforms import IdentityTransform
 from pyiceberg.types import (
     BinaryType,
     DoubleType,
@@ -58,6 +60,15 @@ def _by_position(foreign: Foreign) -> tuple[str, Rows]:
     first, second = sorted(files_of(location), key=lambda path: pq.read_table(path_of(path))["id"][0].as_py())
     location = position_deletes(location, {first: [0, 4, 9]})
     return position_deletes(location, {second: [3]}), [r for r in rows(0, 20) if r["id"] not in (0, 4, 9, 13)]
+
+
+def _by_position_at_once(foreign: Foreign) -> tuple[str, Rows]:
+    """One delete file for two data files: it stays when one of them goes."""
+    location = foreign.table(rows(0, 10), rows(10, 20)).metadata_location
+    first, second = sorted(files_of(location), key=lambda path: pq.read_table(path_of(path))["id"][0].as_py())
+    return position_deletes(location, {first: [0, 4], second: [5]}), [
+        r for r in rows(0, 20) if r["id"] not in (0, 4, 15)
+    ]
 
 
 def _by_value(foreign: Foreign) -> tuple[str, Rows]:
@@ -114,13 +125,24 @@ def _uncounted(foreign: Foreign) -> tuple[str, Rows]:
     return edited(foreign.table(rows(0, 10)).metadata_location, forget), rows(0, 10)
 
 
-KINDS = [_by_position, _by_value, _by_both, _version_1, _raised_to_2, _without_ids, _compressed, _uncounted]
+KINDS = [
+    _by_position,
+    _by_position_at_once,
+    _by_value,
+    _by_both,
+    _version_1,
+    _raised_to_2,
+    _without_ids,
+    _compressed,
+    _uncounted,
+]
 
 
 @pytest.fixture(params=KINDS, ids=[kind.__name__.strip("_") for kind in KINDS])
 def held(request: pytest.FixtureRequest, foreign: Foreign, catalog: Catalog) -> Rows:
     """What the table `silver.t`, which another engine made, holds."""
-    location, left = request.param(foreign)
+    made: tuple[str, Rows] = request.param(foreign)
+    location, left = made
     register(catalog, NAME, location)
     return left
 
@@ -235,6 +257,37 @@ def test_delete_files_go_when_nothing_is_left_that_they_apply_to(
     workspace.delete(NAME, "id = 11")
     assert workspace.table(NAME).delete_files() == []
     assert _now(workspace) == [row for row in left if row["id"] not in (1, 11)]
+
+
+def test_deletes_of_rows_that_headgate_wrote(foreign: Foreign, catalog: Catalog, workspace: Workspace) -> None:
+    """Another engine deletes from files of headgate's, and headgate goes on from there."""
+    workspace.append(NAME, "select i as id, 'k' || i % 3 as kind from range(6) t(i)")
+    workspace.commit("load")
+    location = str(workspace.version(NAME))
+    path = workspace.table(NAME).files()[0].path
+    register(catalog, NAME, position_deletes(location, {path: [1, 2]}))
+    workspace.refresh()
+    assert [row["id"] for row in _now(workspace)] == [0, 3, 4, 5]
+    workspace.append(NAME, "select 1::bigint as id, 'again' as kind")
+    workspace.merge(NAME, "select 2::bigint as id, 'again' as kind", ["id"])
+    workspace.delete(NAME, "id = 3")
+    assert [row["id"] for row in _now(workspace)] == [0, 1, 2, 4, 5]
+
+
+def test_partitions_are_overwritten_with_the_deletes_in_them(
+    foreign: Foreign, catalog: Catalog, workspace: Workspace
+) -> None:
+    spec = PartitionSpec(PartitionField(2, 1000, IdentityTransform(), "kind"))
+    location = foreign.table(rows(0, 9), spec=spec).metadata_location
+    by_kind = {str(pq.read_table(path_of(path))["kind"][0]): path for path in files_of(location)}
+    for kind in ("k0", "k1"):
+        location = position_deletes(location, {by_kind[kind]: [0]}, (kind,))
+    register(catalog, NAME, location)
+    workspace.refresh()
+    assert [row["id"] for row in _now(workspace)] == [2, 3, 4, 5, 6, 7, 8]
+    result = workspace.overwrite_partitions(NAME, "select 100::bigint as id, 'k1' as kind")
+    assert (result.inserted, result.deleted) == (1, 2)
+    assert [row["id"] for row in _now(workspace)] == [2, 3, 5, 6, 8, 100]
 
 
 def test_show_tells_deletes_from_data(foreign: Foreign, catalog: Catalog, workspace: Workspace) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from pyiceberg.catalog.rest import RestCatalog
-from pyiceberg.table import Table
 from tests.web.serving import Served, serving
 
 from headgate.engines.duckdb import Session
@@ -38,17 +37,13 @@ def _rows(served: Served, sql: str, ref: str = "main") -> list[tuple[object, ...
     return ask(served.lake, sql, ref).rows()
 
 
-def _prices(served: Served, prices: list[float | None]) -> Table:
+def _prices(served: Served, prices: list[float | None]) -> None:
     client = _client(served)
     client.create_namespace_if_not_exists("outside")
     name = "outside.prices"
-    table = (
-        client.load_table(name)
-        if client.table_exists(name)
-        else client.create_table(name, pa.schema([("price", pa.float64())]))
-    )
-    table.append(pa.table({"price": pa.array(prices, pa.float64())}))
-    return table
+    if not client.table_exists(name):
+        client.create_table(name, pa.schema([("price", pa.float64())]))
+    client.load_table(name).append(pa.table({"price": pa.array(prices, pa.float64())}))
 
 
 def _begin_to_use(served: Served) -> None:

@@ -148,7 +148,7 @@ def test_branches_tags_and_reverts(shop_served: Served, remote: Lakehouse) -> No
     assert made == shop_served.lake.catalog.ref("team/feature-1")
     assert remote.create_tag("v1", "team/feature-1").kind.value == "tag"
     undone = remote.revert(made.commit_id, "team/feature-1", "to try it")
-    assert (undone.author, undone.parents) == ("tester", (made.commit_id,))
+    assert (undone.author, undone.parents) == ("client", (made.commit_id,))
     assert remote.tables("team/feature-1") == []
     remote.delete_branch("team/feature-1")
     remote.delete_tag("v1")

@@ -1,12 +1,14 @@
-"""Whole projects with their catalog on Postgres: the tables of the laptop, several machines, and a server that fails."""
+"""Projects with their catalog on Postgres: the tables of the laptop, several machines, and a server that fails."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from headgate.database import Database
 from headgate.errors import StorageError
 from headgate.events import Event, Loaded
 from headgate.lakehouse import Lakehouse
+from headgate.run import history as module
 from headgate.run.history import RunHistory
 from headgate.run.result import RunStatus
 from services import running
@@ -168,7 +171,7 @@ class TestRunsOfSeveralMachines:
     ) -> None:
         runs = database.runs
         with histories[0].running("r1", "run/r1", "base", ""):
-            db.execute(runs.update().values(host="elsewhere", heartbeat=runs.c.heartbeat - minutes * 60_000_000))
+            db.execute(runs.update().values(host="elsewhere", heartbeat=db.after(-timedelta(minutes=minutes))))
             assert [run.run_id for run in histories[0].dead()] == dead
             assert [run.run_id for run in histories[1].dead()] == dead
 
@@ -180,10 +183,6 @@ class TestRunsOfSeveralMachines:
         monkeypatch: pytest.MonkeyPatch,
         wait_until: Callable[[Callable[[], bool]], None],
     ) -> None:
-        from datetime import timedelta
-
-        from headgate.run import history as module
-
         monkeypatch.setattr(module, "HEARTBEAT", timedelta(seconds=0.05))
 
         def heard() -> object:
@@ -200,8 +199,6 @@ class TestRunsOfSeveralMachines:
 
 @pytest.fixture
 def wait_until() -> Callable[[Callable[[], bool]], None]:
-    import time
-
     def wait(holds: Callable[[], bool]) -> None:
         deadline = time.monotonic() + 20
         while not holds():

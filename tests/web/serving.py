@@ -24,7 +24,7 @@ class Served:
 
     Attributes:
         url: Its address.
-        token: The secret of the token `tester`.
+        token: The secret of the token `client`.
         lake: What it serves.
     """
 
@@ -50,7 +50,7 @@ def serving(project: Path, *, no_auth: bool = False, **options: Any) -> Iterator
     """Serve a project while the body lasts; further options are those of `create_app`."""
     with headgate.open(project) as opened:
         lake = opened.lake
-        token = lake.tokens.create("tester").secret
+        token = lake.tokens.create("client").secret
         listener = bind("127.0.0.1", 0)
         auth = NoAuth("nobody") if no_auth else TokenAuth(lake.tokens)
         ready = threading.Event()

@@ -14,6 +14,7 @@ import requests
 from tests.web.serving import Served
 
 from headgate.catalog.model import RefKind
+from headgate.lakehouse import Lakehouse
 from headgate.web import answers
 
 ARROW = "application/vnd.apache.arrow.stream"
@@ -152,7 +153,7 @@ def test_a_merge_tells_its_events_and_runs_the_checks(shop_served: Served) -> No
     catalog.create_branch("other")
     before = catalog.ref("main").commit_id
     commit = shop_served.post("/api/v1/revert", json={"commit": before, "branch": "other", "reason": "try"}).json()
-    assert commit["commit"]["author"] == "tester"
+    assert commit["commit"]["author"] == "client"
 
     answer = shop_served.post(
         "/api/v1/merge", json={"source": "other"}, headers={"Accept": "application/x-ndjson"}, stream=True
@@ -218,3 +219,11 @@ def test_wrong_arguments_are_named(
 def test_branches_are_those_of_the_lake(shop_served: Served) -> None:
     refs = shop_served.get("/api/v1/refs", params={"kind": "branch"}).json()["refs"]
     assert [ref["name"] for ref in refs] == [ref.name for ref in shop_served.lake.catalog.refs(RefKind.BRANCH)]
+
+
+def test_a_query_has_its_share_of_the_memory(shop_served: Served) -> None:
+    sql = "select current_setting('memory_limit') as n"
+    served = query(shop_served, sql).json()["rows"][0]["n"]
+    alone = Lakehouse(shop_served.lake.project, shop_served.lake).query(sql).rows()[0][0]
+    assert served.split()[1] == alone.split()[1]
+    assert float(served.split()[0]) == pytest.approx(float(alone.split()[0]) / 4, abs=0.11)

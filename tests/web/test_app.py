@@ -69,6 +69,10 @@ def test_a_server_whose_database_hangs_is_told_apart(served: Served, monkeypatch
     assert asked == ["main"]
     assert requests.get(f"{served.url}/health", timeout=30).status_code == 200
     released.set()
+    monkeypatch.setattr(app_module, "_READY_SECONDS", 30)
+    assert requests.get(f"{served.url}/ready", timeout=30).status_code == 200
+    # The five that got no answer have asked once.
+    assert len(asked) <= 2
 
 
 def test_a_bug_tells_nothing_of_the_inside(

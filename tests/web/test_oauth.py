@@ -31,7 +31,7 @@ def granted(served: Served, form: dict[str, Any], **headers: str) -> str:
 
 
 def credentials(served: Served, **changed: str) -> dict[str, str]:
-    return {"grant_type": "client_credentials", "client_id": "tester", "client_secret": served.token, **changed}
+    return {"grant_type": "client_credentials", "client_id": "client", "client_secret": served.token, **changed}
 
 
 def basic(client: str, secret: str) -> str:
@@ -59,7 +59,7 @@ def test_a_client_gets_an_access_token_for_its_credential(served: Served) -> Non
 
 def test_the_credential_may_come_in_the_header(served: Served) -> None:
     form = {"grant_type": "client_credentials"}
-    assert allows(served, granted(served, form, Authorization=basic("tester", served.token)))
+    assert allows(served, granted(served, form, Authorization=basic("client", served.token)))
 
 
 def test_the_token_alone_is_a_credential(served: Served) -> None:
@@ -84,7 +84,7 @@ def test_an_expired_token_is_renewed_with_the_credential_only(served: Served) ->
 
     refused = ask(served, form)
     assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
-    assert allows(served, granted(served, form, Authorization=basic("tester", served.token)))
+    assert allows(served, granted(served, form, Authorization=basic("client", served.token)))
     other = tokens.create("other").secret
     stolen = ask(served, form, Authorization=basic("other", other))
     assert (stolen.status_code, stolen.json()["error"]) == (400, "invalid_grant")
@@ -93,7 +93,7 @@ def test_an_expired_token_is_renewed_with_the_credential_only(served: Served) ->
 def test_revoking_the_token_ends_its_access_tokens_at_once(served: Served) -> None:
     access = granted(served, credentials(served))
     assert allows(served, access)
-    served.lake.tokens.revoke("tester")
+    served.lake.tokens.revoke("client")
     assert not allows(served, access)
     assert not allows(served, served.token)
     form = {"grant_type": EXCHANGE, "subject_token": access, "subject_token_type": ACCESS}

@@ -11,9 +11,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from headgate.catalog.storage import Storage
-from headgate.errors import StorageError
+from headgate.errors import DataError, StorageError
 
 Json = dict[str, Any]
+
+NEWEST = 3
+"""The latest format version of tables that can be read."""
 
 _GZIP = b"\x1f\x8b"
 
@@ -32,6 +35,21 @@ def read_metadata(location: str, storage: Storage) -> Json:
     if not isinstance(metadata, dict):
         raise StorageError(f"'{location}' is not a metadata file.", place=location)
     return metadata
+
+
+def check_version(metadata: Json, location: str) -> None:
+    """Make sure that a table is of a format version that headgate knows.
+
+    Raises:
+        DataError: It is of a later one.
+    """
+    version = metadata.get("format-version")
+    if isinstance(version, int) and version > NEWEST:
+        raise DataError(
+            f"'{location}' has Iceberg format version {version}; headgate reads versions up to {NEWEST}.",
+            place=location,
+            hint="Read it with the engine that wrote it.",
+        )
 
 
 def schemas(metadata: Json) -> list[Json]:

@@ -83,6 +83,8 @@ class S3Access:
         found = {
             "s3.endpoint": self.endpoint,
             "s3.region": self.region,
+            # The name of the specification, which Spark's library asks for; DuckDB and PyIceberg know the other.
+            "client.region": self.region,
             "s3.path-style-access": "true" if self.path_style else "false",
             "s3.access-key-id": self.access_key,
             "s3.secret-access-key": self.secret_key,

@@ -12,25 +12,14 @@ import duckdb
 from headgate.catalog.views import read_view
 from headgate.engines.duckdb import Session
 from headgate.engines.references import names_in, qualified_names
-from headgate.engines.scan import scan_sql
+from headgate.engines.scan import explained, scan_sql
 from headgate.errors import DataError, HeadgateError, QueryError, TableNotFound, did_you_mean
 from headgate.types import Content, Kind, Name, quote
 
 Result = TypeVar("Result")
 
-# What DuckDB says, what that means and what helps.
-_UNREADABLE = (
-    (
-        "not supported, only supports 'parquet'",
-        "it has data files that are not Parquet",
-        "Set write.format.default=parquet and rewrite the table with the engine that made it.",
-    ),
-    (
-        "is only allowed to be NULL for ADDED entries",
-        "its manifests are of format version 1, though the table is not",
-        "Rewrite its manifests with the engine that made it: in Spark, CALL system.rewrite_manifests('...').",
-    ),
-)
+# What it says of names of three parts and of more.
+_NOT_A_NAME = ("does not exist", "NameListToString")
 _MISSING = re.compile(r"^Catalog Error: (?:Table|View) with name (?P<name>.+?) does not exist")
 
 
@@ -161,8 +150,10 @@ class Exposure:
                 missing = _missing(error, sql)
                 if missing is None:
                     self._explain(error, self._exposed)
+                    self._suggest(error, sql)
                     raise
-                found = next((name for name in self._names() if str(name).lower() == missing.lower()), None)
+                alike = [name for name in self._names() if str(name).lower() == missing.lower()]
+                found = alike[0] if len(alike) == 1 else None
                 if found is None or found in tried:
                     raise self._not_found(missing, error) from error
                 tried.add(found)
@@ -170,26 +161,25 @@ class Exposure:
 
     def _explain(self, error: HeadgateError, among: Mapping[Name, str]) -> None:
         """Raise the error anew with the table in it that DuckDB cannot read, if that is what it is about."""
-        for sign, what, hint in _UNREADABLE:
-            for name, location in among.items() if sign in error.message else ():
-                if self._fails(name, location, sign):
-                    raise DataError(
-                        f"DuckDB cannot read table '{name}': {what}.",
-                        place=location,
-                        hint=hint,
-                        data={"table": str(name)},
-                    ) from error
+        for name, location in among.items():
+            content = self._content(name)
+            if content is not None and content.kind is Kind.TABLE and explained(error, name, location):
+                found = _reading(self._session, name, location)
+                if found is not None:
+                    raise found from error
 
-    def _fails(self, name: Name, location: str, sign: str) -> bool:
-        """Whether reading a table alone ends with an error of that kind."""
-        content = self._content(name)
-        if content is None or content.kind is not Kind.TABLE:
-            return False
-        try:
-            self._session.rows(f"SELECT 1 FROM ({scan_sql(self._session, location)}) LIMIT 1")
-        except HeadgateError as error:
-            return sign in error.message
-        return False
+    def _suggest(self, error: HeadgateError, sql: str) -> None:
+        """Raise the error anew with how a table in a nested namespace is written, which DuckDB takes for a catalog."""
+        if not any(sign in error.message for sign in _NOT_A_NAME):
+            return
+        text = sql.lower()
+        nested = (name for name in self._names() if len(name.namespace) > 1 and str(name).lower() in text)
+        for name in nested:
+            raise TableNotFound(
+                f"DuckDB does not take '{name}' for a table in a nested namespace.",
+                hint=f"Write it as {name.sql}.",
+                data={"table": str(name)},
+            ) from error
 
     def _not_found(self, missing: str, error: HeadgateError | None = None) -> TableNotFound:
         return TableNotFound(
@@ -211,6 +201,15 @@ def _names_of(schema: str, table: str) -> Iterator[Name]:
             else:
                 levels[-1] += f".{part}"
         yield Name((*levels, table))
+
+
+def _reading(session: Session, name: Name, location: str) -> DataError | None:
+    """What is wrong with a table that is read alone."""
+    try:
+        session.rows(f"SELECT 1 FROM ({scan_sql(session, location)}) LIMIT 1")
+    except HeadgateError as error:
+        return explained(error, name, location)
+    return None
 
 
 def _missing(error: HeadgateError, sql: str) -> str | None:

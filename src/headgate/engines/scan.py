@@ -12,10 +12,18 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from headgate.catalog.metadata import Json, current_schema, current_snapshot, fields_of, read_metadata, schemas
+from headgate.catalog.metadata import (
+    Json,
+    check_version,
+    current_schema,
+    current_snapshot,
+    fields_of,
+    read_metadata,
+    schemas,
+)
 from headgate.engines.duckdb import Session
-from headgate.errors import DataError, QueryError, StorageError
-from headgate.types import literal, quote
+from headgate.errors import DataError, HeadgateError, QueryError, StorageError
+from headgate.types import Name, literal, quote
 
 if TYPE_CHECKING:
     from headgate.catalog.iceberg import TableVersion
@@ -28,6 +36,25 @@ files whose name ends with `ORDERED` are of this kind: rows that another engine 
 """
 
 ORDERED = "-ordered.parquet"
+
+# What DuckDB says of a table that it cannot read, what that means and what helps.
+_UNREADABLE = (
+    (
+        "not supported, only supports 'parquet'",
+        "it has data files that are not Parquet",
+        "Set write.format.default=parquet and rewrite the table with the engine that made it.",
+    ),
+    (
+        "file system operations are disabled by configuration",
+        "it has files outside of the lake's storage, and a query reads nothing else",
+        "A model may read it: select from it there, and query the model's table.",
+    ),
+    (
+        "is only allowed to be NULL for ADDED entries",
+        "its manifests are of format version 1, though the table is not",
+        "Rewrite its manifests with the engine that made it: in Spark, CALL system.rewrite_manifests('...').",
+    ),
+)
 
 _FILE, _POSITION = "filename", "file_row_number"
 _NUMBERED = 2
@@ -57,6 +84,7 @@ def scan_sql(session: Session, metadata_location: str, *, file_as: str | None = 
         StorageError: The metadata cannot be read.
     """
     metadata = read_metadata(metadata_location, session.storage)
+    check_version(metadata, metadata_location)
     columns = [str(each["name"]) for each in current_schema(metadata)["fields"]]
     _check_types(metadata, metadata_location)
     rows = SOURCE_ROW in columns
@@ -74,6 +102,16 @@ def scan_sql(session: Session, metadata_location: str, *, file_as: str | None = 
         star += f" RENAME ({renamed})"
     further = f", {_FILE} AS {quote(file_as)}" if file_as else ""
     return f"SELECT {star}{further} FROM iceberg_scan({literal(metadata_location)})"
+
+
+def explained(error: HeadgateError, name: Name, location: str) -> DataError | None:
+    """An error of DuckDB's about a table that it cannot read, as one that says why; None for any other error."""
+    for sign, what, hint in _UNREADABLE:
+        if sign in error.message:
+            return DataError(
+                f"DuckDB cannot read table '{name}': {what}.", place=location, hint=hint, data={"table": str(name)}
+            )
+    return None
 
 
 def count_rows(session: Session, version: TableVersion) -> int:

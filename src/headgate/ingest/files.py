@@ -7,7 +7,6 @@ import hashlib
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -68,8 +67,6 @@ class InputFile:
         """Remove what was fetched."""
         if self.remote is not None:
             shutil.rmtree(self.path.parent, ignore_errors=True)
-            with suppress(OSError):
-                self.path.parent.parent.rmdir()
 
     def check_unchanged(self) -> None:
         """Raise a DataError if the file is no longer what it was when it was planned."""

@@ -11,6 +11,7 @@ import re
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import islice
@@ -61,7 +62,7 @@ class RemoteFile:
         """Where a copy may be made: in a folder of its own, the same for as long as this thread plans and loads."""
         name = re.sub(r"[^\w.\-]", "_", self.location.rpartition("/")[2]) or "object"
         own = hashlib.sha256(f"{self.location} {self.stamp}".encode()).hexdigest()[:16]
-        return process_folder(temporary, f"objects-{threading.get_ident()}") / own / name
+        return _copies(temporary) / own / name
 
     def has_room(self, temporary: Path) -> bool:
         """Whether a copy can be made before it is needed."""
@@ -107,6 +108,20 @@ class RemoteFile:
             place=self.location,
             hint="Run again when nobody writes to it.",
         )
+
+
+def _copies(temporary: Path) -> Path:
+    """Where this thread's copies are."""
+    return process_folder(temporary, f"objects-{threading.get_ident()}")
+
+
+@contextmanager
+def copies_removed(temporary: Path) -> Iterator[None]:
+    """Remove the copies of objects that the body leaves behind: of files that it only looked at, or did not come to."""
+    try:
+        yield
+    finally:
+        shutil.rmtree(_copies(temporary), ignore_errors=True)
 
 
 def find_objects(pattern: str, source: Source, storage: Storage) -> list[RemoteFile]:

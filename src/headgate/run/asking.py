@@ -42,15 +42,25 @@ class Question:
     """A statement on one state, answered piece by piece; raises as `ask` does.
 
     Another thread may `stop` it at any time; what it is doing then ends with `Cancelled`.
+
+    Args:
+        lake: The open project.
+        sql: The statement.
+        ref: What names the state.
+        shares: Of how many that run at once this is one: it may take that part of the engine's memory.
     """
 
-    def __init__(self, lake: Lake, sql: str, ref: str) -> None:
+    def __init__(self, lake: Lake, sql: str, ref: str, shares: int = 1) -> None:
         self._lake = lake
         self._sql = sql
         self._ref = ref
         self._state = lake.catalog.resolve(ref).id
         self._stopped = False
         self._session = Session(lake.project.engine, lake.storage)
+        if shares > 1:
+            limit = str(self._session.value("SELECT current_setting('memory_limit')"))  # such as 18.8 GiB
+            amount, _, unit = limit.partition(" ")
+            self._session.execute(f"SET memory_limit = '{float(amount) / shares:.3f} {unit}'")
         self._rows: pa.RecordBatchReader | None = None
 
     def ask(self) -> tuple[tuple[ResultColumn, ...], pa.Schema]:

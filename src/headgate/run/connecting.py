@@ -124,13 +124,18 @@ def _trino(target: _Target) -> Connection:
         "iceberg.rest-catalog.nested-namespace-enabled": "true",
     }
     if target.s3:
-        settings |= {"fs.native-s3.enabled": "true", "iceberg.rest-catalog.vended-credentials-enabled": "true"}
-        names = {"s3.endpoint": "s3.endpoint", "s3.region": "s3.region", "s3.path-style-access": "s3.path-style-access"}
-        settings |= {theirs: target.files[ours] for ours, theirs in names.items() if ours in target.files}
+        # Trino takes keys from a catalog only with a session token beside them, which keys of their own do not have.
+        settings |= {
+            "fs.native-s3.enabled": "true",
+            "s3.aws-access-key": "${ENV:AWS_ACCESS_KEY_ID}",
+            "s3.aws-secret-key": "${ENV:AWS_SECRET_ACCESS_KEY}",
+            **{name: target.files[name] for name in _PUBLIC if name in target.files},
+        }
     else:
         settings |= {"fs.native-local.enabled": "true", "local.location": "/"}
     text = "\n".join(f"{name}={_property(value)}" for name, value in settings.items())
-    note = f"Trino reads ${TOKEN} when it starts." + ("" if target.s3 else " It has to run on the lake's machine.")
+    variables = f"${TOKEN}, $AWS_ACCESS_KEY_ID and $AWS_SECRET_ACCESS_KEY" if target.s3 else f"${TOKEN}"
+    note = f"Trino reads {variables} when it starts." + ("" if target.s3 else " It has to run on the lake's machine.")
     return Connection("trino", target.branch, target.uri, "In etc/catalog/lake.properties", text, settings, note)
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from headgate.catalog.iceberg import TableVersion
 from headgate.catalog.model import Change
 from headgate.engines.duckdb import Session
-from headgate.engines.scan import readable_rows, scan_sql
-from headgate.errors import DataError, TableNotFound, did_you_mean
+from headgate.engines.scan import explained, readable_rows, scan_sql
+from headgate.errors import DataError, QueryError, TableNotFound, did_you_mean
 from headgate.run.lake import Lake
 from headgate.types import Content, Kind, Name, quote
 
@@ -46,7 +46,11 @@ def difference(lake: Lake, before: str, after: str, table: Name | None = None) -
         return {"changes": [], "columns": [], "rows": []}
     with Session(lake.project.engine, lake.storage) as session:
         summary = _summary(session, found[0])
-        columns, rows = _rows(session, found[0], summary)
+        try:
+            columns, rows = _rows(session, found[0], summary)
+        except QueryError as error:
+            content = found[0].after or found[0].before
+            raise explained(error, table, content.metadata_location if content else "") or error from error
     return {"changes": [summary], "columns": columns, "rows": rows}
 
 

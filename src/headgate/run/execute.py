@@ -10,6 +10,7 @@ from headgate.events import Emit, Note, ignore
 from headgate.ingest.addresses import is_address
 from headgate.ingest.contract import Source, load_sources
 from headgate.ingest.files import discover
+from headgate.ingest.objects import copies_removed
 from headgate.run.fingerprint import project_fingerprint
 from headgate.run.history import new_run_id
 from headgate.run.lake import Lake
@@ -27,6 +28,11 @@ def run(lake: Lake, selection: Selection = EVERYTHING, emit: Emit = ignore) -> R
         ProjectError: A file of the project is wrong; nothing was begun.
         UsageError: The selection names nothing; nothing was begun.
     """
+    with copies_removed(lake.project.temp_directory):
+        return _run(lake, selection, emit)
+
+
+def _run(lake: Lake, selection: Selection, emit: Emit) -> RunResult:
     started = time.perf_counter()
     clean_up(lake, emit)
     sources = load_sources(lake.project)

@@ -72,9 +72,9 @@ class RunHistory:
             try:
                 yield
             finally:
+                # The lock's file goes when the end is recorded: without it, nobody could tell that the run is over.
                 stop.set()
                 beat.join()
-                path.unlink(missing_ok=True)
 
     def finish(self, result: RunResult, fingerprint: str | None) -> None:
         """Record what became of a run, its checks included.
@@ -106,6 +106,7 @@ class RunHistory:
                 connection.execute(self._db.insert_new(database.checks), rows)
 
         self._db.transact(work)
+        self._lock_path(result.run_id).unlink(missing_ok=True)
 
     def settled(self, fingerprint: str) -> str | None:
         """The commit that a run on exactly these inputs left `main` at, or None."""

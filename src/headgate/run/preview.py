@@ -7,6 +7,7 @@ from headgate.engines.duckdb import Session
 from headgate.engines.workspace import Workspace
 from headgate.ingest.contract import load_sources
 from headgate.ingest.ledger import known_loads
+from headgate.ingest.objects import copies_removed
 from headgate.ingest.plan import plan_loads
 from headgate.run.lake import Lake
 from headgate.run.planning import Work
@@ -19,7 +20,7 @@ def preview(lake: Lake, selection: Selection) -> Plan:
     """Plan a run on `main` as it is; files that are not loaded yet count as changes of their tables."""
     work = Work(lake.project, load_sources(lake.project), selection)
     base = lake.catalog.ref(MAIN).commit_id
-    with Session(lake.project.engine, lake.storage) as session:
+    with Session(lake.project.engine, lake.storage) as session, copies_removed(lake.project.temp_directory):
         workspace = Workspace(lake.catalog, base, session)
         sources = [source for source in work.sources if work.wants(source)]
         due = plan_loads(

@@ -10,6 +10,7 @@ from typing import Any
 from headgate.errors import AlreadyExists, HeadgateError
 from headgate.ingest.contract import Source, load_sources
 from headgate.ingest.files import discover
+from headgate.ingest.objects import copies_removed
 from headgate.run.findings import Finding
 from headgate.run.lake import Lake
 
@@ -47,7 +48,8 @@ def check_sources(lake: Lake) -> list[Finding]:
         return [Finding("sources", "error", error.message + place, error.hint)]
     if not sources:
         return [Finding("sources", "warn", "There is no source yet.", "headgate sources add PATH")]
-    return [_check(lake, source) for source in sources]
+    with copies_removed(lake.project.temp_directory):
+        return [_check(lake, source) for source in sources]
 
 
 def _check(lake: Lake, source: Source) -> Finding:
@@ -79,7 +81,8 @@ def add_sources(lake: Lake, paths: Sequence[str | Path], name: str | None = None
     folder = lake.project.root / "ingestion"
     added = []
     for group in [list(paths)] if name else [[path] for path in paths]:
-        inferred = infer_source(lake.project, [str(path) for path in group], lake.storage, name)
+        with copies_removed(lake.project.temp_directory):
+            inferred = infer_source(lake.project, [str(path) for path in group], lake.storage, name)
         target = folder / f"{inferred.name}.yml"
         if target.exists():
             raise AlreadyExists(

@@ -22,6 +22,9 @@ from headgate.web.streaming import Put, Work
 if TYPE_CHECKING:
     import pyarrow as pa
 
+QUERIES = 4
+"""How many queries run at once, each with its share of the engine's memory; others wait their turn."""
+
 # A smaller answer is complete before it is sent, so that an error in its last row has a status of its own.
 _HELD_BACK = 4 * 1024 * 1024
 _PIECE = 256 * 1024
@@ -48,7 +51,7 @@ class _Asked:
 
     def run(self, put: Put) -> None:
         """Make the answer."""
-        with Question(self._lake, self._sql, self._ref) as question:
+        with Question(self._lake, self._sql, self._ref, QUERIES) as question:
             self._question = question
             if self._stopped:
                 raise Cancelled("The query was stopped.")

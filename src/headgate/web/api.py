@@ -20,11 +20,10 @@ from headgate.remote.protocol import PREFIX, VERSION
 from headgate.run.connecting import reach
 from headgate.run.lake import Lake
 from headgate.version import __version__
-from headgate.web.answers import merging, querying
+from headgate.web.answers import QUERIES, merging, querying
 from headgate.web.openapi import describe
 from headgate.web.operations import OPERATIONS, Operation
 
-_QUERIES = 8
 _MERGES = 2
 _JSON = "application/json"
 
@@ -41,7 +40,7 @@ def routes(lake: Lake) -> list[BaseRoute]:
         return _document(request, description, 200)
 
     found: list[BaseRoute] = [Route(PREFIX, about), Route(f"{PREFIX}/openapi.json", openapi)]
-    queries, merges = CapacityLimiter(_QUERIES), CapacityLimiter(_MERGES)
+    queries, merges = CapacityLimiter(QUERIES), CapacityLimiter(_MERGES)
     for operation in OPERATIONS:
         # A name may hold slashes, which arrive as such even where the client has encoded them.
         path = PREFIX + operation.path.replace("}", ":path}")

@@ -111,6 +111,8 @@ class TestAnotherClient:
         assert catalog.state().namespace(("bronze",)) == {}
         put(catalog, "main", ORDERS, None)
         assert catalog.state().namespaces() == []
+        put(catalog, "main", Name.of("bronze"), table("1"))
+        assert catalog.state().names() == [Name.of("bronze")]
         assert catalog.verify() == []
 
 
@@ -134,6 +136,10 @@ class TestIdentity:
         assert empty_nessie.ask("GET", "trees/main/contents/bronze.orders")["content"]["id"] != before
         assert catalog.state().get(ORDERS) == table("2", "orders-2")
         assert [op.before for op in catalog.resolve("main").operations] == [table("1", "orders-1")]
+        view = Content(Kind.VIEW, "view-1", "file:///lake/view.json")
+        put(catalog, "main", ORDERS, view)
+        assert catalog.state().get(ORDERS) == view
+        assert catalog.verify() == []
 
     def test_is_found_by_a_machine_that_was_not_there(
         self, catalog: Catalog, empty_nessie: running.Nessie, open_at: Callable[..., Catalog]

@@ -9,12 +9,9 @@ from typing import Any
 from pyiceberg.exceptions import ValidationError
 from pyiceberg.table.metadata import TableMetadata, TableMetadataUtil
 
-from headgate.catalog.metadata import Json, fields_of, read_metadata, schemas
+from headgate.catalog.metadata import NEWEST, Json, check_version, fields_of, read_metadata, schemas
 from headgate.catalog.storage import Storage
-from headgate.errors import CorruptHistory, DataError, StorageError
-
-NEWEST = 3
-"""The latest format version that can be read."""
+from headgate.errors import CorruptHistory, StorageError
 
 # Types of format version 3 that PyIceberg 0.12 has no model of, or cannot read as Java writes them.
 _UNKNOWN_TO_PYICEBERG = ("variant", "geometry", "geography")
@@ -42,13 +39,7 @@ def read_table(metadata_location: str, storage: Storage) -> Read:
         if isinstance(error.__cause__, ValueError):
             raise _not_metadata(metadata_location, error.__cause__) from error
         raise
-    version = content.get("format-version")
-    if isinstance(version, int) and version > NEWEST:
-        raise DataError(
-            f"'{metadata_location}' has Iceberg format version {version}; headgate reads versions up to {NEWEST}.",
-            place=metadata_location,
-            hint="Read it with the engine that wrote it.",
-        )
+    check_version(content, metadata_location)
     try:
         types = _take_out_types(content)
         return Read(TableMetadataUtil.parse_raw(json.dumps(content)), types)

@@ -139,19 +139,26 @@ class Lander:
             merged = self._merge(name, state.commit_id, proposal, plan)
             if merged is not None:
                 return merged
-        if not exactly:
+        if not exactly and not plan.clearing:
             return self._commit(name, state.commit_id, proposal, plan)
         with self._landing(state.commit_id) as landing:
-            made = self._commit(landing.name, state.commit_id, proposal, plan)
-            landing.tip = made.id
+            made = self._commit(landing.name, state.commit_id, proposal, plan, landing)
             self._move(name, state.commit_id, made.id)
             return made
 
-    def _commit(self, name: str, expected: str, draft: Draft, plan: Plan) -> Commit:
-        token = uuid.uuid4().hex
-        meta = draft.meta(token, second_parent=True)
+    def _commit(self, name: str, expected: str, draft: Draft, plan: Plan, landing: _Landing | None = None) -> Commit:
+        token, before, cleared = uuid.uuid4().hex, expected, None
+        if landing is not None and plan.clearing:
+            request = model.Commit(
+                commit_meta=draft.clearing_meta(f"{token}-clearing"), operations=tuple(plan.clearing)
+            )
+            before = self._send(name, expected, request, f"{token}-clearing").target_branch.hash
+            landing.tip, cleared = before, (before, expected)
+        meta = draft.meta(token, cleared=cleared)
         request = model.Commit(commit_meta=meta, operations=tuple(plan.operations))
-        made = self._send(name, expected, request, token)
+        made = self._send(name, before, request, token)
+        if landing is not None:
+            landing.tip = made.target_branch.hash
         plan.settle(made.added_contents or ())
         self._states.ids.remember(plan.ids)
         commit = self._states.history.commit(made.target_branch.hash)

@@ -52,6 +52,8 @@ def merge_natively(
 
 def _modes(plan: Plan) -> list[model.KeyMerge] | None:
     """What Nessie is to do with each key; None where that cannot be said."""
+    if plan.clearing:
+        return None
     modes: dict[model.Key, model.KeyMerge] = {}
     for operation in plan.operations:
         if isinstance(operation, model.Unchanged) or operation.key in modes:

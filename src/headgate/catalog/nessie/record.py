@@ -18,8 +18,13 @@ from headgate.types import Name
 
 OPERATIONS = "headgate.operations"
 MERGED = "headgate.merged"
+CLEARING = "headgate.clearing"
+"""On a commit that only makes room for the next one, which is a part of it: Nessie's store breaks when one commit takes
+away content of one type and puts another at the same key."""
+CLEARED = "headgate.cleared"
+"""On that next commit: the one that made room, and the one that both of them follow."""
 TOKEN = "headgate.token"  # noqa: S105  # names the attempt to commit, and opens nothing
-_OWN = {OPERATIONS, MERGED, TOKEN}
+_OWN = {OPERATIONS, MERGED, CLEARING, CLEARED, TOKEN}
 
 Properties = Mapping[str, Sequence[str]]
 
@@ -42,21 +47,33 @@ class Draft:
     properties: Mapping[str, str] = field(default_factory=dict)
     merged: str | None = None
 
-    def meta(self, token: str, *, second_parent: bool) -> model.CommitMeta:
+    def meta(
+        self, token: str, *, second_parent: bool = True, cleared: tuple[str, str] | None = None
+    ) -> model.CommitMeta:
         """What Nessie is to keep with the commit.
 
         Args:
             token: Tells this attempt from any other, so that it is known when it landed.
             second_parent: Record `merged`, because Nessie will not.
+            cleared: The commit that made room for this one, and the one before it.
         """
         own = {OPERATIONS: _write(self.operations), TOKEN: token}
         if second_parent and self.merged is not None:
             own[MERGED] = self.merged
+        if cleared is not None:
+            own[CLEARED] = " ".join(cleared)
         further = {storable(key): storable(value) for key, value in self.properties.items()}
+        return self._meta({**further, **own})
+
+    def clearing_meta(self, token: str) -> model.CommitMeta:
+        """What Nessie is to keep with the commit that makes room for this one."""
+        return self._meta({CLEARING: "true", TOKEN: token})
+
+    def _meta(self, properties: Mapping[str, str]) -> model.CommitMeta:
         return model.CommitMeta(
             authors=(storable(self.author),),
             message=storable(self.message),
-            all_properties={key: (value,) for key, value in {**further, **own}.items()},
+            all_properties={key: (value,) for key, value in properties.items()},
         )
 
 
@@ -75,12 +92,21 @@ def parents_of(made: model.Made) -> tuple[str, ...]:
     """The parents of a commit, the first being the branch it was made on."""
     merged = _first(made.all_properties, MERGED)
     known = made.parent_commit_hashes
+    # A commit that was copied elsewhere, properties and all, has another one before it.
+    cleared, _, before = (_first(made.all_properties, CLEARED) or "").partition(" ")
+    if known and known[0] == cleared:
+        known = (before, *known[1:])
     return known if merged is None or merged in known else (*known, merged)
 
 
 def token_of(properties: Properties) -> str | None:
     """Which attempt a commit is of."""
     return _first(properties, TOKEN)
+
+
+def is_clearing(properties: Properties) -> bool:
+    """Whether a commit only makes room for the next one."""
+    return CLEARING in properties
 
 
 def further(properties: Properties) -> dict[str, str]:

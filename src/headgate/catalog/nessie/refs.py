@@ -15,6 +15,7 @@ from headgate.catalog.nessie import model
 from headgate.catalog.nessie.client import NessieClient, NessieRefusal, Unsettled
 from headgate.catalog.nessie.history import History
 from headgate.catalog.nessie.names import LANDING, from_nessie, to_nessie
+from headgate.catalog.nessie.record import is_clearing
 from headgate.catalog.nessie.state import NessieState, States
 from headgate.catalog.refs import check_ref_name, stale
 from headgate.errors import AlreadyExists, ReadOnly, RefNotFound, UsageError, did_you_mean
@@ -185,7 +186,8 @@ class RefReader:
         instant = at.replace(tzinfo=None).isoformat(timespec="microseconds") + "999Z"
         entry = next(self._client.history(f"{to_nessie(name)}*{instant}", 1), None)
         if entry is not None:
-            return self._history.note(entry).id
+            link = self._history.note(entry)
+            return link.parents[0] if is_clearing(entry.commit_meta.all_properties) else link.id
         begin = self._history.known(self._history.beginning)
         if begin.time > at:
             raise RefNotFound(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from headgate.catalog.model import Operation
 from headgate.catalog.nessie import model
-from headgate.catalog.nessie.contents import implied, read_metadata, to_nessie
+from headgate.catalog.nessie.contents import IMPLIED, implied, read_metadata, to_nessie
 from headgate.catalog.nessie.names import fault, key_of, namespaces_above
 from headgate.catalog.nessie.state import NessieState
 from headgate.catalog.storage import Storage
@@ -37,6 +37,8 @@ class Plan:
 
     Attributes:
         operations: The request's, the deletions first.
+        clearing: Deletions that have to be a commit of their own before that, since Nessie breaks its store when one
+            commit takes away content of one type and puts another at the same key.
         changes: What stands at the keys afterwards, as far as it is known before Nessie gave ids to what is new.
         ids: Content ids of headgate by Nessie's, of what has an id already.
         new: Content ids of headgate by the key of what is new and has none yet.
@@ -52,10 +54,12 @@ class Plan:
         source: NessieState | None = None,
     ) -> None:
         self.operations: list[model.Operation] = []
+        self.clearing: list[model.Operation] = []
         self.changes: dict[model.Key, model.Content | None] = {}
         self.ids: dict[str, str] = {}
         self.new: dict[model.Key, str] = {}
         self._state = state
+        self._asked = operations
         self._deletions: list[model.Operation] = []
         self.held = state.held(keys_of(operation.name for operation in operations))
         self.source = source.held([key_of(op.name) for op in operations]) if source is not None else {}
@@ -63,7 +67,7 @@ class Plan:
         self._free = self._renamed(operations)
         for operation in operations:
             if operation.after is None:
-                self._delete(operation, operations)
+                self._delete(operation)
         for operation in operations:
             if operation.after is not None:
                 self._put(operation, operation.after)
@@ -93,7 +97,8 @@ class Plan:
         key = key_of(operation.name)
         held = self.held[key]
         if held is not None and not self._is_same(held, operation, after):
-            self._deletions.append(model.Delete(key=key))
+            of_another_type = not isinstance(held, _NESSIE_KINDS[after.kind])
+            (self.clearing if of_another_type else self._deletions).append(model.Delete(key=key))
             held = None
         nessie_id = held.id if held is not None else self._free.pop((after.kind, after.content_id), None)
         for above in namespaces_above(key):
@@ -124,7 +129,7 @@ class Plan:
     def _is_same(self, held: model.Content, operation: Operation, after: Content) -> bool:
         """Whether what stands at a key is the table that the operation changes, and not another of the same name."""
         if not isinstance(held, _NESSIE_KINDS[after.kind]):
-            if operation.before is None:
+            if operation.before is None and not self._is_vacant(held):
                 raise _taken(operation.name, held)
             return False
         before = operation.before
@@ -141,10 +146,10 @@ class Plan:
         self.operations.append(model.Put(key=key, content=content))
         self.changes[key] = content
 
-    def _delete(self, operation: Operation, operations: Sequence[Operation]) -> None:
-        name, key = operation.name, key_of(operation.name)
+    def _delete(self, operation: Operation) -> None:
+        key = key_of(operation.name)
         held = self.held[key]
-        if isinstance(held, model.Namespace) and self._is_filled(name, operations):
+        if isinstance(held, model.Namespace) and self._is_filled(key.elements):
             content = implied(key, held.id)
             self.operations.append(model.Put(key=key, content=content))
             self.changes[key] = content
@@ -152,11 +157,14 @@ class Plan:
         self._deletions.append(model.Delete(key=key))
         self.changes[key] = None
 
-    def _is_filled(self, name: Name, operations: Sequence[Operation]) -> bool:
+    def _is_vacant(self, held: model.Content) -> bool:
+        """Whether content is a namespace that was there for tables which are gone."""
+        return isinstance(held, model.Namespace) and IMPLIED in held.properties and not self._is_filled(held.elements)
+
+    def _is_filled(self, levels: tuple[str, ...]) -> bool:
         """Whether anything stands in a namespace once the operations are done; Nessie deletes only empty ones."""
-        levels = name.namespace
-        gone = {key_of(op.name) for op in operations if op.after is None}
-        coming = {key_of(op.name) for op in operations if op.after is not None}
+        gone = {key_of(op.name) for op in self._asked if op.after is None}
+        coming = {key_of(op.name) for op in self._asked if op.after is not None}
         return any(
             key.elements[: len(levels)] == levels and len(key.elements) > len(levels)
             for key in (self._state.keys() - gone) | coming

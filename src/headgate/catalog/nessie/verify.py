@@ -63,7 +63,9 @@ def disagreements(entry: model.LogEntry) -> Iterator[Problem]:
     recorded = read_operations(entry.commit_meta.all_properties)
     if recorded is None:
         return
-    done = {operation.key: operation for operation in entry.operations or () if operation.type != "UNCHANGED"}
+    # What replaces other content is listed as taken away and as put; what was put counts.
+    listed = sorted(entry.operations or (), key=lambda operation: operation.type == "PUT")
+    done = {operation.key: operation for operation in listed if operation.type != "UNCHANGED"}
     for operation in recorded:
         key = key_of(operation.name)
         there = done.pop(key, None)

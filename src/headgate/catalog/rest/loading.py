@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from headgate.catalog.rest.fields import Json
 from headgate.catalog.rest.metadata import canonical
 from headgate.catalog.rest.presence import check_namespace, content_of, missing
 from headgate.catalog.rest.target import Target
+from headgate.errors import StorageError
 from headgate.types import Kind, Name
 
 
@@ -101,9 +103,13 @@ def tag_of(table: Loaded, snapshots: str = "all") -> str | None:
 
 
 def make_folders(target: Target, place: str) -> None:
-    """Make the folders that a client is to write into where files are on disk."""
-    for folder in ("data", "metadata"):
-        target.storage.make_folder(f"{place}/{folder}")
+    """Make the folders that a client is to write into where files are on disk.
+
+    A disk that refuses is no reason to fail a commit that has landed; the client hears of it when it writes.
+    """
+    with suppress(StorageError):
+        for folder in ("data", "metadata"):
+            target.storage.make_folder(f"{place}/{folder}")
 
 
 def _shown(target: Target, metadata: Json, location: str | None, place: str, snapshots: str) -> Loaded:

@@ -153,8 +153,7 @@ class Overlay:
             return dict(properties)
         if gc != "false":
             raise IllegalArgument(
-                f"Cannot set {GC} to {gc}: engines would delete files that other branches, tags and commits need;"
-                " headgate maintain removes what nothing needs any more"
+                f"Cannot set {GC} to {gc}: engines would delete files that other branches, tags and commits need"
             )
         return {name: value for name, value in properties.items() if name != GC}
 

@@ -14,8 +14,10 @@ from headgate.catalog.rest.fields import (
     longs_of,
     object_of,
     optional_long,
+    optional_text,
     text_map,
     text_of,
+    texts_of,
 )
 from headgate.catalog.rest.metadata import MAIN
 from headgate.catalog.rest.problems import BadRequest, CommitFailed, IllegalArgument
@@ -156,13 +158,18 @@ def _read(snapshot: Json, version: int) -> Json:
     number = long_of(snapshot, "snapshot-id")
     long_of(snapshot, "timestamp-ms")
     optional_long(snapshot, "parent-snapshot-id")
-    if version > 1 or "manifests" not in snapshot:
+    for key in ("sequence-number", "first-row-id", "added-rows"):
+        optional_long(snapshot, key)
+    # Version 1 lets a snapshot name its manifests itself, and go without a summary.
+    if version == 1 and "manifests" in snapshot:
+        texts_of(snapshot, "manifests")
+    else:
         text_of(snapshot, "manifest-list")
-    summary = text_map(snapshot, "summary", missing_is_empty=version == 1)
-    if summary:
-        text_of(summary, "operation")
+    if version > 1 or "summary" in snapshot:
+        text_of(text_map(snapshot, "summary"), "operation")
     if snapshot.get("schema-id") is not None:
         int_of(snapshot, "schema-id")
+    optional_text(snapshot, "key-id")
     if version > 1:
         long_of(snapshot, "sequence-number")
     if version >= 3:

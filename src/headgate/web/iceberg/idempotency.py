@@ -125,7 +125,9 @@ class Once:
         values = {"key": keyed.key, "request_hash": keyed.digest, "status": _RUNNING, "body": "", "created": _now()}
         with self._db.write() as connection:
             connection.execute(table.delete().where(table.c.created < _now() - _KEPT, table.c.status != _RUNNING))
-            return connection.execute(self._db.insert_new(table).values(values)).rowcount == 1
+            # Of an INSERT not every database counts the rows.
+            inserted = self._db.insert_new(table).values(values).returning(table.c.key)
+            return connection.execute(inserted).first() is not None
 
     def _take_over(self, keyed: Keyed, created: datetime) -> bool:
         table = database.idempotency
