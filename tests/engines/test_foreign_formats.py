@@ -29,7 +29,7 @@ from headgate.catalog.metadata import read_metadata
 from headgate.catalog.storage import Storage
 from headgate.engines.description import describe_table, list_tables
 from headgate.engines.workspace import Workspace
-from headgate.errors import DataError
+from headgate.errors import CorruptHistory, DataError
 from headgate.types import Name
 
 NAME = Name.of("silver", "t")
@@ -151,3 +151,6 @@ def test_metadata_of_others_is_read_by_the_standard_library(foreign: Foreign) ->
     assert path_of(location).read_bytes().startswith(b"\x1f\x8b")
     assert TableVersion.load(location, HERE).rows == 3
     assert read_metadata(location, HERE)["format-version"] == 2
+    path_of(location).write_bytes(path_of(location).read_bytes()[:50])
+    with pytest.raises(CorruptHistory, match="is not the metadata of an Iceberg table"):
+        TableVersion.load(location, HERE)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from pyiceberg.catalog.rest import RestCatalog
+from tests.engines.foreign import Foreign, edited, rows
 from tests.web.serving import Served, serving
 
 from headgate.engines.duckdb import Session
@@ -155,6 +156,16 @@ def test_a_delete_and_an_append_are_a_conflict(served: Served) -> None:
     assert result.status is RunStatus.CONFLICT
     assert "outside.prices" in str(result.error)
     assert sorted(_rows(served, "select price from outside.prices")) == [(2.0,)]
+
+
+def test_a_table_with_compressed_metadata_is_registered(served: Served, tmp_path: Path) -> None:
+    inside = Foreign(Path(served.lake.storage.warehouse) / "spark")
+    location = edited(inside.table(rows(0, 5)).metadata_location, lambda _: None, compressed=True)
+    client = _client(served)
+    client.create_namespace_if_not_exists("outside")
+    client.register_table("outside.prices", location).append(pa.table({"id": [5], "kind": ["k"]}))
+    assert _merge(served).status is RunStatus.MERGED
+    assert _rows(served, "select count(*), sum(id) from outside.prices") == [(6, 15)]
 
 
 def test_duckdb_writes_deletes_to_a_branch(served: Served) -> None:

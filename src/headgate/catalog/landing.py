@@ -23,6 +23,10 @@ from headgate.database import Database
 _LOSSES = 3
 # Seconds that it waits for it.
 _PATIENCE = 600.0
+# Seconds in which a turn ends that is taken for one commit; a longer one is queued for.
+_SHORT_TURN = 0.5
+# Seconds for which a branch counts as busy after a lost race or a wait; and what counts as a wait.
+_BUSY, _WAIT = 1.0, 0.002
 # Seconds of pause after a lost race, times the number of losses.
 _PAUSE = 0.005
 
@@ -74,20 +78,26 @@ class Lander:
         turns: Turns,
         clock: Callable[[], datetime],
     ) -> None:
+        self._db = db
         self._tree = Tree(nodes.load)
         self._mover = Mover(db, nodes, commits, refs, turns)
         self._commits = commits
         self._refs = refs
         self._turns = turns
         self._clock = clock
+        # Until when each branch is taken to have several writers.
+        self._busy: dict[str, float] = {}
 
     def land(self, branch: str, propose: Propose) -> Commit:
         """Ask for a change until one lands; the commit that the branch then points at.
 
         Whatever `propose` raises ends it.
         """
-        losses, queued = 0, False
-        with ExitStack() as stack:
+        # Whoever has a turn goes ahead of all who line up.
+        losses, queued, lined_up = 0, False, self._is_busy(branch) and not self._turns.held()
+        with ExitStack() as turn, ExitStack() as lane:
+            if lined_up:
+                self._line_up(lane, branch)
             while True:
                 head = self._head(branch)
                 proposal = propose(head)
@@ -99,13 +109,29 @@ class Lander:
                 outcome = self._mover.move(movement)
                 if outcome is Outcome.LANDED:
                     return commit
-                losses += 1
-                if not queued and (losses >= _LOSSES or outcome is Outcome.ANOTHERS_TURN):
-                    holder = proposal.author if isinstance(proposal, Proposal) else getpass.getuser()
-                    stack.enter_context(self._turns.take(branch, holder, _PATIENCE))
-                    queued = True
-                else:
+                losses += outcome is Outcome.LOST
+                if queued:
                     time.sleep(random.uniform(0, _PAUSE * losses))  # noqa: S311  # not a secret
+                elif losses >= _LOSSES or (
+                    outcome is Outcome.ANOTHERS_TURN and not self._turns.is_over(branch, _SHORT_TURN)
+                ):
+                    lane.close()
+                    holder = proposal.author if isinstance(proposal, Proposal) else getpass.getuser()
+                    turn.enter_context(self._turns.take(branch, holder, _PATIENCE))
+                    queued = True
+                elif not lined_up and not self._turns.held():
+                    self._line_up(lane, branch)
+                    lined_up = True
+
+    def _is_busy(self, branch: str) -> bool:
+        return self._busy.get(branch, 0) > time.monotonic()
+
+    def _line_up(self, lane: ExitStack, branch: str) -> None:
+        """Line up with the others who write to a branch; whoever had to wait lines up at once the next time."""
+        start = time.monotonic()
+        lane.enter_context(self._db.lane(branch))
+        if time.monotonic() - start > _WAIT or not self._is_busy(branch):
+            self._busy[branch] = time.monotonic() + _BUSY
 
     def _head(self, branch: str) -> Header:
         head = self._commits.head(branch, RefKind.BRANCH)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,12 +30,26 @@ def read_metadata(location: str, storage: Storage) -> Json:
     """
     content = storage.read(location)
     try:
-        metadata = json.loads(gzip.decompress(content) if content.startswith(_GZIP) else content)
-    except (ValueError, OSError, EOFError) as error:
+        metadata = json.loads(decompressed(content))
+    except ValueError as error:
         raise StorageError(f"'{location}' is not a metadata file: {error}.", place=location) from error
     if not isinstance(metadata, dict):
         raise StorageError(f"'{location}' is not a metadata file.", place=location)
     return metadata
+
+
+def decompressed(content: bytes) -> bytes:
+    """The text of a metadata file, compressed or not.
+
+    Raises:
+        ValueError: It is cut off or damaged.
+    """
+    if not content.startswith(_GZIP):
+        return content
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(str(error)) from error
 
 
 def check_version(metadata: Json, location: str) -> None:

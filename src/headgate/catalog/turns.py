@@ -30,6 +30,7 @@ _RENEWAL = LEASE / 4
 # Seconds between two looks at the queue, for each who stands before.
 _POLL = 0.01
 _LONGEST_POLL = 0.25
+_GLANCE = 0.004
 
 # Tokens of the turns that the running thread (or task) holds.
 _held: ContextVar[frozenset[str]] = ContextVar("headgate_turns", default=frozenset())
@@ -73,6 +74,17 @@ class Turns:
         """Whether someone else has the turn at a ref, so that this writer had better queue."""
         first = connection.execute(self._queue(ref).limit(1)).first()
         return first is not None and first.token not in _held.get()
+
+    def is_over(self, ref: str, seconds: float) -> bool:
+        """Whether nobody else has the turn at a ref, or no more after a while, which is waited for."""
+        deadline = time.monotonic() + seconds
+        while True:
+            queue = self._waiting(ref)
+            if not queue or queue[0][0] in _held.get():
+                return True
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(random.uniform(0.5, 1.5) * _GLANCE)  # noqa: S311  # not a secret
 
     def _enqueue(self, ref: str, token: str, holder: str) -> None:
         refs, turns = database.refs, database.turns

@@ -82,6 +82,9 @@ class Dialect(Protocol):
     def exclusive(self, name: str, patience: float) -> AbstractContextManager[Exclusive]:
         """Hold a name while the body lasts; raises StorageError when somebody else holds it for longer."""
 
+    def lane(self, name: str, patience: float) -> AbstractContextManager[None]:
+        """Go through one after the other, as far as that goes: whoever waited for too long goes at the same time."""
+
     def standing(self, error: DBAPIError) -> Standing:
         """What has become of a transaction that failed with this error."""
 

@@ -156,6 +156,21 @@ class Postgresql:
             finally:
                 held.release()
 
+    @contextmanager
+    def lane(self, name: str, patience: float) -> Iterator[None]:
+        with self.engine.connect() as connection:
+            connection.execution_options(**{MODE: Mode.STATEMENT})
+            try:
+                # Whoever comes first is first; `lock_timeout` of the session ends the wait.
+                connection.execute(text(f"SELECT pg_advisory_lock({_KEY})"), {"name": f"lane/{name}"})
+            except DBAPIError:
+                yield
+                return
+            try:
+                yield
+            finally:
+                _Held(connection, f"lane/{name}", self.place).release()
+
     def standing(self, error: DBAPIError) -> Standing:
         state = _state(error)
         if state in _LOST_RACE:

@@ -18,6 +18,7 @@ from services import running
 from services.engines import DuckDB, Engine, PyIceberg, SparkEngine, TrinoEngine, duckdb_engine
 from services.errors import ServiceError
 from services.lake import ServedLake
+from services.running import SparkError, TrinoError
 
 pytestmark = pytest.mark.services
 
@@ -184,6 +185,24 @@ def test_a_feature(feature: Feature, engine_named: Engines) -> None:
     engine.execute(last, BRANCH, table)
     if feature.question is not None:
         assert engine.execute(feature.question, BRANCH, table) == feature.answer
+
+
+def test_spark_cannot_read_a_time(spark: SparkEngine, trino: TrinoEngine, duckdb: DuckDB) -> None:
+    table = "interop.with_a_time"
+    trino.execute("CREATE SCHEMA IF NOT EXISTS {catalog}.interop", BRANCH)
+    trino.execute("CREATE TABLE {table} AS SELECT 1 AS id, CAST(TIME '12:30:00' AS TIME(6)) AS at", BRANCH, table)
+    with pytest.raises(SparkError, match="Cannot convert unsupported type to Spark: time"):
+        spark.read(table, BRANCH)
+    assert duckdb.read(table, BRANCH) == [{"id": 1, "at": "12:30:00"}]
+
+
+def test_trino_cannot_read_a_view_of_spark(spark: SparkEngine, trino: TrinoEngine) -> None:
+    view = "interop.seen_by_spark"
+    spark.execute("CREATE SCHEMA IF NOT EXISTS {catalog}.interop", BRANCH)
+    spark.execute(f"CREATE VIEW {{table}} AS {_TWO}", BRANCH, view)
+    assert spark.execute("SELECT count(*) FROM {table}", BRANCH, view) == [[2]]
+    with pytest.raises(TrinoError, match=r"(?i)dialect|unsupported"):
+        trino.read(view, BRANCH)
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ def test_a_commit_lands_and_says_who_with_what(filled: Asking) -> None:
     assert done["metadata"]["current-snapshot-id"] == 1
     assert [entry["metadata-file"].rsplit("/", 1)[1][:6] for entry in done["metadata"]["metadata-log"]] == ["00000-"]
     commit = head(filled)
-    assert (commit.author, commit.message) == ("tester", "append ns.t")
+    assert (commit.author, commit.message) == ("client", "append ns.t")
     assert commit.properties["via"] == "iceberg-rest"
     assert commit.properties["engine"].startswith("python-requests/")
 

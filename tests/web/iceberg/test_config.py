@@ -38,6 +38,15 @@ def test_every_way_of_sending_a_slash_is_understood(branch: Asking, prefix: str)
     assert branch.served.ask("HEAD", f"/iceberg/v1/{prefix}/namespaces/ns").status_code == 204
 
 
+def test_names_may_be_words_of_paths(branch: Asking) -> None:
+    for name in ("namespaces", "tables", "views", "register"):
+        branch.namespace(name)
+        branch.table(name, name)
+        assert branch.tables(name) == [name]
+        assert branch.load(name, name)["metadata-location"]
+        assert good(branch.get(f"/namespaces/{name}"))["namespace"] == [name]
+
+
 @given(st.text(min_size=1))
 def test_a_prefix_names_its_ref_and_holds_nothing_to_encode(ref: str) -> None:
     encodable = ref.encode("utf-8", "ignore").decode()

@@ -18,6 +18,7 @@ from sqlalchemy import select
 
 from headgate import database
 from headgate.catalog import namespaces
+from headgate.catalog.metadata import decompressed
 from headgate.catalog.nessie import model
 from headgate.catalog.nessie.client import NessieClient
 from headgate.catalog.nessie.names import key_of, name_of
@@ -184,7 +185,7 @@ def read_metadata(locations: Sequence[str], storage: Storage | None) -> dict[str
 
     def read(location: str) -> Mapping[str, Any]:
         try:
-            found = json.loads(storage.read(location))
+            found = json.loads(decompressed(storage.read(location)))
         except (StorageError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}

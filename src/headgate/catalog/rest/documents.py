@@ -8,6 +8,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable
 
+from headgate.catalog.metadata import decompressed
 from headgate.catalog.rest.fields import Json, as_object
 from headgate.catalog.rest.problems import BadRequest, NoSuchFile
 from headgate.catalog.storage import Storage
@@ -43,7 +44,7 @@ class Documents:
             return kept
         content = self._bytes(location)
         try:
-            document = canonical(as_object(json.loads(content), location))
+            document = canonical(as_object(json.loads(decompressed(content)), location))
         except (ValueError, RecursionError, BadRequest) as error:
             raise CorruptHistory(f"'{location}' is not a metadata file: {error}", place=location) from error
         if len(content) <= _LARGEST_KEPT:

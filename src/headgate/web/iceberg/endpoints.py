@@ -58,12 +58,15 @@ _UNSUPPORTED: dict[str, tuple[str, ...]] = {
 def routes(lake: Lake) -> list[BaseRoute]:
     """The catalog's routes, to be mounted wherever the server wants them."""
     service = _Service(lake)
-    found: list[BaseRoute] = [PathRoute("/v1/config", {"GET": service.config})]
-    for path, handlers in SERVED.items():
-        found.append(PathRoute(path, {method: service.endpoint(handler) for method, handler in handlers.items()}))
-    for path, methods in _UNSUPPORTED.items():
-        found.append(PathRoute(path, dict.fromkeys(methods, _unsupported)))
-    return found
+    endpoints = {
+        path: {method: service.endpoint(handler) for method, handler in handlers.items()}
+        for path, handlers in SERVED.items()
+    }
+    endpoints |= {path: dict.fromkeys(methods, _unsupported) for path, methods in _UNSUPPORTED.items()}
+    # A namespace named `namespaces` is not the end of a prefix with a slash: those come last.
+    narrow = [PathRoute(path, methods) for path, methods in endpoints.items()]
+    wide = [PathRoute(path, methods, wide=True) for path, methods in endpoints.items()]
+    return [PathRoute("/v1/config", {"GET": service.config}), *narrow, *wide]
 
 
 class _Service:

@@ -11,6 +11,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import Receive, Scope, Send
 
+from headgate.web.iceberg.answers import error_answer
+
 Params = dict[str, str]
 Endpoint = Callable[[Request, Params], Awaitable[Response]]
 _PREFIX = "{prefix}"
@@ -20,14 +22,15 @@ class PathRoute(BaseRoute):
     """One path and its methods.
 
     Args:
-        path: Segments such as `/v1/{prefix}/namespaces/{namespace}`; the prefix may be several segments in a request,
-            from clients that send a name with `/` as it is.
+        path: Segments such as `/v1/{prefix}/namespaces/{namespace}`.
         methods: What answers each method.
+        wide: Whether the prefix is several segments, from a client that sends a name with `/` as it is.
     """
 
-    def __init__(self, path: str, methods: dict[str, Endpoint]) -> None:
+    def __init__(self, path: str, methods: dict[str, Endpoint], *, wide: bool = False) -> None:
         self.path = path
         self.methods = methods
+        self._wide = wide
         self._segments = path.strip("/").split("/")
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -55,7 +58,7 @@ class PathRoute(BaseRoute):
 
     def _match(self, segments: Sequence[str]) -> Params | None:
         extra = len(segments) - len(self._segments)
-        if extra < 0 or (extra and _PREFIX not in self._segments):
+        if (extra < 1 or _PREFIX not in self._segments) if self._wide else extra:
             return None
         params: Params = {}
         position = 0
@@ -72,8 +75,6 @@ class PathRoute(BaseRoute):
 
 def not_allowed(method: str, allowed: str) -> Response:
     """The answer to a method that a path does not take."""
-    from headgate.web.iceberg.answers import error_answer
-
     return error_answer(405, "UnsupportedOperationException", f"{method} is not supported here", {"Allow": allowed})
 
 
