@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -126,3 +127,36 @@ def test_a_file_that_changes_while_it_is_read_is_told(storage: Storage, at: Call
     storage.write(at("a"), b"other")
     with pytest.raises(FileChanged):
         list(storage.parts(file))
+
+
+def test_a_file_that_was_deleted_is_not_remembered(storage: Storage, at: Callable[[str], str]) -> None:
+    storage.write(at("a"), b"content")
+    assert storage.read(at("a")) == b"content"
+    storage.delete([at("a")])
+    with pytest.raises(FileMissing):
+        storage.read(at("a"))
+
+
+@pytest.mark.parametrize("storage", PLACES[1:], indirect=True)
+def test_what_was_read_is_not_asked_for_again(storage: Storage, at: Callable[[str], str]) -> None:
+    storage.write(at("a"), b"content")
+    storage.write(at("large"), b"x" * 2_000_000)
+    Storage(storage.warehouse, storage.access).delete([at("a"), at("large")])
+    assert storage.read(at("a")) == b"content"
+    with pytest.raises(FileMissing):
+        storage.read(at("large"))
+    with pytest.raises(FileMissing):
+        Storage(storage.warehouse, storage.access).read(at("a"))
+
+
+@pytest.mark.parametrize("storage", PLACES[1:], indirect=True)
+def test_what_is_remembered_is_bounded(storage: Storage, at: Callable[[str], str]) -> None:
+    for number in range(20):
+        storage.write(at(f"{number}"), b"x" * 1_000_000)
+    Storage(storage.warehouse, storage.access).delete(at(f"{number}") for number in range(20))
+    left = 0
+    for number in range(20):
+        with suppress(FileMissing):
+            left += len(storage.read(at(f"{number}")))
+    # 16 MB, in files of 1,000,000 bytes.
+    assert left == 16_000_000

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import urllib.parse
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from itertools import groupby
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from headgate.catalog.localfiles import StoredFile
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 # About ten seconds of a server that restarts; a request that is answered with an error is not asked again but for 5xx.
 _RETRIES = 6
 _PART = 8 << 20
+# What is remembered at most, and of one file.
+_REMEMBERED = 16 << 20
+_SMALL = 1 << 20
 _NO_FILE = (None, "NoSuchKey", "NotFound")
 
 
@@ -34,8 +39,16 @@ class ObjectStore:
     def __init__(self, access: S3Access) -> None:
         self._access = access
         self._buckets: dict[str, S3Store] = {}
+        self._recent = _Recent()
 
     def read(self, location: str) -> bytes:
+        found = self._recent.get(location)
+        if found is None:
+            found = self._read(location)
+            self._recent.put(location, found)
+        return found
+
+    def _read(self, location: str) -> bytes:
         store, key = self._at(location)
         with self._errors(location):
             return bytes(store.get(key).bytes())
@@ -64,8 +77,9 @@ class ObjectStore:
                 store.put(key, content, mode="create", use_multipart=False)
         except FileTaken:
             # A request that was repeated because its answer was lost finds what it has written itself.
-            if self.read(location) != content:
+            if self._read(location) != content:
                 raise
+        self._recent.put(location, content)
 
     def find(self, location: str) -> StoredFile | None:
         store, key = self._at(location)
@@ -100,6 +114,7 @@ class ObjectStore:
         for _, group in groupby(sorted(set(locations)), lambda location: urllib.parse.urlsplit(location).netloc):
             places = [(location, *self._at(location)) for location in group]
             location, store, _ = places[0]
+            self._recent.forget(location for location, _, _ in places)
             with self._errors(location):
                 store.delete([key for _, _, key in places])
 
@@ -171,6 +186,36 @@ class ObjectStore:
             return StorageError(f"'{location}' is no key that can be read: {text.strip()}", place=location)
         signed = self._access.access_key is not None
         return s3_error(location, text, endpoint=self._access.endpoint, signed=signed)
+
+
+class _Recent:
+    """Small files that were read or written of late: they never change, and each is a request to a server far away."""
+
+    def __init__(self) -> None:
+        self._files: OrderedDict[str, bytes] = OrderedDict()
+        self._bytes = 0
+        self._lock = Lock()
+
+    def get(self, location: str) -> bytes | None:
+        with self._lock:
+            if location in self._files:
+                self._files.move_to_end(location)
+            return self._files.get(location)
+
+    def put(self, location: str, content: bytes) -> None:
+        if len(content) > _SMALL:
+            return
+        with self._lock:
+            self._bytes += len(content) - len(self._files.pop(location, b""))
+            self._files[location] = content
+            while self._bytes > _REMEMBERED:
+                _, oldest = self._files.popitem(last=False)
+                self._bytes -= len(oldest)
+
+    def forget(self, locations: Iterable[str]) -> None:
+        with self._lock:
+            for location in locations:
+                self._bytes -= len(self._files.pop(location, b""))
 
 
 def _stored(location: str, found: ObjectMeta) -> StoredFile:

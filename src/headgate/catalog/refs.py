@@ -6,7 +6,7 @@ import re
 import unicodedata
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Delete, Insert, Update, func, literal, select
 
 from headgate import database
 from headgate.catalog.interface import MAIN
@@ -48,6 +48,10 @@ def _fault(name: str) -> str | None:
     if re.fullmatch("[0-9a-fA-F]{64}", name):
         return "looks like the id of a commit"
     return None
+
+
+_Movement = tuple[str, str | None, str | None, datetime, str]
+"""Ref, commits before and after, time and reason: a row of the reflog."""
 
 
 class RefTable:
@@ -95,7 +99,7 @@ class RefTable:
             done = again and is_logged(connection, ref.name, None, ref.commit_id, time)
             return done or self.add(connection, ref, time)
 
-        if not self._db.transact(work):
+        if not self._db.transact(work, one_statement=self._db.at_once):
             raise AlreadyExists(
                 f"There is a branch or tag '{ref.name}' already",
                 hint="Choose another name, or delete that one first",
@@ -103,12 +107,9 @@ class RefTable:
 
     def add(self, connection: Connection, ref: Ref, time: datetime) -> bool:
         """Add a ref within a transaction; False when its name is taken."""
-        new = self._db.insert_new(database.refs)
         values = {"name": ref.name, "kind": ref.kind.value, "commit_id": ref.commit_id}
-        if connection.execute(new.values(values).returning(database.refs.c.name)).first() is None:
-            return False
-        _log(connection, ref.name, None, ref.commit_id, time, "created")
-        return True
+        new = self._db.insert_new(database.refs).values(values)
+        return self._change(connection, new, (ref.name, None, ref.commit_id, time, "created"))
 
     def exists(self, connection: Connection, name: str) -> bool:
         """Whether there is a ref of this name, and will be to the end of the transaction."""
@@ -120,13 +121,8 @@ class RefTable:
     def move(self, connection: Connection, name: str, before: str, after: str, time: datetime, reason: str) -> bool:
         """Point a ref elsewhere if it still points at `before`; False when it does not."""
         refs = database.refs
-        moved = connection.execute(
-            refs.update().where(refs.c.name == name, refs.c.commit_id == before).values(commit_id=after)
-        )
-        if moved.rowcount == 0:
-            return False
-        _log(connection, name, before, after, time, reason)
-        return True
+        moved = refs.update().where(refs.c.name == name, refs.c.commit_id == before).values(commit_id=after)
+        return self._change(connection, moved, (name, before, after, time, reason))
 
     def delete(self, name: str, expected: str | None, time: datetime) -> None:
         """Remove a ref if it points at `expected`, when that is given."""
@@ -139,14 +135,25 @@ class RefTable:
         def work(connection: Connection, again: bool) -> bool:
             if again and is_logged(connection, name, held, None, time):
                 return True
-            gone = connection.execute(refs.delete().where(refs.c.name == name, refs.c.commit_id == held))
-            if gone.rowcount == 0:
-                return False
-            _log(connection, name, held, None, time, "deleted")
-            return True
+            gone = refs.delete().where(refs.c.name == name, refs.c.commit_id == held)
+            return self._change(connection, gone, (name, held, None, time, "deleted"))
 
-        if not self._db.transact(work):
+        if not self._db.transact(work, one_statement=self._db.at_once):
             raise stale(name, held)
+
+    def _change(self, connection: Connection, change: Insert | Update | Delete, movement: _Movement) -> bool:
+        """Change the row of a ref, and log it if that was possible; in one statement where the database can."""
+        refs, log = database.refs, database.reflog
+        columns = [log.c.ref, log.c.before_id, log.c.after_id, log.c.time, log.c.reason]
+        changed = change.returning(refs.c.name)
+        if self._db.at_once:
+            values = [literal(value, column.type) for value, column in zip(movement, columns, strict=True)]
+            row = select(*values).select_from(changed.cte("changed"))
+            return connection.execute(log.insert().from_select(columns, row).returning(log.c.ref)).first() is not None
+        if connection.execute(changed).first() is None:
+            return False
+        connection.execute(log.insert().values(dict(zip(columns, movement, strict=True))))
+        return True
 
     def at(self, name: str, time: datetime) -> str:
         """The commit that a ref, perhaps deleted since, pointed at at a time."""
@@ -187,9 +194,3 @@ def is_logged(connection: Connection, name: str, before: str | None, after: str 
         log.c.ref == name, log.c.before_id == before, log.c.after_id == after, log.c.time == time
     )
     return connection.execute(found.limit(1)).first() is not None
-
-
-def _log(connection: Connection, name: str, before: str | None, after: str | None, time: datetime, reason: str) -> None:
-    connection.execute(
-        database.reflog.insert().values(ref=name, before_id=before, after_id=after, time=time, reason=reason)
-    )

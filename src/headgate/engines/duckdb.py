@@ -191,7 +191,8 @@ class Session:
 
 def _location(message: str, sql: str) -> str:
     """The file that an error is about: DuckDB names its URI, its URL, or nothing that the statement does not name."""
-    found = _URI.search(message) or _URI.search(sql)
+    # Below its first line DuckDB quotes the statement, cut short.
+    found = _URI.search(message.partition("\n")[0]) or _URI.search(sql)
     if found is not None:
         return found[0]
     url = _URL.search(message)

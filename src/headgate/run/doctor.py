@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 from headgate.catalog.iceberg import TableVersion
 from headgate.catalog.interface import MAIN
+from headgate.catalog.storage import Storage
 from headgate.catalog.views import read_view
 from headgate.errors import DataError, FileMissing, FileTaken, HeadgateError, StorageError
 from headgate.run.execute import clean_up
@@ -66,19 +67,21 @@ def _tables(lake: Lake) -> Iterator[Finding]:
     broken = 0
     tables = 0
     foreign: list[str] = []
+    # One that remembers nothing of what was there.
+    storage = Storage(lake.storage.warehouse, lake.storage.access)
     for name, content in lake.catalog.state(MAIN).items():
         tables += 1
         try:
             if content.kind is Kind.VIEW:
-                view = read_view(content.metadata_location, lake.storage)
+                view = read_view(content.metadata_location, storage)
                 foreign += [] if view.is_readable else [f"{name} ({view.dialect})"]
                 continue
-            wrong = _problem(TableVersion.load(content.metadata_location, lake.storage))
+            wrong = _problem(TableVersion.load(content.metadata_location, storage))
         except DataError as error:
             yield Finding("tables", "warn", f"{name}: {error.message}", error.hint)
             continue
         except HeadgateError as error:
-            if isinstance(error, StorageError) and not isinstance(error, FileMissing) and not lake.storage.is_local:
+            if isinstance(error, StorageError) and not isinstance(error, FileMissing) and not storage.is_local:
                 # The server does not answer, and would not for every other table either, after a while each.
                 raise
             wrong = error.message

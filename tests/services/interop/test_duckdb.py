@@ -39,10 +39,25 @@ def test_duckdb_cannot_delete_where_two_specs_share_a_field(duckdb: DuckDB) -> N
         duckdb.execute("DELETE FROM {table} WHERE id = 2", "main", table)
 
 
-def test_others_do_not_see_what_duckdb_deletes_across_specs(duckdb: DuckDB, pyiceberg: PyIceberg) -> None:
-    """It files all deletes under the newest spec; by the specification a delete applies within its own partition."""
-    table = "duckdb_only.across"
+@pytest.mark.parametrize("statement", ["DELETE FROM {table} WHERE id = 2", "UPDATE {table} SET id = 20 WHERE id = 2"])
+def test_a_delete_that_others_would_not_see_is_refused(duckdb: DuckDB, pyiceberg: PyIceberg, statement: str) -> None:
+    """DuckDB files deletes under the newest spec; by the specification one applies within its own partition."""
+    table = f"duckdb_only.across_{statement[:6].lower()}"
     evolved(duckdb, table, "bucket(4, id)")
+    with pytest.raises(library.Error, match="its partitioning changed, and DuckDB writes deletes"):
+        duckdb.execute(statement, "main", table)
+    for engine in (duckdb, pyiceberg):
+        assert sorted(row["id"] for row in engine.read(table, "main")) == [1, 2, 3, 4, 5]
+
+
+def test_a_table_that_was_empty_when_its_partitioning_changed_takes_deletes(
+    duckdb: DuckDB, pyiceberg: PyIceberg
+) -> None:
+    table = "duckdb_only.early"
+    duckdb.execute("CREATE SCHEMA IF NOT EXISTS {catalog}.duckdb_only", "main")
+    duckdb.execute("CREATE TABLE {table} (id BIGINT, day DATE)", "main", table)
+    duckdb.execute("ALTER TABLE {table} SET PARTITIONED BY (month(day))", "main", table)
+    duckdb.execute(DAYS, "main", table)
     duckdb.execute("DELETE FROM {table} WHERE id = 2", "main", table)
-    assert sorted(row["id"] for row in duckdb.read(table, "main")) == [1, 3, 4, 5]
-    assert sorted(row["id"] for row in pyiceberg.read(table, "main")) == [1, 2, 3, 4, 5]
+    for engine in (duckdb, pyiceberg):
+        assert sorted(row["id"] for row in engine.read(table, "main")) == [1, 3]

@@ -46,9 +46,11 @@ class _Output(OutputFile):
     def __init__(self, location: str, storage: Storage) -> None:
         super().__init__(location)
         self._storage = storage
+        self._stream: _Stream | None = None
 
     def __len__(self) -> int:
-        return len(self.to_input_file())
+        # PyIceberg asks for it as soon as the file is written.
+        return len(self.to_input_file()) if self._stream is None else self._stream.length
 
     def exists(self) -> bool:
         return self._storage.exists(self.location)
@@ -57,7 +59,8 @@ class _Output(OutputFile):
         return _Input(self.location, self._storage)
 
     def create(self, overwrite: bool = False) -> OutputStream:
-        return _Stream(self.location, self._storage)
+        self._stream = _Stream(self.location, self._storage)
+        return self._stream
 
 
 class _Stream:
@@ -67,6 +70,7 @@ class _Stream:
         self._location = location
         self._storage = storage
         self._content = BytesIO()
+        self.length = 0
 
     def write(self, b: bytes) -> int:
         return self._content.write(b)
@@ -77,6 +81,7 @@ class _Stream:
     def close(self) -> None:
         if not self._content.closed:
             content = self._content.getvalue()
+            self.length = len(content)
             self._content.close()
             self._storage.write(self._location, content)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from headgate.catalog.interface import State
 from headgate.catalog.model import Operation
 from headgate.catalog.rest import metadata as tables
+from headgate.catalog.rest.deletes import check_deletes
 from headgate.catalog.rest.documents import number_of
 from headgate.catalog.rest.fields import Json, items_of
 from headgate.catalog.rest.layout import UNPARTITIONED, UNSORTED
@@ -103,6 +104,7 @@ def _step(target: Target, state: State, change: TableChange) -> tuple[Content | 
     base = target.documents.read(content.metadata_location, tables.canonical)
     check_requirements(change.requirements, base)
     metadata = apply_updates(base, target.overlay.meant(change.updates))
+    check_deletes(target, metadata, change.updates, dotted(change.name.parts))
     if metadata is not base and not target.overlay.owns(metadata["location"]):
         metadata = {**metadata, "location": target.overlay.new_location(change.name.namespace, change.name.table)}
     return content, base, metadata
