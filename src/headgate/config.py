@@ -141,6 +141,7 @@ class Settings(Section):
     )
     state: str | None = Field(
         default=None,
+        repr=False,
         pattern=r"^(sqlite|postgresql)(\+psycopg)?:",
         description="Database of runs and checks. Default: the catalog's, or `.headgate/state.db` beside Nessie.",
         examples=["postgresql://lake@db.example.com/lake"],

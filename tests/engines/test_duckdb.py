@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 import threading
@@ -150,3 +151,13 @@ def test_the_scratch_of_other_machines_stays(tmp_path: Path) -> None:
     other.mkdir()
     with Session(EngineSettings(temp_directory=str(tmp_path)), Storage(str(tmp_path))):
         assert other.exists()
+
+
+def test_a_limit_may_be_a_share_of_the_machine(tmp_path: Path) -> None:
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    settings = EngineSettings(memory_limit="25%", temp_directory=str(tmp_path))
+    with Session(settings, Storage(str(tmp_path))) as session:
+        shown = session.value("SELECT current_setting('memory_limit')")
+    number, unit = shown.split()
+    found = float(number) * {"MiB": 2**20, "GiB": 2**30, "TiB": 2**40}[unit]
+    assert found == pytest.approx(machine / 4, rel=0.02)

@@ -15,6 +15,7 @@ from headgate.engines.duckdb import Session
 from headgate.run.asking import ask
 from headgate.run.execute import merge, run
 from headgate.run.result import RunResult, RunStatus
+from headgate.run.selection import Selection
 
 
 @pytest.fixture
@@ -125,6 +126,25 @@ def test_a_models_table_is_what_the_model_computes(served: Served) -> None:
     assert result.status in (RunStatus.MERGED, RunStatus.UNCHANGED)
     assert [model.name for model in result.models] == ["gold.mart_spending"]
     assert _rows(served, "select count(*) from gold.mart_spending") == [(2,)]
+
+
+def test_an_incremental_model_keeps_them_until_it_is_built_anew(served: Served) -> None:
+    model = served.lake.project.root / "models/marts/mart_orders.sql"
+    model.write_text(
+        "{{ config(materialized='incremental', unique_key='order_id') }}"
+        " select order_id, amount from {{ ref('stg_orders') }}\n"
+    )
+    assert run(served.lake).status is RunStatus.MERGED
+    served.lake.catalog.delete_ref("dev")
+    served.lake.catalog.create_branch("dev")
+    table = _client(served).load_table("gold.mart_orders")
+    row = table.scan().to_arrow().slice(0, 1)
+    table.append(row.set_column(0, row.schema.field(0), pa.array([99], pa.int64())))
+    assert [built.name for built in _merge(served).models] == ["gold.mart_orders"]
+    orders = "select order_id from gold.mart_orders order by 1"
+    assert _rows(served, orders) == [(1,), (2,), (99,)]
+    run(served.lake, Selection(("mart_orders",), (), full_refresh=True))
+    assert _rows(served, orders) == [(1,), (2,)]
 
 
 def test_appends_of_both_sides_are_joined(served: Served, shop: Path) -> None:

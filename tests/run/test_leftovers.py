@@ -53,7 +53,7 @@ def test_a_run_that_meets_an_error_once_it_is_on_main_has_merged(shop: Path, mon
         publish = type(catalog).publish
 
         def publish_and_lose(self: object, *arguments: object, **options: object) -> None:
-            publish(self, *arguments, **options)  # type: ignore[arg-type]
+            publish(self, *arguments, **options)  # type: ignore[arg-type]  # passed on as they came
             raise StorageError("The state database does not answer")
 
         monkeypatch.setattr(type(catalog), "publish", publish_and_lose)

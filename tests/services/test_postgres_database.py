@@ -24,6 +24,7 @@ from headgate.catalog.embedded import EmbeddedCatalog
 from headgate.database import Database
 from headgate.errors import AlreadyExists, RefNotFound, StorageError
 from headgate.types import Content, Kind, Name
+from services import running
 from services.running import Postgres
 
 pytestmark = pytest.mark.services
@@ -182,7 +183,7 @@ class TestWhatGoesWrong:
         wrong = make_url(postgres_url).set(password=None).render_as_string() + "?password=letmein&sslmode=disable"
         with pytest.raises(StorageError, match="password authentication failed") as caught:
             Database.open(wrong)
-        assert "letmein" not in str(caught.value)
+        assert "password=" not in str(caught.value)
         assert "sslmode=disable" in str(caught.value.place)
 
     def test_a_database_that_is_not_there(self, postgres_server: Postgres) -> None:
@@ -248,6 +249,40 @@ class TestWhatGoesWrong:
         db = Database.open(postgres_url)
         assert db.fetch(select(database.file_hashes)) == []
         db.close()
+
+    @pytest.mark.parametrize(
+        ("state", "hint"),
+        [("53100", "room on the server's disk"), ("53200", "short of memory"), ("42501", "GRANT USAGE, CREATE")],
+    )
+    def test_what_the_server_says(self, db: Database, state: str, hint: str) -> None:
+        with pytest.raises(StorageError, match="it says") as caught, db.write() as connection:
+            connection.execute(text(f"DO $$ BEGIN RAISE EXCEPTION 'it says' USING ERRCODE = '{state}'; END $$"))
+        assert hint in str(caught.value.hint)
+
+    def test_a_limit_of_the_url(self, postgres_url: str) -> None:
+        db = Database.open(f"{postgres_url}?options=-cstatement_timeout%3D50ms")
+        with pytest.raises(StorageError, match="statement timeout") as caught:
+            db.fetch(text("SELECT pg_sleep(10)"))
+        assert "pg_stat_activity" in str(caught.value.hint)
+        db.close()
+
+    def test_the_second_of_several_hosts(self, postgres_server: Postgres, postgres_url: str) -> None:
+        url = make_url(postgres_url)
+        several = f"postgresql://{url.username}:{url.password}@/{url.database}?host=127.0.0.1:1"
+        db = Database.open(f"{several}&host=127.0.0.1:{postgres_server.port}&target_session_attrs=read-write")
+        assert db.fetch(text("SELECT 1"))[0][0] == 1
+        db.close()
+
+    def test_more_connections_than_the_server_takes(self, tmp_path: Path) -> None:
+        with running.postgres(tmp_path, settings={"max_connections": "5"}) as server, contextlib.ExitStack() as stack:
+            url = server.create_database("lake")
+            db = Database.open(url)
+            stack.callback(db.close)
+            for _ in range(5):
+                stack.enter_context(db.read())
+            with pytest.raises(StorageError, match="too many clients") as caught:
+                Database.open(url)
+            assert "max_connections" in str(caught.value.hint)
 
     def test_text_that_postgres_cannot_hold(self, db: Database) -> None:
         with pytest.raises(StorageError, match="NUL"), db.write() as connection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 import pyarrow.fs as fs
 import pytest
 
-from services import artifacts, running
+from services import artifacts, java, running
 from services.errors import Absent, ServiceError
 from services.fixtures import available
 from services.process import Process, free_port, listens
@@ -169,3 +170,37 @@ def test_postgres_keeps_its_rows_through_a_crash(postgres_server: running.Postgr
 def test_nessie_answers(nessie_url: str) -> None:
     with urllib.request.urlopen(f"{nessie_url}/api/v2/trees/main") as response:
         assert json.load(response)["reference"]["name"] == "main"
+
+
+def test_make_services_tells_where_they_are_and_ends_them(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "services", "up", "versitygw", "postgres", "--folder", str(tmp_path)]
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) as up:
+        assert up.stdout is not None
+        shown = []
+        while not shown or not shown[-1].startswith("Ctrl-C"):
+            shown.append(up.stdout.readline())
+        text = "".join(shown)
+        ports = [int(port) for port in re.findall(r"127\.0\.0\.1:(\d+)\n", text)]
+        assert len(ports) == 2
+        assert "storage: s3://lake" in text
+        assert "catalog: postgresql://owner:" in text
+        assert all(map(listens, set(ports)))
+        up.send_signal(signal.SIGINT)
+        assert up.wait(30) == 0
+    assert not any(map(listens, ports))
+
+
+def test_java_of_a_wheel_passes_over_what_spark_asks_for(tmp_path: Path) -> None:
+    home = tmp_path / "runtime"
+    (home / "bin").mkdir(parents=True)
+    (home / "release").write_text('JAVA_VERSION="17.0.9"\nMODULES="java.base"\n')
+    (home / "bin" / "java").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    (home / "bin" / "java").chmod(0o755)
+    assert java.version(home) == 17
+    found = java.without_vectors(home, tmp_path / "spark")
+    asked = ["-cp", "a b", "--add-modules=jdk.incubator.vector", "Main", "$HOME"]
+    done = subprocess.run([found / "bin" / "java", *asked], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["-cp", "a b", "Main", "$HOME"]
+    (home / "release").write_text('JAVA_VERSION="17.0.9"\nMODULES="java.base jdk.incubator.vector"\n')
+    assert java.without_vectors(home, tmp_path) == home

@@ -31,8 +31,8 @@ class Operation:
 class Commit:
     """One state of the lake and how it came about; its id is the hash of everything here but the generation.
 
-    A commit in Nessie has the id that Nessie gave it. Nessie keeps neither trees nor generations: there `root` is the id
-    as well, so that equal roots still mean equal states, and `generation` is 0 for the empty lake and 1 for any other.
+    A commit in Nessie has the id that Nessie gave it. Nessie keeps neither trees nor generations: there `root` is the
+    id as well, so that equal roots still mean equal states, and `generation` is 0 for the empty lake, else 1.
 
     Attributes:
         id: SHA-256 in 64 hexadecimal digits.

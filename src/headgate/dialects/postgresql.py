@@ -258,5 +258,4 @@ def _texts(query: Mapping[str, str | tuple[str, ...]], key: str) -> tuple[str, .
 
 
 def _masked(url: URL) -> str:
-    hidden = {key: "***" for key in _SECRET if key in url.query}
-    return url.update_query_dict(hidden).render_as_string()
+    return url.difference_update_query(_SECRET).render_as_string()

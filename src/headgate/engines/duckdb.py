@@ -79,7 +79,7 @@ class Session:
             "temp_directory": str(self.scratch / "spill"),
         }
         if settings.memory_limit:
-            config["memory_limit"] = settings.memory_limit
+            config["memory_limit"] = _memory(settings.memory_limit)
         if settings.threads:
             config["threads"] = settings.threads
         self.connection = duckdb.connect(":memory:", config=config)
@@ -212,6 +212,14 @@ def batches_of(reader: pa.RecordBatchReader, sql: str) -> Iterator[pa.RecordBatc
             kind = _KINDS.get(message.partition(":")[0], duckdb.Error)
             raise translate(kind(message), sql) from error
         yield batch
+
+
+def _memory(text: str) -> str:
+    """A limit as DuckDB takes it, which knows no share of the machine's memory."""
+    if not text.endswith("%"):
+        return text
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return f"{int(machine * float(text.removesuffix('%')) / 100)}B"
 
 
 def translate(error: duckdb.Error, sql: str) -> HeadgateError:

@@ -72,7 +72,9 @@ def init(
 
 def add_sources(
     invocation: Invocation,
-    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders, globs (s3:// too) or https:// addresses.")],
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH...", help="Files, folders, globs (s3:// too) or https:// addresses.")
+    ],
     name: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="Name of the source. Default: from the file's name.")
     ] = None,
