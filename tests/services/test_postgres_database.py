@@ -354,18 +354,33 @@ class TestRacesAndBreaks:
     @pytest.mark.parametrize("after", [True, False], ids=["it landed", "it did not"])
     def test_a_branch_is_made_and_deleted_once(self, cutter: Cutter, postgres_url: str, after: bool) -> None:
         catalog = EmbeddedCatalog(Database.open(through(cutter, postgres_url)))
-        cutter.cut(b"COMMIT\x00", after=after)
+        cutter.cut(b"INSERT INTO refs", after=after)
         catalog.create_branch("work")
         assert cutter.cuts == 1
         with pytest.raises(AlreadyExists):
             catalog.create_branch("work")
-        cutter.cut(b"COMMIT\x00", after=after)
+        cutter.cut(b"DELETE FROM refs", after=after)
         catalog.delete_ref("work")
         assert cutter.cuts == 2
         with pytest.raises(RefNotFound):
             catalog.delete_ref("work")
         assert catalog.verify() == []
         catalog.close()
+
+    @pytest.mark.parametrize("after", [True, False], ids=["it landed", "it did not"])
+    def test_work_is_told_that_it_may_have_landed(self, cutter: Cutter, postgres_url: str, after: bool) -> None:
+        db = Database.open(through(cutter, postgres_url))
+        told: list[bool] = []
+
+        def work(connection: Connection, again: bool) -> int:
+            told.append(again)
+            connection.execute(db.insert_new(database.nodes).values(hash="h", body="b"))
+            return len(connection.execute(select(database.nodes)).all())
+
+        cutter.cut(b"COMMIT", after=after)
+        assert db.transact(work) == 1
+        assert (cutter.cuts, told) == (1, [False, True])
+        db.close()
 
     def test_a_server_that_stays_away_is_said_to_be(self, cutter: Cutter, postgres_url: str) -> None:
         db = Database.open(through(cutter, postgres_url))
