@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, select, text
 
 from headgate import database
-from headgate.database import MIGRATIONS, Database
+from headgate.database import MIGRATIONS, Database, transactions
 from headgate.errors import MissingExtra, ProjectError, StorageError
 
 
@@ -202,3 +205,78 @@ def test_a_missing_driver_becomes_the_install_line(monkeypatch: pytest.MonkeyPat
         Database.open("postgresql://me:secret@localhost/lake")
     assert caught.value.hint == "Install it with: pip install 'headgate[postgres]'"
     assert "secret" not in str(caught.value)
+
+
+def test_statements_by_themselves_read_and_write(tmp_path: Path) -> None:
+    db = Database.open(url(tmp_path / "state.db"))
+    db.execute(database.nodes.insert().values(hash="h", body="b"))
+    assert [tuple(row) for row in db.fetch(select(database.nodes))] == [("h", "b")]
+    assert db.transact(lambda connection, again: (len(connection.execute(select(database.nodes)).all()), again)) == (
+        1,
+        False,
+    )
+    assert db.local(tmp_path) is db
+    db.close()
+
+
+def test_the_clock_of_a_database_is_that_of_its_machine(tmp_path: Path) -> None:
+    db = Database.open(url(tmp_path / "state.db"))
+    before = datetime.now(UTC) - timedelta(milliseconds=1)
+    row = db.fetch(select(db.now().label("now"), db.after(timedelta(hours=1)).label("later")))[0]
+    now, later = row.now, row.later
+    assert before <= now <= datetime.now(UTC)
+    assert timedelta(minutes=59) < later - now < timedelta(minutes=61)
+    db.close()
+
+
+def test_a_name_is_held_by_one_at_a_time(tmp_path: Path) -> None:
+    one, two = Database.open(url(tmp_path / "state.db")), Database.open(url(tmp_path / "state.db"))
+    with one.exclusive("maintenance") as held:
+        held.check()
+        with pytest.raises(StorageError, match="Another process holds 'maintenance'"), two.exclusive("maintenance"):
+            pass
+        with two.exclusive("something-else"):
+            pass
+        two.execute(database.nodes.insert().values(hash="h", body="b"))
+    with two.exclusive("maintenance"):
+        pass
+    one.close()
+    two.close()
+
+
+def test_a_lane_is_gone_through_one_after_the_other(tmp_path: Path) -> None:
+    databases = [Database.open(url(tmp_path / "state.db")) for _ in range(2)]
+    inside, most = [0], [0]
+
+    def go(number: int) -> None:
+        with databases[number % 2].lane("main"):
+            inside[0] += 1
+            most[0] = max(most[0], inside[0])
+            time.sleep(0.005)
+            inside[0] -= 1
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(go, range(12)))
+    assert most == [1]
+    for each in databases:
+        each.close()
+
+
+def test_a_lane_that_somebody_blocks_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transactions, "_LANE", 0.05)
+    one, two = Database.open(url(tmp_path / "state.db")), Database.open(url(tmp_path / "state.db"))
+    with one.lane("main"), two.lane("main"):
+        pass
+    one.close()
+    two.close()
+
+
+def test_a_forked_process_opens_the_file_anew(tmp_path: Path) -> None:
+    db = Database.open(url(tmp_path / "state.db"))
+    child = os.fork()
+    if child == 0:
+        db.execute(database.nodes.insert().values(hash="h", body="b"))
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert len(db.fetch(select(database.nodes))) == 1
+    db.close()

@@ -177,7 +177,7 @@ def test_make_services_tells_where_they_are_and_ends_them(tmp_path: Path) -> Non
     root = Path(__file__).parents[2]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) as up:
         assert up.stdout is not None
-        shown = []
+        shown: list[str] = []
         while not shown or not shown[-1].startswith("Ctrl-C"):
             shown.append(up.stdout.readline())
         text = "".join(shown)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, Table, select
+from sqlalchemy import Connection, Row, Table, func, select
 
 from headgate import database
 from headgate.catalog.model import Commit, Operation, RefKind
@@ -34,6 +34,14 @@ class Header:
     id: str
     root: str
     generation: int
+
+
+@dataclass(frozen=True)
+class Parting:
+    """Where some refs point, with the kind of each, and the parents of commits near there."""
+
+    heads: dict[str, tuple[RefKind, Header]]
+    parents: dict[str, list[Header]]
 
 
 def to_entry(content: Content) -> Entry:
@@ -235,6 +243,42 @@ class CommitStore:
                 parents.append(Header(row.parent_id, row.root, row.generation))
         return found
 
+    def parting(self, names: Collection[str]) -> Parting:
+        """Where some refs point, and the parents of those commits and of their latest ancestors, in one question."""
+        commits, links, refs = database.commits, database.commit_parents, database.refs
+        asked = refs.c.name.in_(list(names))
+        starts = select(commits.c.id, commits.c.generation)
+        starts_here = starts.join(refs, refs.c.commit_id == commits.c.id).where(asked).cte("starts")
+        floor = select(func.max(starts_here.c.generation) - _FIRST_WINDOW).scalar_subquery()
+        walk = select(starts_here.c.id).cte("walk", recursive=True)
+        step = select(links.c.parent_id).join(walk, links.c.commit_id == walk.c.id)
+        step = step.join(commits, commits.c.id == links.c.parent_id).where(commits.c.generation >= floor)
+        walk = walk.union(step)
+        child, parent = commits.alias("child"), commits.alias("parent")
+        query = (
+            select(child.c.id, child.c.root, child.c.generation, refs.c.name, refs.c.kind, links.c.parent_id)
+            .add_columns(parent.c.root.label("parent_root"), parent.c.generation.label("parent_generation"))
+            .select_from(walk)
+            .join(child, child.c.id == walk.c.id)
+            .outerjoin(links, links.c.commit_id == walk.c.id)
+            .outerjoin(parent, parent.c.id == links.c.parent_id)
+            .outerjoin(refs, (refs.c.commit_id == walk.c.id) & asked)
+            .order_by(child.c.id, links.c.position)
+        )
+        found = Parting({}, {})
+        for row in self._db.fetch(query):
+            if row.name is not None:
+                found.heads[row.name] = (RefKind(row.kind), Header(row.id, row.root, row.generation))
+            parents = found.parents.setdefault(row.id, [])
+            if row.parent_id is None:
+                continue
+            if row.parent_root is None:
+                raise self._missing(row.parent_id)
+            header = Header(row.parent_id, row.parent_root, row.parent_generation)
+            if header not in parents:
+                parents.append(header)
+        return found
+
     def _grouped(
         self, table: Table, commit_ids: Sequence[str], read: Callable[[Row[Any]], _Value]
     ) -> dict[str, list[_Value]]:
@@ -249,10 +293,12 @@ class CommitStore:
 class Descent:
     """Parents of commits, read in windows of generations and kept for one question."""
 
-    def __init__(self, store: CommitStore, first_parent: bool = False) -> None:
+    def __init__(
+        self, store: CommitStore, first_parent: bool = False, known: Mapping[str, list[Header]] | None = None
+    ) -> None:
         self._store = store
         self._first_parent = first_parent
-        self._known: dict[str, list[Header]] = {}
+        self._known: dict[str, list[Header]] = dict(known or {})
         self._window = _FIRST_WINDOW
 
     def parents(self, commit: Header, others: Iterable[str] = ()) -> list[Header]:

@@ -147,13 +147,15 @@ class EmbeddedCatalog:
         properties: Mapping[str, str] | None = None,
         rejoin: Rejoin | None = None,
     ) -> MergeResult:
-        origin = self._resolver.header(source)
+        parting = self._commits.parting([source, into])
+        origin = parting.heads[source][1] if source in parting.heads else self._resolver.header(source)
+        kind, head = parting.heads.get(into, (None, None))
         since = f"on branch '{into}' and on '{source}' since they parted"
         joiners: dict[tuple[Header, ...], Joiner] = {}
         done: list[tuple[bool, Sequence[Operation]]] = []
 
         def propose(head: Header) -> Proposal | FastForward | None:
-            bases = tuple(history.merge_bases(self._commits, head, origin))
+            bases = tuple(history.merge_bases(self._commits, head, origin, parting.parents))
             done.clear()
             if origin in bases:
                 return None
@@ -166,7 +168,7 @@ class EmbeddedCatalog:
             done.append((False, operations))
             return Proposal(operations, [head, origin], "merge", author, message, properties or {})
 
-        commit = self._lander.land(into, propose)
+        commit = self._lander.land(into, propose, head if kind is RefKind.BRANCH else None)
         fast_forward, operations = done[0] if done else (False, ())
         return MergeResult(commit, fast_forward, tuple(operation.name for operation in operations))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from headgate.catalog.commits import CommitStore, Descent, Header
 from headgate.catalog.model import Commit
@@ -12,13 +12,17 @@ from headgate.catalog.model import Commit
 _FIRST, _MOST = 16, 256
 
 
-def merge_bases(store: CommitStore, one: Header, other: Header) -> list[Header]:
+def merge_bases(
+    store: CommitStore, one: Header, other: Header, known: Mapping[str, list[Header]] | None = None
+) -> list[Header]:
     """The common ancestors of two commits that no other common ancestor descends from, the nearest first.
+
+    Parents of commits that are known already need not be read.
 
     Commits are visited by falling generation, so each after all that descend from it, as in Git's
     `paint_down_to_common`; the walk ends where only ancestors of what was found are left.
     """
-    descent = Descent(store)
+    descent = Descent(store, known=known)
     from_one, from_other, below = 1, 2, 4
     paint = {one.id: from_one}
     paint[other.id] = paint.get(other.id, 0) | from_other

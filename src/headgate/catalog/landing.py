@@ -88,18 +88,24 @@ class Lander:
         # Until when each branch is taken to have several writers.
         self._busy: dict[str, float] = {}
 
-    def land(self, branch: str, propose: Propose) -> Commit:
+    def land(self, branch: str, propose: Propose, last_seen: Header | None = None) -> Commit:
         """Ask for a change until one lands; the commit that the branch then points at.
 
         Whatever `propose` raises ends it.
+
+        Args:
+            branch: The branch.
+            propose: Is asked.
+            last_seen: The branch's head as it was a moment ago, where that is known.
         """
         # Whoever has a turn goes ahead of all who line up.
         losses, queued, lined_up = 0, False, self._is_busy(branch) and not self._turns.held()
         with ExitStack() as turn, ExitStack() as lane:
             if lined_up:
                 self._line_up(lane, branch)
+                last_seen = None
             while True:
-                head = self._head(branch)
+                head, last_seen = last_seen or self._head(branch), None
                 proposal = propose(head)
                 if proposal is None:
                     return self._commits.load(head.id)
