@@ -104,8 +104,7 @@ class SparkEngine:
         """The name of the catalog of a branch."""
         name = f"{self._prefix}_{identifier(branch)}"
         if name not in self._known:
-            # Without its cache, which shows tables as they were half a minute ago.
-            self._session.create_catalog(name, {**self._lake.spark(branch), "cache-enabled": "false"})
+            self._session.create_catalog(name, self._lake.spark(branch))
             self._known.add(name)
         return name
 

@@ -96,8 +96,9 @@ class RefTable:
         check_ref_name(ref.name)
 
         def work(connection: Connection, again: bool) -> bool:
-            done = again and is_logged(connection, ref.name, None, ref.commit_id, time)
-            return done or self.add(connection, ref, time)
+            # What an earlier try left is looked for last: until then that one may still be under way at the server.
+            added = self.add(connection, ref, time)
+            return added or (again and is_logged(connection, ref.name, None, ref.commit_id, time))
 
         if not self._db.transact(work, one_statement=self._db.at_once):
             raise AlreadyExists(
@@ -133,10 +134,9 @@ class RefTable:
         refs = database.refs
 
         def work(connection: Connection, again: bool) -> bool:
-            if again and is_logged(connection, name, held, None, time):
-                return True
             gone = refs.delete().where(refs.c.name == name, refs.c.commit_id == held)
-            return self._change(connection, gone, (name, held, None, time, "deleted"))
+            done = self._change(connection, gone, (name, held, None, time, "deleted"))
+            return done or (again and is_logged(connection, name, held, None, time))
 
         if not self._db.transact(work, one_statement=self._db.at_once):
             raise stale(name, held)

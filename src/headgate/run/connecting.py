@@ -101,6 +101,8 @@ def _spark(target: _Target) -> Connection:
         f"{catalog}.uri": target.uri,
         f"{catalog}.warehouse": target.branch,
         f"{catalog}.token": _variable(),
+        # Spark would show tables for half a minute as it first met them, whatever others write or merge.
+        f"{catalog}.cache-enabled": "false",
     }
     if target.s3:
         settings[f"{catalog}.io-impl"] = "org.apache.iceberg.aws.s3.S3FileIO"
