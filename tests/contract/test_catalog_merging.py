@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from headgate.catalog import Catalog, Change, Commit, Operation, Rejoin
-from headgate.errors import Conflict, ReadOnly, StaleRef
+from headgate.errors import Conflict, ReadOnly, StaleRef, UsageError
 from headgate.types import Content, Kind, Name
 
 Put = Callable[[str, Name, str | None], Commit]
@@ -202,8 +202,42 @@ class TestAdvanceAndPublish:
         catalog.publish("run/1", "main", message="", author="ada")
         assert versions() == {"bronze.orders": "1", "bronze.sales": "1"}
 
+    def test_a_published_commit_remembers_what_it_brought_in(
+        self, catalog: Catalog, put: Put, versions: Versions, concatenate: Rejoin
+    ) -> None:
+        put("main", ORDERS, "a")
+        catalog.create_branch("work")
+        theirs = put("work", ORDERS, "a+b")
+        for number, version in enumerate(("a+b+c", "a+b+c+d")):
+            run = f"run/{number}"
+            catalog.create_branch(run, "work")
+            catalog.merge("main", run, message="", author="ada", rejoin=concatenate)
+            made = catalog.publish(run, "main", message="", author="ada", merged="work")
+            assert made.parents[1:] == (theirs.id,)
+            theirs = put("work", ORDERS, version)
+        assert versions() == {"bronze.orders": "a+b+c"}
+        merged = catalog.merge("work", "main", message="", author="ada", rejoin=concatenate)
+        assert (merged.commit.parents[1:], versions()) == ((theirs.id,), {"bronze.orders": "a+b+c+d"})
+
 
 class TestRevert:
+    def test_of_what_was_made_elsewhere_is_refused(self, catalog: Catalog, put: Put, versions: Versions) -> None:
+        put("main", ORDERS, "1")
+        catalog.create_branch("side")
+        put("side", ORDERS, "bad")
+        undone = put("side", ORDERS, "1")
+        with pytest.raises(UsageError, match="was not made on branch 'main'"):
+            catalog.revert(undone.id, "main", message="", author="eve")
+        put("main", STORES, "1")
+        put("side", SALES, "1")
+        catalog.merge("side", "main", message="", author="ada")
+        # By now it is an ancestor of main, which itself never was at it.
+        with pytest.raises(UsageError, match="was not made on branch 'main'"):
+            catalog.revert(undone.id, "main", message="", author="eve")
+        assert versions()["bronze.orders"] == "1"
+        catalog.revert(undone.id, "side", message="", author="ada")
+        assert versions("side")["bronze.orders"] == "bad"
+
     def test_undoes_one_commit_and_keeps_what_came_after(self, catalog: Catalog, put: Put, versions: Versions) -> None:
         put("main", ORDERS, "1")
         changes = [Operation(ORDERS, table("1"), table("2")), Operation(SALES, None, table("1"))]

@@ -13,8 +13,11 @@ from pathlib import Path
 import pytest
 
 import headgate
+from headgate.engines.duckdb import Session
+from headgate.engines.workspace import Workspace
 from headgate.lakehouse import Lakehouse
 from headgate.run.result import RunStatus
+from headgate.types import Name
 
 TABLES = {
     "bronze.orders": "order_id, customer_id, order_date, amount, _source_file, _source_row",
@@ -88,3 +91,24 @@ def test_a_killed_run_and_another_give_what_a_clean_run_gives(shop: Path, tmp_pa
         assert rows(lake) == expected
         assert [ref.name for ref in lake.refs()] == ["main"]
         assert not [run for run in lake.runs() if run.status is RunStatus.RUNNING]
+
+
+def test_a_branch_can_be_merged_as_often_as_it_grows_and_brings_each_row_once(shop: Path) -> None:
+    with headgate.open(shop) as lake, Session(lake.project.engine, lake.lake.storage) as session:
+        assert lake.run().status is RunStatus.MERGED
+        notes = Name.of("notes", "taken")
+        first = Workspace(lake.lake.catalog, "main", session)
+        first.append(notes, "SELECT 1 AS n")
+        first.commit("start")
+        lake.create_branch("work")
+        for n in (2, 3):
+            other = Workspace(lake.lake.catalog, "work", session)
+            other.append(notes, f"SELECT {n} AS n")
+            other.commit(f"note {n}")
+            aside = Workspace(lake.lake.catalog, "main", session)
+            aside.append(notes, f"SELECT {n * 10} AS n")
+            aside.commit(f"note {n * 10}")
+            assert lake.merge("work").status is RunStatus.MERGED
+            assert lake.merge("work").status is RunStatus.UNCHANGED
+        found = lake.query("select n from notes.taken order by n").rows()
+        assert found == [(1,), (2,), (3,), (20,), (30,)]

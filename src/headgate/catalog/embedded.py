@@ -16,7 +16,7 @@ from headgate.catalog.merge import Joiner
 from headgate.catalog.model import Change, Commit, Diff, MergeResult, Operation, Problem, Ref, RefKind, Rejoin
 from headgate.catalog.naming import Resolver
 from headgate.catalog.nodes import NodeStore
-from headgate.catalog.refs import RefTable, stale
+from headgate.catalog.refs import RefTable, not_made_on, stale
 from headgate.catalog.state import TreeState
 from headgate.catalog.tree import EMPTY, EMPTY_BODY, Edit, Entry, Leaf, Tree
 from headgate.catalog.turns import Turns
@@ -118,9 +118,11 @@ class EmbeddedCatalog:
         properties: Mapping[str, str] | None = None,
         drop: Callable[[Name], bool] | None = None,
         expected: str | None = None,
+        merged: str | None = None,
     ) -> Commit:
         origin = self._resolver.header(source)
         branch = self._refs.find(source)
+        others = [self._resolver.header(merged)] if merged is not None else []
 
         def propose(head: Header) -> Proposal | None:
             if branch is not None:
@@ -133,7 +135,10 @@ class EmbeddedCatalog:
             kept = [op for op in self._operations(head, origin) if drop is None or not drop(op.name)]
             if not kept:
                 return None
-            return Proposal(kept, [head], "publish", author, message, properties or {}, branch.name if branch else None)
+            parents = [head, *(other for other in others if not history.is_ancestor(self._commits, other, head))]
+            return Proposal(
+                kept, parents, "publish", author, message, properties or {}, branch.name if branch else None
+            )
 
         return self._lander.land(onto, propose)
 
@@ -176,8 +181,11 @@ class EmbeddedCatalog:
         undone = self.resolve(commit)
         joiner = Joiner([operation.inverse for operation in undone.operations], rejoin=None)
         since = f"on branch '{branch}' since commit {undone.id[:12]}"
+        made = self._commits.header(undone.id)
 
         def propose(head: Header) -> Proposal | None:
+            if not history.is_on_line(self._commits, made, head):
+                raise not_made_on(branch, undone)
             operations = joiner.onto(self._held(head, joiner), since)
             return (
                 Proposal(operations, [head], "revert", author, message, {"reverts": undone.id}) if operations else None

@@ -49,6 +49,14 @@ def is_ancestor(store: CommitStore, elder: Header, younger: Header) -> bool:
     return elder in merge_bases(store, elder, younger)
 
 
+def is_on_line(store: CommitStore, elder: Header, younger: Header) -> bool:
+    """Whether a commit is one of those that lead to another along the first parents: what a branch itself was at."""
+    descent = Descent(store, first_parent=True)
+    while younger.generation > elder.generation:
+        (younger,) = descent.parents(younger)
+    return younger.id == elder.id
+
+
 def log(store: CommitStore, start: Header, limit: int | None, first_parent: bool) -> Iterator[Commit]:
     """A commit and its ancestors by falling generation, along the first parents or all of them."""
     descent = Descent(store, first_parent)

@@ -141,6 +141,7 @@ class Catalog(Protocol):
         properties: Mapping[str, str] | None = None,
         drop: Callable[[Name], bool] | None = None,
         expected: str | None = None,
+        merged: str | None = None,
     ) -> Commit:
         """Make the state of `source` that of the branch `onto`, as one commit on it.
 
@@ -152,6 +153,7 @@ class Catalog(Protocol):
             properties: Further facts to keep with the commit.
             drop: Names for which it is true keep on `onto` what they have there.
             expected: The only head of `onto` that will do.
+            merged: A commit that the state brings in, so that merging it again finds nothing new.
 
         Raises:
             StaleRef: `onto` has moved on: merge it into the source, check that, and publish again.
@@ -177,6 +179,8 @@ class Catalog(Protocol):
         """Undo the operations of one commit by a new commit on a branch.
 
         Raises:
+            UsageError: The commit was not made on the branch: undoing what happened elsewhere would bring a state that
+                the branch never had.
             Conflict: A table was changed since; names it.
         """
 

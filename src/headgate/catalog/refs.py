@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Delete, Insert, Update, func, literal, select
 
 from headgate import database
 from headgate.catalog.interface import MAIN
-from headgate.catalog.model import Ref, RefKind
+from headgate.catalog.model import Commit, Ref, RefKind
 from headgate.database import Database
 from headgate.errors import AlreadyExists, ReadOnly, RefNotFound, StaleRef, UsageError, did_you_mean
 
@@ -176,6 +176,14 @@ class RefTable:
         """Whether a ref points or once pointed at a commit."""
         log = database.reflog
         return bool(self._db.fetch(select(log.c.id).where(log.c.ref == name, log.c.after_id == commit_id).limit(1)))
+
+
+def not_made_on(branch: str, commit: Commit) -> UsageError:
+    """What to say to who wants to undo on a branch what was done elsewhere."""
+    return UsageError(
+        f"Commit {commit.id[:12]} ({commit.message}) was not made on branch '{branch}', so there it cannot be undone",
+        hint=f"headgate log {branch} lists what can; to undo it where it was made, name that branch with --branch",
+    )
 
 
 def stale(name: str, expected: str) -> StaleRef:

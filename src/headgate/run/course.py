@@ -142,20 +142,24 @@ class Course:
     def _merge_attempt(self, attempt: Attempt, source: str, override: str | None) -> RunResult:
         catalog = self._lake.catalog
         head = catalog.ref(MAIN).commit_id
-        base = catalog.merge_base(source, MAIN).id
-        attempt.begin(source, base)
+        # Others may go on writing to the branch: what is checked and what is recorded as merged is this commit.
+        merged = catalog.resolve(source).id
+        base = catalog.merge_base(merged, MAIN).id
+        attempt.begin(merged, base)
         attempt.judge_outside(base)
         if attempt.onto != head:
             attempt.catch_up(head)
         attempt.judge_loads(attempt.new_loads())
-        for commit in catalog.log(source):
+        for commit in catalog.log(merged):
             if commit.id == base:
                 break
             attempt.judge_files(json.loads(commit.properties.get(NOT_LOADED, "{}")))
         attempt.refine(tests_stop_models=override is None)
-        return self._finish(attempt, f"merge {source}", override)
+        return self._finish(attempt, f"merge {source}", override, merged)
 
-    def _finish(self, attempt: Attempt, message: str, override: str | None = None) -> RunResult:
+    def _finish(
+        self, attempt: Attempt, message: str, override: str | None = None, merged: str | None = None
+    ) -> RunResult:
         """Publish what passed; keep the branch of what did not."""
         catalog, gate = self._lake.catalog, self._lake.gate
         while True:
@@ -189,6 +193,7 @@ class Course:
                     properties=properties,
                     drop=_is_evidence,
                     expected=head,
+                    merged=merged,
                 )
             except StaleRef:
                 continue

@@ -16,7 +16,7 @@ from headgate.catalog.nessie.record import Draft
 from headgate.catalog.nessie.refs import RefReader
 from headgate.catalog.nessie.state import NessieState, States
 from headgate.catalog.nessie.verify import find_problems
-from headgate.catalog.refs import stale
+from headgate.catalog.refs import not_made_on, stale
 from headgate.catalog.storage import Storage
 from headgate.catalog.turns import Turns
 from headgate.database import Database
@@ -114,8 +114,10 @@ class NessieCatalog:
         properties: Mapping[str, str] | None = None,
         drop: Callable[[Name], bool] | None = None,
         expected: str | None = None,
+        merged: str | None = None,
     ) -> Commit:
         origin = self._refs.commit_of(source)
+        other = self._refs.commit_of(merged) if merged is not None else None
 
         def propose(state: NessieState) -> Draft | None:
             head = state.commit_id
@@ -125,7 +127,8 @@ class NessieCatalog:
                 bases = self._history.merge_bases(head, origin)
                 raise stale(onto, bases[0] if bases else origin)
             kept = [op for op in self._history.diff(head, origin) if drop is None or not drop(op.name)]
-            return _draft(kept, author, message, properties) if kept else None
+            brought = other if other is not None and not self._history.is_ancestor(other, head) else None
+            return _draft(kept, author, message, properties, merged=brought) if kept else None
 
         return self._lander.land(onto, propose, exactly=True, source=origin)
 
@@ -172,6 +175,8 @@ class NessieCatalog:
         since = f"on branch '{branch}' since commit {undone.id[:12]}"
 
         def propose(state: NessieState) -> Draft | None:
+            if all(made.id != undone.id for made in self._history.log(state.commit_id, None, first_parent=True)):
+                raise not_made_on(branch, undone)
             operations = joiner.onto(state.get_many(joiner.names), since)
             return _draft(operations, author, message, {"reverts": undone.id}) if operations else None
 

@@ -135,7 +135,8 @@ class Lander:
             self._move(name, state.commit_id, proposal.to)
             return self._states.history.commit(proposal.to)
         plan = Plan(state, proposal.operations, self._storage, self._states.at(source) if source else None)
-        if proposal.merged is not None:
+        # What has to follow one head is a state of its own, of which the commit that it brings in is a part only.
+        if proposal.merged is not None and not exactly:
             merged = self._merge(name, state.commit_id, proposal, plan)
             if merged is not None:
                 return merged
