@@ -9,6 +9,7 @@ import random
 import time
 import urllib.parse
 import uuid
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +17,9 @@ from headgate.catalog import Operation, open_catalog
 from headgate.database import Database
 from headgate.errors import Conflict
 from headgate.types import Content, Kind, Name
+
+# A writer that was refused this often asks for its turn.
+_PATIENCE = 25
 
 
 class Refused(Exception):
@@ -33,6 +37,9 @@ class Client(Protocol):
 
     def merge(self, branch: str) -> None:
         """Merge a branch into `main`."""
+
+    def turn(self, branch: str) -> AbstractContextManager[None]:
+        """What the catalog offers to a writer that keeps losing."""
 
     def close(self) -> None: ...
 
@@ -61,6 +68,9 @@ class Headgate:
 
     def merge(self, branch: str) -> None:
         self._catalog.merge(branch, "main", message="a merge", author="bench")
+
+    def turn(self, branch: str) -> AbstractContextManager[None]:
+        return self._catalog.turn(branch, "bench")
 
     def close(self) -> None:
         self._catalog.close()
@@ -103,6 +113,9 @@ class RawNessie:
         main = self._ask("GET", "trees/main")["reference"]
         body = {"fromRefName": branch, "fromHash": source["hash"], "message": "a merge"}
         self._ask("POST", f"trees/main@{main['hash']}/history/merge", body)
+
+    def turn(self, branch: str) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def close(self) -> None:
         self._connection.close()
@@ -154,19 +167,25 @@ class PyIcebergSql:
     def merge(self, branch: str) -> None:
         raise NotImplementedError
 
+    def turn(self, branch: str) -> AbstractContextManager[None]:
+        return nullcontext()
+
     def close(self) -> None:
         self._catalog.close()
 
 
 def landed(client: Client, branch: str, tables: list[int]) -> int:
     """Commit until it lands, as a writer does; how often it was refused."""
-    for refusals in itertools.count():
-        try:
-            client.put(branch, tables)
-        except Refused:
-            time.sleep(random.uniform(0, 0.005))
-        else:
-            return refusals
+    with ExitStack() as turn:
+        for refusals in itertools.count():
+            if refusals == _PATIENCE:
+                turn.enter_context(client.turn(branch))
+            try:
+                client.put(branch, tables)
+            except Refused:
+                time.sleep(random.uniform(0, 0.005))
+            else:
+                return refusals
     raise AssertionError
 
 

@@ -120,6 +120,8 @@ def test_nulls_are_kept_out_of_columns_that_have_none(
     assert workspace.query("select count(*) from silver.t").fetchone() == (2,)
 
 
+# The other engine's files are written to a disk.
+@pytest.mark.parametrize("storage", ["local"], indirect=True)
 def test_rows_of_others_have_no_row_in_a_source_file(foreign: Foreign, catalog: Catalog, workspace: Workspace) -> None:
     """The position in a file says which source row it was only where a load wrote the file."""
     name = Name.of("bronze", "orders")

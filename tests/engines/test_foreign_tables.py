@@ -244,6 +244,8 @@ def test_delete_files_go_when_nothing_is_left_that_they_apply_to(
     assert _now(workspace) == [row for row in left if row["id"] not in (1, 11)]
 
 
+# The other engine's files are written to a disk.
+@pytest.mark.parametrize("storage", ["local"], indirect=True)
 def test_deletes_of_rows_that_headgate_wrote(foreign: Foreign, catalog: Catalog, workspace: Workspace) -> None:
     """Another engine deletes from files of headgate's, and headgate goes on from there."""
     workspace.append(NAME, "select i as id, 'k' || i % 3 as kind from range(6) t(i)")

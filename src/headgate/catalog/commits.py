@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import json
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, Table, func, select
+from sqlalchemy import Connection, Row, Select, Table, bindparam, func, select
 
 from headgate import database
 from headgate.catalog.model import Commit, Operation, RefKind
@@ -245,28 +246,8 @@ class CommitStore:
 
     def parting(self, names: Collection[str]) -> Parting:
         """Where some refs point, and the parents of those commits and of their latest ancestors, in one question."""
-        commits, links, refs = database.commits, database.commit_parents, database.refs
-        asked = refs.c.name.in_(list(names))
-        starts = select(commits.c.id, commits.c.generation)
-        starts_here = starts.join(refs, refs.c.commit_id == commits.c.id).where(asked).cte("starts")
-        floor = select(func.max(starts_here.c.generation) - _FIRST_WINDOW).scalar_subquery()
-        walk = select(starts_here.c.id).cte("walk", recursive=True)
-        step = select(links.c.parent_id).join(walk, links.c.commit_id == walk.c.id)
-        step = step.join(commits, commits.c.id == links.c.parent_id).where(commits.c.generation >= floor)
-        walk = walk.union(step)
-        child, parent = commits.alias("child"), commits.alias("parent")
-        query = (
-            select(child.c.id, child.c.root, child.c.generation, refs.c.name, refs.c.kind, links.c.parent_id)
-            .add_columns(parent.c.root.label("parent_root"), parent.c.generation.label("parent_generation"))
-            .select_from(walk)
-            .join(child, child.c.id == walk.c.id)
-            .outerjoin(links, links.c.commit_id == walk.c.id)
-            .outerjoin(parent, parent.c.id == links.c.parent_id)
-            .outerjoin(refs, (refs.c.commit_id == walk.c.id) & asked)
-            .order_by(child.c.id, links.c.position)
-        )
         found = Parting({}, {})
-        for row in self._db.fetch(query):
+        for row in self._db.fetch(_parting_query(), {"names": list(names)}):
             if row.name is not None:
                 found.heads[row.name] = (RefKind(row.kind), Header(row.id, row.root, row.generation))
             parents = found.parents.setdefault(row.id, [])
@@ -319,6 +300,31 @@ class Descent:
 _HEADERS = select(database.commits.c.id, database.commits.c.root, database.commits.c.generation)
 
 _COLUMNS = ("kind", "id", "location")
+
+
+@functools.cache
+def _parting_query() -> Select[Any]:
+    """The question of `CommitStore.parting`, which takes longer to put into words than to answer."""
+    commits, links, refs = database.commits, database.commit_parents, database.refs
+    asked = refs.c.name.in_(bindparam("names", expanding=True))
+    starts = select(commits.c.id, commits.c.generation)
+    starts_here = starts.join(refs, refs.c.commit_id == commits.c.id).where(asked).cte("starts")
+    floor = select(func.max(starts_here.c.generation) - _FIRST_WINDOW).scalar_subquery()
+    walk = select(starts_here.c.id).cte("walk", recursive=True)
+    step = select(links.c.parent_id).join(walk, links.c.commit_id == walk.c.id)
+    step = step.join(commits, commits.c.id == links.c.parent_id).where(commits.c.generation >= floor)
+    walk = walk.union(step)
+    child, parent = commits.alias("child"), commits.alias("parent")
+    return (
+        select(child.c.id, child.c.root, child.c.generation, refs.c.name, refs.c.kind, links.c.parent_id)
+        .add_columns(parent.c.root.label("parent_root"), parent.c.generation.label("parent_generation"))
+        .select_from(walk)
+        .join(child, child.c.id == walk.c.id)
+        .outerjoin(links, links.c.commit_id == walk.c.id)
+        .outerjoin(parent, parent.c.id == links.c.parent_id)
+        .outerjoin(refs, (refs.c.commit_id == walk.c.id) & asked)
+        .order_by(child.c.id, links.c.position)
+    )
 
 
 def _first_header(rows: Sequence[Row[Any]]) -> Header | None:
