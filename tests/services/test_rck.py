@@ -40,8 +40,9 @@ def catalog_url(request: pytest.FixtureRequest) -> str:
     """The `catalog` of a project, empty."""
     if request.param == "sqlite":
         return "sqlite:///.headgate/state.db"
-    url: str = request.getfixturevalue(f"{request.param}_url")
-    return url if request.param == "postgres" else f"nessie+{url}"
+    if request.param == "postgres":
+        return str(request.getfixturevalue("postgres_url"))
+    return f"nessie+{request.getfixturevalue('empty_nessie').url}"
 
 
 def project(folder: Path, catalog_url: str, *, client_gc: bool) -> Path:

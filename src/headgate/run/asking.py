@@ -54,6 +54,7 @@ class Question:
         self._lake = lake
         self._sql = sql
         self._ref = ref
+        lake.check_storage()
         self._state = lake.catalog.resolve(ref).id
         self._stopped = False
         self._session = Session(lake.project.engine, lake.storage)

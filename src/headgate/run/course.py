@@ -84,6 +84,7 @@ class Course:
 
     def _follow(self, attempt_once: Callable[[Attempt], RunResult], fingerprint: str | None) -> RunResult:
         """Attempt until nobody is in the way, and record what became of it."""
+        self._lake.check_storage()
         base = self._lake.catalog.ref(MAIN).commit_id
         branch = f"run/{self.run_id}"
         selection = str(self._work.selection)

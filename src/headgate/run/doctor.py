@@ -134,6 +134,7 @@ def _models(lake: Lake) -> Iterator[Finding]:
 
 def _storage(lake: Lake) -> Iterator[Finding]:
     """Whether an object store takes, keeps and gives up a file."""
+    lake.check_storage()
     storage = lake.storage
     if storage.is_local:
         return

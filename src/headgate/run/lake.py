@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from headgate.catalog.interface import Catalog
+from headgate.catalog.interface import MAIN, Catalog
 from headgate.catalog.loader import open_catalog
+from headgate.catalog.locations import to_uri
 from headgate.catalog.model import RefKind
 from headgate.catalog.storage import Storage
 from headgate.database import Database
-from headgate.errors import UsageError
+from headgate.errors import ProjectError, UsageError
 from headgate.project import Project
 from headgate.quality.gate import Gate
 from headgate.run.history import RunHistory
 from headgate.run.tokens import Tokens
+from headgate.types import Name
+
+_LEDGER = Name.of("headgate", "loads")
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,23 @@ class Lake:
         """The same lake, in which whatever is done is done by this author."""
         settings = self.project.settings.model_copy(update={"author": author})
         return replace(self, project=replace(self.project, settings=settings))
+
+    def check_storage(self) -> None:
+        """Refuse to go on where `main` holds tables of another warehouse than the one that `storage` names.
+
+        Raises:
+            ProjectError: It does: a profile has another storage and the same catalog.
+        """
+        loads = self.catalog.state(MAIN).get(_LEDGER)
+        if loads is None or to_uri(loads.metadata_location).startswith(f"{to_uri(self.storage.warehouse)}/"):
+            return
+        found = loads.metadata_location.partition("/headgate/loads-")[0]
+        raise ProjectError(
+            f"The tables of this catalog lie in '{found}', and `storage` says '{self.storage.warehouse}'",
+            place="headgate.yml",
+            hint="A storage needs commits of its own: set `catalog:` beside `storage:` in the profile, such as"
+            " `catalog: sqlite:///.headgate/s3.db`, and run; or set `storage:` back",
+        )
 
     def delete_ref(self, name: str, kind: RefKind) -> None:
         """Delete a branch or a tag, if it is what the caller takes it for."""

@@ -52,7 +52,7 @@ def started(project: str, url: str, first: NewToken | None, *, no_auth: bool) ->
             console.print(f"\nThe lake had no token; this one is named {first.token.name} and not shown again:")
             _export(console, first)
         console.print("\n[bold]Next[/]")
-        for step in ("headgate connect duckdb", f"headgate --catalog {url} tables"):
+        for step in (f"headgate connect duckdb --branch BRANCH --url {url}", f"headgate --catalog {url} tables"):
             console.print(f"  {step}", style="cyan", markup=False)
         console.print("\nCtrl-C ends it.")
 
