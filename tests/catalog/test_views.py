@@ -25,7 +25,8 @@ def test_a_view_comes_back_as_it_was_written(tmp_path: Path) -> None:
         properties={"comment": "A"},
     )
     view = read_view(location, HERE)
-    assert view == View(SQL, ("gold",), (("a", "string"),), {"comment": "A"}, view.view_id)
+    assert view == View(SQL, ("gold",), (("a", "string"),), {"comment": "A"}, view.view_id, engine="headgate")
+    assert view.is_own
     again = read_view(write_view(f"file://{tmp_path}/gold/v-1", "SELECT 1", [], HERE, view_id=view.view_id), HERE)
     assert (again.view_id, again.sql) == (view.view_id, "SELECT 1")
     assert read_view(location, HERE) == view

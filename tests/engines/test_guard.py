@@ -87,6 +87,12 @@ def test_questions_about_tables_and_plans_are_answered(guarded: Workspace, sql: 
         "SELECT * FROM enable_logging(storage = 'file', storage_path = '{warehouse}')",
         "SELECT \"write_log\"('x')",
         "SELECT * FROM query('SELECT 1')",
+        "FROM json_execute_serialized_sql(json_serialize_sql('FROM enable_logging()'))",
+        "FROM enable_profiling(format = 'json')",
+        'FROM "disable_profiling"()',
+        "EXPLAIN ANALYZE FROM enable_profiling()",
+        "FROM pandas_scan(12345678)",
+        "FROM arrow_scan(1, 2, 3)",
         "SELECT 1; DROP VIEW silver.orders",
         "SELECT 1; SELECT 2",
         "",
@@ -156,6 +162,18 @@ def test_keys_cannot_be_asked_for(
     for sql in ("FROM duckdb_secrets()", 'FROM "duckdb_secrets"()', "FROM which_secret('s3://lake/x', 's3')"):
         with pytest.raises(ReadOnly):
             guarded_query(reader, sql)
+
+
+@pytest.mark.parametrize("sql", ["PRAGMA import_database('{folder}')", "/**/ IMPORT DATABASE '{folder}'"])
+def test_statements_of_a_file_are_not_run(guarded: Workspace, sql: str) -> None:
+    storage = guarded.session.storage
+    folder, target = f"{storage.warehouse}/import", f"{storage.warehouse}/imported.csv"
+    if not storage.exists(f"{folder}/schema.sql"):
+        storage.write(f"{folder}/schema.sql", f"COPY (SELECT 1) TO '{target}';".encode())
+        storage.write(f"{folder}/load.sql", b"SELECT 1;")
+    with pytest.raises(ReadOnly):
+        guarded_query(guarded, sql.format(folder=folder)).fetchall()
+    assert not storage.exists(target)
 
 
 def test_variables_of_the_program_are_no_tables(session: Session) -> None:

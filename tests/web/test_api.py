@@ -56,12 +56,21 @@ def test_a_query_reads_the_state_that_is_named(shop_served: Served) -> None:
         ("create table x as select 1", 409, "ReadOnly"),
         ("from gold.nothing", 404, "TableNotFound"),
         ("from read_csv('/etc/passwd')", 400, "QueryError"),
+        ("from enable_profiling()", 409, "ReadOnly"),
     ],
 )
 def test_a_query_that_is_wrong(shop_served: Served, accept: str, sql: str, status: int, kind: str) -> None:
     answer = query(shop_served, sql, headers={"Accept": accept})
     assert (answer.status_code, answer.json()["error"]["type"]) == (status, kind)
     assert "root:" not in answer.text
+
+
+@pytest.mark.parametrize("sql", ["from test_all_types() limit 1", "select [date '290000-01-01'] as d"])
+def test_a_value_that_python_lacks_is_told(shop_served: Served, sql: str) -> None:
+    answer = query(shop_served, sql)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["type"]) == (422, "DataError")
+    assert "::VARCHAR" in error["hint"]
 
 
 LATE = "select case when i = 199999 then error('late') else i end as n from range(200000) as t(i)"

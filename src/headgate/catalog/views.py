@@ -18,6 +18,9 @@ from headgate.errors import CorruptHistory, StorageError
 
 _DIALECT = "duckdb"
 
+ENGINE, HEADGATE = "engine-name", "headgate"
+"""What a version of a view has in its summary when headgate wrote it; the REST catalog lets no client say so."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -26,6 +29,7 @@ class View:
     Attributes:
         sql: The query; in DuckDB's dialect, if it has one for that.
         dialect: Of the query.
+        engine: Which program says that it wrote the query.
         default_namespace: Where names without a schema are looked for.
         columns: Names and Iceberg types, in order.
         properties: Among them `comment`.
@@ -38,11 +42,17 @@ class View:
     properties: Mapping[str, str] = field(default_factory=dict)
     view_id: str = ""
     dialect: str = _DIALECT
+    engine: str = ""
 
     @property
     def is_readable(self) -> bool:
         """Whether DuckDB understands the query; other engines' views have others."""
         return self.dialect.lower() == _DIALECT
+
+    @property
+    def is_own(self) -> bool:
+        """Whether headgate wrote it, so that it may read what the project's models may."""
+        return self.engine == HEADGATE
 
 
 def write_view(
@@ -94,7 +104,7 @@ def write_view(
                 "version-id": 1,
                 "timestamp-ms": now,
                 "schema-id": 0,
-                "summary": {"engine-name": "headgate"},
+                "summary": {ENGINE: HEADGATE},
                 "default-namespace": list(default_namespace),
                 "representations": [{"type": "sql", "sql": sql, "dialect": _DIALECT}],
             }
@@ -126,7 +136,8 @@ def read_view(metadata_location: str, storage: Storage) -> View:
         texts = [(str(each["dialect"]), str(each["sql"])) for each in version["representations"] if "sql" in each]
         dialect, sql = next((each for each in texts if each[0].lower() == _DIALECT), texts[0])
         columns = tuple((each["name"], str(each["type"])) for each in schema["fields"])
+        engine = str((version.get("summary") or {}).get(ENGINE, ""))
         namespace, view_id = tuple(version["default-namespace"]), str(metadata["view-uuid"])
-    except (KeyError, IndexError, StopIteration, TypeError) as error:
+    except (KeyError, IndexError, StopIteration, TypeError, AttributeError) as error:
         raise CorruptHistory(f"'{metadata_location}' is not the metadata of a view.") from error
-    return View(sql, namespace, columns, metadata.get("properties") or {}, view_id, dialect)
+    return View(sql, namespace, columns, metadata.get("properties") or {}, view_id, dialect, engine)

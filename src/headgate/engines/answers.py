@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from headgate.errors import MissingExtra
+from headgate.errors import DataError, MissingExtra
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +62,7 @@ class QueryResult:
     def rows(self, limit: int | None = None) -> list[tuple[Any, ...]]:
         """The rows as Python values, all of them or the first ones."""
         table = self.table if limit is None else self.table.slice(0, limit)
-        columns = [column.to_pylist() for column in table.columns]
+        columns = python_values(table)
         return list(zip(*columns, strict=True)) if columns else []
 
     def to_dict(self) -> dict[str, object]:
@@ -72,6 +72,25 @@ class QueryResult:
             "columns": [{"name": column.name, "type": column.type} for column in self.columns],
             "rows": [dict(zip(names, row, strict=True)) for row in self.rows()],
         }
+
+
+def python_values(rows: pa.Table | pa.RecordBatch) -> list[list[Any]]:
+    """The values of each column as Python has them.
+
+    Raises:
+        DataError: Python has none for one of them: DuckDB's dates go further than the year 9999.
+    """
+    values: list[list[Any]] = []
+    for name, column in zip(rows.schema.names, rows.columns, strict=True):
+        try:
+            values.append(column.to_pylist())
+        except (OverflowError, ValueError) as error:
+            raise DataError(
+                f"Column '{name}' has a value that cannot be given: {error}.",
+                hint=f'Cast it to text: "{name}"::VARCHAR.',
+                data={"column": name},
+            ) from error
+    return values
 
 
 def _missing(library: str) -> MissingExtra:

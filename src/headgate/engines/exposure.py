@@ -9,11 +9,13 @@ from typing import TypeVar
 
 import duckdb
 
-from headgate.catalog.views import read_view
+from headgate.catalog.views import View, read_view
 from headgate.engines.duckdb import Session
+from headgate.engines.foreignviews import qualified_tables
+from headgate.engines.readonly import check_reads
 from headgate.engines.references import names_in, qualified_names
 from headgate.engines.scan import explained, scan_sql
-from headgate.errors import DataError, HeadgateError, QueryError, TableNotFound, did_you_mean
+from headgate.errors import DataError, HeadgateError, QueryError, ReadOnly, TableNotFound, did_you_mean
 from headgate.types import Content, Kind, Name, quote
 
 Result = TypeVar("Result")
@@ -81,6 +83,7 @@ class Exposure:
                 hint="Query it with that engine, or write the query again as a model.",
                 data={"view": str(name), "dialect": view.dialect},
             )
+        self._vet(name, view, content.metadata_location, readers)
         for each in self.references(view.sql):
             self._expose(each, (*readers, name))
         words = dict.fromkeys(names_in(view.sql)) if view.default_namespace else ()
@@ -93,6 +96,30 @@ class Exposure:
         # Names without a schema are looked for in the view's own namespace, whatever schema the view is in.
         tables = ", ".join(f"{quote(each.table)} AS (FROM {each.sql})" for each in unqualified)
         return f"WITH {tables} FROM ({view.sql}\n)"
+
+    def _vet(self, name: Name, view: View, location: str, readers: tuple[Name, ...]) -> None:
+        """Make sure that a view does nothing but read, and reads no files if another program made it.
+
+        Any client of the catalog can make views, and their text becomes part of a statement here.
+        """
+        try:
+            check_reads(self._session, view.sql)
+            tables = () if view.is_own else qualified_tables(self._session, view.sql)
+        except (ReadOnly, QueryError) as error:
+            raise DataError(
+                f"View '{name}' cannot be read: {error.message}",
+                place=location,
+                hint=error.hint or "Correct the view's SQL.",
+                data={"view": str(name)},
+            ) from error
+        for pair in tables:
+            # DuckDB does not tell cases apart, and reads a file of that name if the table is not made before.
+            found = [each for each in _names_of(*pair) if self._content(each) is not None] or [
+                each for each in self._names() if (each.schema.lower(), each.table.lower()) == _lower(pair)
+            ]
+            if not found:
+                raise self._not_found(".".join(pair))
+            self._expose(found[0], (*readers, name))
 
     def _create(self, name: Name, sql: str) -> None:
         other = self._names_in_use.setdefault(name.sql.lower(), name)
@@ -201,6 +228,10 @@ def _names_of(schema: str, table: str) -> Iterator[Name]:
             else:
                 levels[-1] += f".{part}"
         yield Name((*levels, table))
+
+
+def _lower(pair: tuple[str, str]) -> tuple[str, str]:
+    return pair[0].lower(), pair[1].lower()
 
 
 def _reading(session: Session, name: Name, location: str) -> DataError | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from anyio import CapacityLimiter
 
-from headgate.engines.answers import ResultColumn
+from headgate.engines.answers import ResultColumn, python_values
 from headgate.errors import Cancelled, HeadgateError
 from headgate.events import Event
 from headgate.lakehouse import Lakehouse
@@ -95,7 +95,7 @@ def _rows_as_json(columns: Sequence[ResultColumn], batches: Iterator[pa.RecordBa
     yield f'{{"columns": {encode(plain(columns))}, "rows": ['.encode()
     separator = ""
     for batch in batches:
-        rows = zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        rows = zip(*python_values(batch), strict=True)
         for row in rows:
             yield (separator + encode(plain(dict(zip(names, row, strict=True))))).encode()
             separator = ", "

@@ -53,6 +53,12 @@ def test_a_version_that_the_view_has_is_used_again() -> None:
     assert apply_updates(base, [SCHEMA, version("select 1"), CURRENT]) is base
 
 
+def test_no_client_passes_its_version_off_as_headgates() -> None:
+    forged = version("select 2", summary={"engine-name": "headgate", "engine-version": "1"})
+    after = apply_updates(view(), [SCHEMA, forged, CURRENT])
+    assert [each["summary"] for each in after["versions"]] == [{"engine-name": "test"}, {"engine-version": "1"}]
+
+
 def test_a_dialect_is_not_lost_unless_that_is_allowed() -> None:
     change = [SCHEMA, version("select 1", "trino"), CURRENT]
     with pytest.raises(BadRequest, match="loss of view dialects"):

@@ -67,6 +67,11 @@ def register(target: Target, levels: Sequence[str], request: Json) -> Loaded:
     location = text_of(request, "metadata-location")
     check_owned(target, location)
     view = target.documents.read_foreign(location, viewupdates.canonical)
+    versions = [viewupdates.disowned(version) for version in view["versions"]]
+    if versions != view["versions"]:
+        # Anybody can have written the file, and says in it that headgate has: a copy that does not takes its place.
+        view = {**view, "versions": versions, "location": target.overlay.new_location(name.namespace, name.table)}
+        return _landed(target, name, view, f"register view {name}")
     return _landed(target, name, view, f"register view {name}", location)
 
 
