@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from headgate.errors import StorageError
@@ -22,6 +23,29 @@ def to_uri(path: str) -> str:
     Nothing is escaped, because neither DuckDB nor PyIceberg unescapes a `file:` URI.
     """
     return f"file://{path}" if path.startswith("/") else path
+
+
+_STEPS = {"..", ".", ""}
+# The project's folder for its state, should the warehouse be a folder that holds it.
+_STATE = ".headgate"
+
+
+def lies_in(location: str, folder: str) -> bool:
+    """Whether a location is one below a folder by its words alone, and not among the project's own state."""
+    rest = location.removeprefix(f"{folder}/")
+    return rest != location and "\0" not in rest and not (_STEPS | {_STATE}) & set(rest.split("/"))
+
+
+def reaches_into(location: str, folder: str) -> bool:
+    """As `lies_in`, for what is about to be read: all spellings of a path count, and where its links lead."""
+    path, within = local_path(location), local_path(folder)
+    if path is None or within is None:
+        return lies_in(location, folder)
+    below = str(within).rstrip("/")
+    if lies_in(str(path), below):
+        return True
+    # Links above the warehouse, as to a disk that was mounted elsewhere.
+    return "\0" not in location and lies_in(os.path.realpath(path), os.path.realpath(within).rstrip("/"))
 
 
 def path_of(location: str) -> Path:

@@ -10,15 +10,16 @@ import pytest
 from tests.catalog.rest.pieces import Json, field
 
 from headgate.catalog import Catalog, open_catalog
+from headgate.catalog.model import Operation
 from headgate.catalog.rest import commits, loading, namespaces, tables
 from headgate.catalog.rest.commits import TableChange
 from headgate.catalog.rest.documents import Documents
-from headgate.catalog.rest.problems import CommitFailed, CommitStateUnknown
+from headgate.catalog.rest.problems import CommitFailed, CommitStateUnknown, IllegalArgument
 from headgate.catalog.rest.serving import Overlay
 from headgate.catalog.rest.target import Client, Target
 from headgate.catalog.storage import Storage
 from headgate.errors import Conflict, StorageError
-from headgate.types import Name
+from headgate.types import Content, Kind, Name
 
 NAME = Name.of("ns", "t")
 
@@ -153,7 +154,13 @@ def test_a_table_that_lies_elsewhere_moves_into_the_warehouse_when_it_is_changed
     foreign = target.documents.write(
         f"{target.overlay.warehouse}/foreign", 7, {**old, "location": "file:///elsewhere/t"}
     )
-    tables.register(target, ["ns"], {"name": "r", "metadata-location": foreign})
+    # As the lake has it whose warehouse was another one; no client can register it.
+    there = Content(Kind.TABLE, content.content_id, foreign)
+    target.catalog.commit("dev", [Operation(Name.of("ns", "r"), None, there)], message="x", author="x")
+    with pytest.raises(IllegalArgument, match="file:///elsewhere/t"):
+        tables.register(target, ["ns"], {"name": "q", "metadata-location": foreign})
+    shown = loading.load(target, Name.of("ns", "r")).metadata["location"]
+    assert target.overlay.owns(shown)
     request = {"requirements": [], "updates": [{"action": "set-properties", "updates": {"a": "x"}}]}
     done = commits.commit(target, [TableChange.read(Name.of("ns", "r"), request)])[Name.of("ns", "r")]
     assert done.metadata_location is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from urllib.parse import quote
 
@@ -11,6 +12,9 @@ from tests.web.serving import Served
 from headgate.web.iceberg.prefix import encode
 
 Json = dict[str, Any]
+
+NOWHERE = "file:///nowhere"
+"""Stands for a folder of the warehouse that is not there."""
 
 SCHEMA: Json = {
     "type": "struct",
@@ -40,7 +44,8 @@ class Asking:
     def ask(self, method: str, path: str, body: Any = None, **options: Any) -> requests.Response:
         """Send a request; every answer is in the standard's shape."""
         if body is not None:
-            options["json"] = body
+            inside = f"file://{self.served.lake.storage.warehouse}/nowhere"
+            options["json"] = json.loads(json.dumps(body).replace(NOWHERE, inside))
         answer = self.served.ask(method, f"{self.base}{path}", **options)
         if answer.status_code >= 400 and method != "HEAD":
             error = answer.json()["error"]
@@ -103,7 +108,7 @@ def snapshot(number: int, sequence: int, parent: int | None = None) -> Json:
         "snapshot-id": number,
         "sequence-number": sequence,
         "timestamp-ms": 1_700_000_000_000 + sequence,
-        "manifest-list": f"file:///nowhere/snap-{number}.avro",
+        "manifest-list": f"{NOWHERE}/snap-{number}.avro",
         "summary": {"operation": "append"},
         "schema-id": 0,
     }

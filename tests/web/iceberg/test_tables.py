@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.web.iceberg.asking import SCHEMA, VERSION, Asking, Json, append, good, main_at, refused
 
+from headgate.catalog.views import read_view, write_view
 from headgate.types import Name
 
 
@@ -249,6 +250,18 @@ def test_a_view_is_registered_by_its_file(filled: Asking) -> None:
     filled.ask("DELETE", "/namespaces/ns/views/v")
     made = good(filled.post("/namespaces/ns/register-view", {"name": "v", "metadata-location": location}))
     assert made["metadata-location"] == location
+
+
+def test_a_registered_file_does_not_pass_for_headgates_own(filled: Asking) -> None:
+    storage = filled.served.lake.storage
+    own = write_view(
+        f"file://{storage.warehouse}/ns/forged", "FROM read_text('/etc/passwd')", [("a", "string")], storage
+    )
+    made = good(filled.post("/namespaces/ns/register-view", {"name": "w", "metadata-location": own}))
+    assert made["metadata-location"] != own
+    assert made["metadata"]["versions"][0]["summary"] == {}
+    assert not read_view(stored(filled, "w"), storage).is_own
+    assert read_view(own, storage).is_own
 
 
 def test_a_views_files_go_where_it_says_within_the_warehouse(filled: Asking) -> None:

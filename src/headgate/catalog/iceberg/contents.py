@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from pyiceberg.io import FileIO
 from pyiceberg.manifest import DataFile, DataFileContent, ManifestContent, ManifestEntry, ManifestFile
 from pyiceberg.table.snapshots import Snapshot
+
+from headgate.errors import CorruptHistory, HeadgateError
 
 ENGINE = "engine-name"
 """Entry of a snapshot's summary that names who made it; Spark writes it too."""
@@ -14,12 +19,31 @@ HEADGATE = "headgate"
 
 DATA_FILES, RECORDS, SIZE = "total-data-files", "total-records", "total-files-size"
 DELETE_FILES, POSITIONS, EQUALITIES = "total-delete-files", "total-position-deletes", "total-equality-deletes"
+# What PyIceberg's Avro reader, its compiled part and the decompressors raise on bytes that are no Avro.
+_GARBAGE = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    SystemError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+
 TOTALS = (DATA_FILES, RECORDS, SIZE, DELETE_FILES, POSITIONS, EQUALITIES)
 
 
 def live_manifests(io: FileIO, snapshot: Snapshot | None) -> list[ManifestFile]:
     """The manifests of a snapshot that hold files, for data and for deletes."""
-    manifests = [] if snapshot is None else snapshot.manifests(io)
+    if snapshot is None:
+        return []
+    with avro_errors(snapshot.manifest_list):
+        manifests = snapshot.manifests(io)
     return [manifest for manifest in manifests if manifest.has_added_files() or manifest.has_existing_files()]
 
 
@@ -29,7 +53,32 @@ def live_entries(
     """The entries of all data files that a snapshot holds, or of all its delete files."""
     for manifest in manifests:
         if manifest.content == content:
-            yield from manifest.fetch_manifest_entry(io, discard_deleted=True)
+            yield from entries_of(io, manifest)
+
+
+def entries_of(io: FileIO, manifest: ManifestFile) -> list[ManifestEntry]:
+    """The entries of a manifest whose files are there.
+
+    Raises:
+        CorruptHistory: The file is no manifest.
+    """
+    with avro_errors(manifest.manifest_path):
+        return manifest.fetch_manifest_entry(io, discard_deleted=True)
+
+
+@contextmanager
+def avro_errors(location: str) -> Iterator[None]:
+    """Turn what PyIceberg's reader says about a file that is not what it should be into `CorruptHistory`."""
+    try:
+        yield
+    except HeadgateError:
+        raise
+    except _GARBAGE as error:
+        raise CorruptHistory(
+            f"'{location}' is not a manifest or manifest list of an Iceberg table: {type(error).__name__}.",
+            place=location,
+            hint="The engine that wrote the table left it damaged; go back to a commit before that.",
+        ) from error
 
 
 def summary_of(snapshot: Snapshot | None) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pyiceberg.manifest import ManifestContent, read_manifest_list
 
+from headgate.catalog.iceberg.contents import avro_errors
 from headgate.catalog.iceberg.storage import StorageIO
 from headgate.catalog.storage import Storage
 
@@ -13,7 +14,8 @@ def adds_deletes_across_specs(manifest_list: str, snapshot_id: int, storage: Sto
 
     By the specification a position delete applies to data files of its own spec and partition (scan planning).
     """
-    listed = read_manifest_list(StorageIO(storage).new_input(manifest_list))
+    with avro_errors(manifest_list):
+        listed = list(read_manifest_list(StorageIO(storage).new_input(manifest_list)))
     manifests = [manifest for manifest in listed if manifest.has_added_files() or manifest.has_existing_files()]
     added = [
         manifest

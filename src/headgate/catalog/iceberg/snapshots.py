@@ -48,6 +48,7 @@ from headgate.catalog.iceberg.contents import (
     SIZE,
     TOTALS,
     count,
+    entries_of,
     live_entries,
     live_manifests,
     totals_of,
@@ -101,7 +102,7 @@ class _SnapshotWriter:
 
     def without(self, manifest: ManifestFile, removed: Collection[str]) -> tuple[list[ManifestFile], list[DataFile]]:
         """The manifest again but for the removed files, and what was removed from it."""
-        entries = manifest.fetch_manifest_entry(self.io, discard_deleted=True)
+        entries = entries_of(self.io, manifest)
         gone = [entry for entry in entries if entry.data_file.file_path in removed]
         if not gone:
             return [manifest], []
@@ -120,7 +121,7 @@ class _SnapshotWriter:
         """
         if manifest.sequence_number:
             return manifest
-        entries = manifest.fetch_manifest_entry(self.io, discard_deleted=True)
+        entries = entries_of(self.io, manifest)
         existing = [_with_status(entry, ManifestEntryStatus.EXISTING, entry.snapshot_id) for entry in entries]
         return self.manifest(manifest.partition_spec_id, existing) if existing else manifest
 
@@ -136,7 +137,7 @@ class _SnapshotWriter:
             return list(manifests)
         by_spec: dict[int, list[ManifestEntry]] = {}
         for manifest in small:
-            for entry in manifest.fetch_manifest_entry(self.io, discard_deleted=True):
+            for entry in entries_of(self.io, manifest):
                 existing = _with_status(entry, ManifestEntryStatus.EXISTING, entry.snapshot_id)
                 by_spec.setdefault(manifest.partition_spec_id, []).append(existing)
         joined = [self.manifest(spec_id, entries) for spec_id, entries in by_spec.items()]
@@ -263,7 +264,7 @@ def produce_subset(metadata: TableMetadata, io: FileIO, paths: Collection[str], 
             continue
         entries = [
             _with_status(entry, ManifestEntryStatus.EXISTING, entry.snapshot_id)
-            for entry in manifest.fetch_manifest_entry(io, discard_deleted=True)
+            for entry in entries_of(io, manifest)
             if entry.data_file.file_path in paths
         ]
         if entries:

@@ -2,23 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from io import BytesIO
 from types import TracebackType
 
 from pyiceberg.io import FileIO, InputFile, InputStream, OutputFile, OutputStream
 
+from headgate.catalog.locations import reaches_into
 from headgate.catalog.storage import Storage
+from headgate.errors import StorageError
+
+_METADATA = "/metadata"
 
 
 class StorageIO(FileIO):
-    """Reads and writes small files through a `Storage`; what is written is whole, durable and new."""
+    """Reads and writes small files through a `Storage`; what is written is whole, durable and new.
 
-    def __init__(self, storage: Storage) -> None:
+    Metadata of other writers may name any file of this machine. Nothing outside of the warehouse is opened: to open and
+    close the state database as a file would drop the locks that SQLite has on it.
+
+    Args:
+        storage: Where the files are.
+        trusted: Metadata files that the catalog or headgate itself names; their tables may lie elsewhere, as in a
+            session's temporary folder or in a warehouse that was the project's before.
+    """
+
+    def __init__(self, storage: Storage, trusted: Iterable[str] = ()) -> None:
         super().__init__()
         self._storage = storage
+        self._folders = [
+            location.rpartition("/")[0].removesuffix(_METADATA)
+            for location in trusted
+            if not reaches_into(location, storage.warehouse)
+        ]
 
     def new_input(self, location: str) -> InputFile:
+        if not reaches_into(location, self._storage.warehouse) and not self._is_trusted(location):
+            raise StorageError(
+                f"'{location}' is named by a table's metadata and lies outside of the warehouse"
+                f" '{self._storage.warehouse}'.",
+                place=location,
+                hint="headgate does not open it. Rewrite the table's manifests with the engine that wrote them, or drop"
+                " the table.",
+            )
         return _Input(location, self._storage)
+
+    def _is_trusted(self, location: str) -> bool:
+        # Manifests and lists of every writer are called so, and no other file that must not be opened is.
+        named = location.endswith((".avro", ".metadata.json"))
+        return named and any(reaches_into(location, folder) for folder in self._folders)
 
     def new_output(self, location: str) -> OutputFile:
         return _Output(location, self._storage)

@@ -127,7 +127,8 @@ class TableVersion:
 
     @property
     def io(self) -> FileIO:
-        return StorageIO(self.storage)
+        known = [entry.metadata_file for entry in self.metadata.metadata_log]
+        return StorageIO(self.storage, known if self.base_location is None else [self.base_location, *known])
 
     def data_files(self) -> list[DataFile]:
         """PyIceberg's data files of the current snapshot, with their `spec_id`."""

@@ -14,6 +14,7 @@ from headgate.catalog.rest.fields import Json, items_of
 from headgate.catalog.rest.layout import UNPARTITIONED, UNSORTED
 from headgate.catalog.rest.loading import Loaded, served
 from headgate.catalog.rest.names import check_name
+from headgate.catalog.rest.places import check_updates
 from headgate.catalog.rest.presence import check_free, content_of, dotted, missing
 from headgate.catalog.rest.problems import BadRequest
 from headgate.catalog.rest.requirements import check_requirements, is_create, read_requirements
@@ -103,6 +104,7 @@ def _step(target: Target, state: State, change: TableChange) -> tuple[Content | 
         raise missing(change.name)
     base = target.documents.read(content.metadata_location, tables.canonical)
     check_requirements(change.requirements, base)
+    check_updates(target.overlay, change.updates)
     metadata = apply_updates(base, target.overlay.meant(change.updates))
     check_deletes(target, metadata, change.updates, dotted(change.name.parts))
     if metadata is not base and not target.overlay.owns(metadata["location"]):
@@ -118,6 +120,7 @@ def _created(target: Target, change: TableChange) -> Json:
     blank = tables.blank(version)
     location = target.overlay.created_location(change.updates, change.name.namespace, change.name.table)
     blank["location"] = location
+    check_updates(target.overlay, change.updates)
     updates = target.overlay.meant(change.updates, create=True)
     actions = {update["action"] for update in updates}
     if "add-schema" not in actions:

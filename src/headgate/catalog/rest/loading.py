@@ -107,6 +107,7 @@ def make_folders(target: Target, place: str) -> None:
 
     A disk that refuses is no reason to fail a commit that has landed; the client hears of it when it writes.
     """
+    assert target.overlay.owns(place), "a folder outside of the warehouse"
     with suppress(StorageError):
         for folder in ("data", "metadata"):
             target.storage.make_folder(f"{place}/{folder}")

@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from headgate.catalog.locations import to_uri
+from headgate.catalog.locations import lies_in, to_uri
 from headgate.catalog.rest.fields import Json, text_map, text_of
 from headgate.catalog.rest.problems import IllegalArgument
 from headgate.catalog.storage import Storage
@@ -64,12 +64,15 @@ class Overlay:
 
     def owns(self, location: str) -> bool:
         """Whether a location lies in the warehouse."""
-        inside = location.startswith(f"{self.warehouse}/")
-        return inside and not {"..", ".", ""} & set(location.removeprefix(f"{self.warehouse}/").split("/"))
+        return lies_in(location, self.warehouse)
+
+    def holds(self, location: str) -> bool:
+        """As `owns`, of a location as another writer spells it."""
+        return self.owns(to_uri(spelled(location)))
 
     def write_location(self, metadata: Json) -> str:
         """A location below the table's own that is used for the first time."""
-        return f"{metadata['location']}/{_WRITES}/{secrets.token_hex(16)}"
+        return f"{self._base(metadata)}/{_WRITES}/{secrets.token_hex(16)}"
 
     def lasting_location(self, metadata: Json) -> str:
         """A location below the table's own for clients that need folders made, and never delete what others wrote.
@@ -77,11 +80,11 @@ class Overlay:
         It is the same while the server runs, since a new one for each of their reads would fill the disk with folders.
         """
         name = hashlib.sha256(f"{self.seed} {metadata['table-uuid']}".encode()).hexdigest()[:32]
-        return f"{metadata['location']}/{_WRITES}/{name}"
+        return f"{self._base(metadata)}/{_WRITES}/{name}"
 
     def place(self, metadata: Json, nonce: str) -> str | None:
         """The write location of a table that ends with these digits; None when none can."""
-        found = f"{metadata['location']}/{_WRITES}/{nonce}"
+        found = f"{self._base(metadata)}/{_WRITES}/{nonce}"
         return found if _SERVED.fullmatch(found) else None
 
     def view_folder(self, view: Json) -> str:
@@ -156,6 +159,14 @@ class Overlay:
                 f"Cannot set {GC} to {gc}: engines would delete files that other branches, tags and commits need"
             )
         return {name: value for name, value in properties.items() if name != GC}
+
+    def _base(self, metadata: Json) -> str:
+        """The table's own location; for one that lies elsewhere, a place in the warehouse, where it is to move."""
+        found = to_uri(spelled(metadata["location"]))
+        if self.owns(found):
+            return found
+        name = hashlib.sha256(f"{metadata['location']} {metadata['table-uuid']}".encode()).hexdigest()[:16]
+        return f"{self.warehouse}/moved-{name}"
 
     def _meant(self, update: Json) -> Json:
         if update["action"] == "set-properties":

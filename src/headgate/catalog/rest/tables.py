@@ -20,6 +20,7 @@ from headgate.catalog.rest.fields import (
 from headgate.catalog.rest.layout import UNPARTITIONED, UNSORTED, read_order, read_spec, with_sources
 from headgate.catalog.rest.loading import Loaded, make_folders, served
 from headgate.catalog.rest.names import check_name
+from headgate.catalog.rest.places import check_metadata
 from headgate.catalog.rest.presence import WORDS, check_free, check_namespace, content_of, dotted, missing
 from headgate.catalog.rest.problems import IllegalArgument, NameTaken
 from headgate.catalog.rest.schemas import read_schema, with_fresh_ids
@@ -62,12 +63,13 @@ def register(target: Target, levels: Sequence[str], request: Json) -> Loaded:
     Raises:
         NoSuchFile: There is no such file.
         NameTaken: The name is taken, and the request does not say to overwrite it.
-        BadRequest: The file lies outside of the warehouse, or is not a table's metadata.
+        BadRequest: The file lies outside of the warehouse, names what does, or is not a table's metadata.
     """
     name = check_name((*levels, text_of(request, "name")))
     location, overwrite = text_of(request, "metadata-location"), flag_of(request, "overwrite")
     check_owned(target, location)
     metadata = target.documents.read_foreign(location, tables.canonical)
+    check_metadata(target.overlay, metadata)
 
     def prepare(state: State) -> Change:
         check_namespace(state, name.namespace)
