@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 from headgate.catalog.embedded import EmbeddedCatalog
 from headgate.catalog.model import Operation
 from headgate.database import Database, from_micros
-from headgate.errors import Conflict
+from headgate.errors import Conflict, UsageError
 from headgate.types import Content, Kind, Name
 from services.running import Postgres
 
@@ -67,6 +67,10 @@ class CatalogMachine(RuleBasedStateMachine):
 
     def ancestors(self, commit: str) -> set[str]:
         return {commit}.union(*(self.ancestors(parent) for parent in self.commits[commit].parents))
+
+    def line(self, commit: str) -> set[str]:
+        """A commit and those that led to it along the first parents."""
+        return {commit}.union(*(self.line(parent) for parent in self.commits[commit].parents[:1]))
 
     def moved(self, branch: str, made: str, parents: tuple[str, ...], entries: Entries) -> None:
         """What is expected of a branch; nothing new where nothing changed."""
@@ -147,6 +151,10 @@ class CatalogMachine(RuleBasedStateMachine):
         undone = self.commits[data.draw(st.sampled_from(list(self.commits)))]
         start = self.commits[undone.parents[0]].entries if undone.parents else {}
         commit = next(name for name, node in self.commits.items() if node is undone)
+        if commit not in self.line(self.heads[branch]):
+            with pytest.raises(UsageError):
+                self.catalog.revert(commit, branch, message="revert", author="ada")
+            return
         before, after, clash = self.entries(branch), dict(self.entries(branch)), False
         for name in NAMES:
             old, new, now = start.get(name), undone.entries.get(name), before.get(name)

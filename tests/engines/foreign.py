@@ -264,7 +264,7 @@ def _store(location: str, content: dict[str, Any], *, compressed: bool = False) 
 
 
 def _read(location: str) -> tuple[TableMetadata, FileIO]:
-    io = StorageIO(Storage("/"))
+    io = StorageIO(Storage(str(path_of(location).parents[1])))
     return FromInputFile.table_metadata(io.new_input(location)), io
 
 

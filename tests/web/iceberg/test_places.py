@@ -82,6 +82,16 @@ def test_javas_spelling_is_inside(filled: Asking) -> None:
         good(filled.commit([{"action": "add-snapshot", "snapshot": found}]))
 
 
+def test_a_replaced_table_may_have_its_manifests_where_it_was_asked_for_and_nothing_else_there(filled: Asking) -> None:
+    move = {"action": "set-location", "location": "file:/srv/asked"}
+    for place in ("/srv/asked/../etc/x.avro", "/srv/asked/state.db", "/srv/other/x.avro", "/srv/askedtoo/x.avro"):
+        found = {**snapshot(1, 1), "manifest-list": place}
+        answer = filled.commit([move, {"action": "add-snapshot", "snapshot": found}])
+        assert place in refused(answer, 400, "IllegalArgumentException")
+    found = {**snapshot(1, 1), "manifest-list": "file:/srv/asked/metadata/snap-1.avro"}
+    good(filled.commit([move, {"action": "add-snapshot", "snapshot": found}]))
+
+
 def test_a_manifest_list_that_is_none_is_told(filled: Asking) -> None:
     warehouse = Path(filled.served.lake.storage.warehouse)
     good(filled.commit(append(1, 1)))

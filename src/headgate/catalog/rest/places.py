@@ -6,11 +6,11 @@ it opened with the server's rights, the state database among them, whose locks t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from headgate.catalog.rest.fields import Json, items_of, object_of, text_of, texts_of
 from headgate.catalog.rest.problems import IllegalArgument
-from headgate.catalog.rest.serving import Overlay
+from headgate.catalog.rest.serving import Overlay, spelled
 
 _STATISTICS = {"set-statistics": "statistics", "set-partition-statistics": "partition-statistics"}
 
@@ -18,12 +18,17 @@ _STATISTICS = {"set-statistics": "statistics", "set-partition-statistics": "part
 def check_updates(overlay: Overlay, updates: Sequence[Json]) -> None:
     """Refuse updates that name a file elsewhere.
 
+    Java's client writes the manifests of a table that it replaces below the location that it asks for, before it learns
+    that the catalog chose another. Manifests there are let pass; headgate itself does not open them.
+
     Raises:
         IllegalArgument: One does.
     """
+    moves = [spelled(text_of(update, "location")) for update in updates if update["action"] == "set-location"]
     for update in updates:
         if update["action"] == "add-snapshot":
-            _check(overlay, _named_by(object_of(update, "snapshot")))
+            named = _named_by(object_of(update, "snapshot"))
+            _check(overlay, ((what, place) for what, place in named if not _is_below(place, moves)))
         elif update["action"] in _STATISTICS:
             statistics = object_of(update, _STATISTICS[update["action"]])
             _check(overlay, [("statistics file", text_of(statistics, "statistics-path"))])
@@ -52,7 +57,14 @@ def _named_by(snapshot: Json) -> Iterator[tuple[str, str]]:
         yield from (("manifest", location) for location in texts_of(snapshot, "manifests"))
 
 
-def _check(overlay: Overlay, named: Sequence[tuple[str, str]] | Iterator[tuple[str, str]]) -> None:
+def _is_below(location: str, folders: Sequence[str]) -> bool:
+    """Whether a location is that of an Avro file in one of some folders, and in no other that it climbs to."""
+    found = spelled(location)
+    climbs = {"..", "."} & set(found.split("/"))
+    return found.endswith(".avro") and not climbs and any(found.startswith(f"{folder}/") for folder in folders)
+
+
+def _check(overlay: Overlay, named: Iterable[tuple[str, str]]) -> None:
     for what, location in named:
         if not overlay.holds(location):
             raise IllegalArgument(
