@@ -20,7 +20,7 @@ test: $(STAMP) ## Run the tests; ARGS="-k name" passes options to pytest
 	@$(BIN)/pytest -q -n 2 --dist worksteal -m "not services" $(ARGS)
 
 test-services: $(SERVICES) ## Run the tests that need Postgres, Nessie, S3, Spark or Trino; starts and ends them
-	@$(BIN)/pytest -q -m services $(ARGS)
+	@$(BIN)/pytest -q -n 2 --dist loadfile -m services $(ARGS)
 
 services: $(SERVICES) ## Start servers until Ctrl-C: make services UP="nessie minio"
 	@$(BIN)/python -m services up $(UP)
