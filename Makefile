@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed-$(shell cat requirements/dev.txt pyproject.toml | ck
 SERVICES := $(VENV)/.services-$(shell cat requirements/services.txt | cksum | tr ' ' '-')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-services services services-fetch check bench bench-services docs lock clean
+.PHONY: help run test torture test-services services services-fetch check bench bench-services docs lock clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -18,6 +18,9 @@ run: $(STAMP) ## Run the mobility example from its raw files to gold tables on m
 
 test: $(STAMP) ## Run the tests; ARGS="-k name" passes options to pytest
 	@$(BIN)/pytest -q -n 2 --dist worksteal -m "not services" $(ARGS)
+
+torture: $(STAMP) ## Break it for half an hour: kills, full disks, races, bad input; ends with counts
+	@HEADGATE_TORTURE=long $(BIN)/pytest -q -n 2 --dist worksteal -m "not services" tests/torture $(ARGS)
 
 test-services: $(SERVICES) ## Run the tests that need Postgres, Nessie, S3, Spark or Trino; starts and ends them
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m services $(ARGS)

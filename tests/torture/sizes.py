@@ -1,0 +1,55 @@
+"""How long each part of the harness works: a sample in `make test`, half an hour in `make torture`.
+
+`HEADGATE_TORTURE=long` chooses the long run; `make torture` sets it. `HEADGATE_TORTURE_SEED` repeats the random choices
+of a run: every failure prints the seed.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+import secrets
+from dataclasses import dataclass
+from typing import TypeVar
+
+_Value = TypeVar("_Value")
+
+LONG = os.environ.get("HEADGATE_TORTURE") == "long"
+# Set for the processes that pytest starts, so that all of them print the same.
+SEED = int(os.environ.setdefault("HEADGATE_TORTURE_SEED", str(secrets.randbits(32) if LONG else 1)))
+
+
+class Part(enum.StrEnum):
+    """What the harness tortures; its counts are shown under this name."""
+
+    FAULTS = "faults"
+    CATALOG = "catalog"
+    CONCURRENCY = "concurrency"
+    BAD_INPUT = "bad input"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Seconds of one core that all tests of a part may take together."""
+
+    short: float
+    long: float
+
+
+# The long run takes 30 minutes on two cores, the short one a minute and a half on one.
+BUDGETS = {
+    Part.FAULTS: Budget(short=45, long=1200),
+    Part.CATALOG: Budget(short=15, long=720),
+    Part.CONCURRENCY: Budget(short=15, long=720),
+    Part.BAD_INPUT: Budget(short=20, long=960),
+}
+
+
+def seconds(part: Part, share: float) -> float:
+    """What a test may take that has this share (0 to 1) of its part; shares of a part add up to 1 at most."""
+    return share * (BUDGETS[part].long if LONG else BUDGETS[part].short)
+
+
+def pick(short: _Value, long: _Value) -> _Value:
+    """The value for this run, where a count of examples or steps says more than a duration."""
+    return long if LONG else short
