@@ -50,6 +50,10 @@ def put(workspace: Workspace, storage: Storage) -> Make:
         "SELECT 1) ; COPY (SELECT 1) TO '{file}'; SELECT (1",
         "COPY (SELECT 1) TO '{file}'",
         "SELECT 1; SELECT 2",
+        "SELECT 1\u200b;\u2060COPY (SELECT 1) TO '{file}'",
+        "\ufeffPRAGMA database_list",
+        "FROM query\u200b('SELECT 1')",
+        "SELECT \"write_log\"\u00a0('x')",
         "FROM enable_logging(level = 'trace')",
         "FROM json_execute_serialized_sql(json_serialize_sql('FROM enable_logging()'))",
         "",
@@ -82,6 +86,19 @@ def test_a_data_file_is_not_written_from_a_locked_session(
     with pytest.raises(DataError, match="more than one statement"):
         guarded_query(Workspace(workspace.catalog, "main", session), f"FROM {VIEW.sql}")
     assert not storage.exists(target)
+
+
+def test_a_view_of_ours_reads_no_files_for_a_query(
+    put: Make, workspace: Workspace, make_session: Callable[..., Session], tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret.csv"
+    secret.write_text("secret")
+    put(f"SELECT content FROM read_text('{secret}')", "headgate")
+    assert workspace.query(f"FROM {VIEW.sql}").fetchall() == [("secret",)]
+    session = make_session()
+    lock(session)
+    with pytest.raises(QueryError, match="disabled by configuration"):
+        guarded_query(Workspace(workspace.catalog, "main", session), f"FROM {VIEW.sql}").fetchall()
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,15 @@ def test_keys_cannot_be_asked_for(
             guarded_query(reader, sql)
 
 
-@pytest.mark.parametrize("sql", ["PRAGMA import_database('{folder}')", "/**/ IMPORT DATABASE '{folder}'"])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "PRAGMA import_database('{folder}')",
+        "/**/ IMPORT DATABASE '{folder}'",
+        "\ufeffPRAGMA import_database('{folder}')",
+        "IMPORT\u200bDATABASE '{folder}'",
+    ],
+)
 def test_statements_of_a_file_are_not_run(guarded: Workspace, sql: str) -> None:
     storage = guarded.session.storage
     folder, target = f"{storage.warehouse}/import", f"{storage.warehouse}/imported.csv"

@@ -83,28 +83,28 @@ class Exposure:
                 hint="Query it with that engine, or write the query again as a model.",
                 data={"view": str(name), "dialect": view.dialect},
             )
-        self._vet(name, view, content.metadata_location, readers)
-        for each in self.references(view.sql):
+        sql = self._vet(name, view, content.metadata_location, readers)
+        for each in self.references(sql):
             self._expose(each, (*readers, name))
-        words = dict.fromkeys(names_in(view.sql)) if view.default_namespace else ()
+        words = dict.fromkeys(names_in(sql)) if view.default_namespace else ()
         candidates = (Name((*view.default_namespace, word)) for word in words)
         unqualified = [each for each in candidates if each not in (*readers, name) and self._content(each) is not None]
         for each in unqualified:
             self._expose(each, (*readers, name))
         if not unqualified:
-            return view.sql
+            return sql
         # Names without a schema are looked for in the view's own namespace, whatever schema the view is in.
         tables = ", ".join(f"{quote(each.table)} AS (FROM {each.sql})" for each in unqualified)
-        return f"WITH {tables} FROM ({view.sql}\n)"
+        return f"WITH {tables} FROM ({sql}\n)"
 
-    def _vet(self, name: Name, view: View, location: str, readers: tuple[Name, ...]) -> None:
-        """Make sure that a view does nothing but read, and reads no files if another program made it.
+    def _vet(self, name: Name, view: View, location: str, readers: tuple[Name, ...]) -> str:
+        """The SQL of a view that does nothing but read, and reads no files if another program made it.
 
         Any client of the catalog can make views, and their text becomes part of a statement here.
         """
         try:
-            check_reads(self._session, view.sql)
-            tables = () if view.is_own else qualified_tables(self._session, view.sql)
+            sql = check_reads(self._session, view.sql)
+            tables = () if view.is_own else qualified_tables(self._session, sql)
         except (ReadOnly, QueryError) as error:
             raise DataError(
                 f"View '{name}' cannot be read: {error.message}",
@@ -120,6 +120,7 @@ class Exposure:
             if not found:
                 raise self._not_found(".".join(pair))
             self._expose(found[0], (*readers, name))
+        return sql
 
     def _create(self, name: Name, sql: str) -> None:
         other = self._names_in_use.setdefault(name.sql.lower(), name)

@@ -28,5 +28,4 @@ def guarded_query(reader: Reader, sql: str, parameters: Sequence[object] | None 
         ReadOnly: The statement is not one that only reads.
         QueryError: It is none, or more than one, or fails.
     """
-    check_reads(reader.session, sql)
-    return reader.query(sql, parameters)
+    return reader.query(check_reads(reader.session, sql), parameters)

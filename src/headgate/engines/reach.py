@@ -32,6 +32,7 @@ def reach(connection: duckdb.DuckDBPyConnection, storage: Storage) -> None:
     """
     for name in _FROM_ENVIRONMENT:
         connection.execute(f"SET GLOBAL {name} = ''")
+    _hide_password(connection)
     if storage.is_local:
         return
     for statement in _SETTINGS:
@@ -51,3 +52,12 @@ def reach(connection: duckdb.DuckDBPyConnection, storage: Storage) -> None:
             options["SESSION_TOKEN"] = literal(access.session_token)
     listed = ", ".join(f"{name} {value}" for name, value in options.items())
     connection.execute(f"CREATE SECRET warehouse (TYPE s3, {listed})")
+
+
+def _hide_password(connection: duckdb.DuckDBPyConnection) -> None:
+    """Take user and password out of the proxy that the environment names, which DuckDB cannot use in that form."""
+    (proxy,) = connection.execute("SELECT coalesce(current_setting('http_proxy'), '')").fetchone() or ("",)
+    if "@" in proxy:
+        scheme, separator, _ = proxy.rpartition("://")
+        without = scheme + separator + proxy.rpartition("@")[2]
+        connection.execute(f"SET GLOBAL http_proxy = {literal(without)}")

@@ -7,10 +7,12 @@ from itertools import pairwise
 import duckdb
 
 from headgate.engines.duckdb import Session, translate
-from headgate.engines.references import Word, words_of
+from headgate.engines.references import Word, respaced, words_of
 from headgate.errors import QueryError, ReadOnly
 
 _ALLOWED = "SELECT, FROM, WITH, VALUES, DESCRIBE, SHOW, SUMMARIZE and EXPLAIN"
+# Of EXPLAIN; what it explains begins with none of them.
+_OPTIONS = ("analyze", "format", "verbose")
 _REPLACED = ("call", "export", "import", "pragma")
 # Functions that may stand in a SELECT and do more than read. `query` and `json_execute_serialized_sql` run text that
 # cannot be looked at here; the scans of Python's and Arrow's objects take addresses of memory.
@@ -31,7 +33,9 @@ _REFUSED = frozenset(
         "iceberg_to_ducklake",
         "import_database",
         "json_execute_serialized_sql",
+        "json_serialize_plan",
         "pandas_scan",
+        "pg_sleep",
         "python_map_function",
         "query",
         "query_table",
@@ -48,8 +52,13 @@ _REFUSED = frozenset(
 )
 
 
-def check_reads(session: Session, sql: str) -> None:
-    """Make sure that a SQL text is one statement that only reads; raises as `guard.guarded_query` does."""
+def check_reads(session: Session, sql: str) -> str:
+    """Make sure that a SQL text is one statement that only reads; raises as `guard.guarded_query` does.
+
+    Returns:
+        The text that was looked at. Run this one: DuckDB reads invisible characters of the other in its own way.
+    """
+    sql = respaced(sql)
     words = list(words_of(sql))
     ends = [word for word in words[:-1] if word.text == ";"]
     # DuckDB puts other statements in the place of these, some from files, while it only parses them.
@@ -75,15 +84,16 @@ def check_reads(session: Session, sql: str) -> None:
             raise ReadOnly(
                 f"The function {word.text} is not allowed in a query.", hint="It does more than read tables."
             )
+    return sql
 
 
 def _explained(sql: str, words: list[Word]) -> str:
     """What an EXPLAIN explains; it may be anything, and ANALYZE runs it."""
     rest = words[1:]
-    if rest and rest[0].text.startswith("("):
+    if len(rest) > 1 and rest[0].text.startswith("(") and rest[1].text.lower() in _OPTIONS:
         closing = next(index for index, word in enumerate(rest) if word.text.startswith(")"))
         rest = rest[closing + 1 :]
-    while rest and rest[0].text.lower() in ("analyze", "verbose"):
+    while rest and rest[0].text.lower() in _OPTIONS:
         rest = rest[1:]
     return sql.encode()[rest[0].start :].decode() if rest else ""
 

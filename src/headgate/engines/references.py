@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import duckdb
 
+from headgate.errors import QueryError
+
 _NAMES = (duckdb.token_type.identifier, duckdb.token_type.keyword)
+# What DuckDB's parser takes for a space outside of quotes, while its tokenizer takes it for a letter.
+_SPACES = re.compile("[\u00a0\u2000-\u200b\u202f\u205f\u2060\u3000\ufeff]")
 
 
 def qualified_names(sql: str) -> Iterator[tuple[str, str]]:
@@ -45,12 +50,51 @@ class Word:
 
 def words_of(sql: str) -> Iterator[Word]:
     """The tokens of a SQL text, without comments."""
+    for start, token, kind in _tokens(respaced(sql)):
+        if kind != duckdb.token_type.comment:
+            yield Word(_text(token), kind in _NAMES, start)
+
+
+def respaced(sql: str) -> str:
+    """A SQL text with ASCII spaces wherever DuckDB's parser sees spaces, as many bytes long as it was.
+
+    Of the text that comes out, parser and tokenizer make the same words.
+
+    Raises:
+        QueryError: It is not Unicode.
+    """
+    try:
+        sql.encode()
+    except UnicodeEncodeError as error:
+        raise QueryError(
+            f"The statement holds {error.object[error.start]!r}, which is no character.",
+            place=f"character {error.start + 1} of the statement",
+            hint="Give the statement in UTF-8.",
+        ) from error
+    before = None
+    # Where a quote ends may depend on a space before it.
+    while sql != before and _SPACES.search(sql):
+        before = sql
+        sql = "".join(_respaced(token, kind) for _, token, kind in _tokens(sql))
+    return sql
+
+
+def _respaced(token: str, kind: object) -> str:
+    quoted = kind == duckdb.token_type.string_const or token.startswith('"')
+    # The tag of a dollar quote is outside of quotes, as the parser sees it.
+    end = token.find("$", 1) + 1 if token.startswith("$") else 0 if quoted else len(token)
+    return _SPACES.sub(lambda found: " " * len(found[0].encode()), token[:end]) + token[end:]
+
+
+def _tokens(sql: str) -> Iterator[tuple[int, str, object]]:
+    """Where each token begins, in bytes, its text up to the next one, and its kind; comments go with what precedes."""
     source = sql.encode()
     tokens = duckdb.tokenize(sql)
+    if not tokens or tokens[0][0] > 0:
+        tokens.insert(0, (0, duckdb.token_type.comment))
     ends = [start for start, _ in tokens[1:]] + [len(source)]
-    for (start, kind), end in zip(tokens, ends, strict=False):
-        if kind != duckdb.token_type.comment:
-            yield Word(_text(source[start:end].decode(errors="replace")), kind in _NAMES, start)
+    for (start, kind), end in zip(tokens, ends, strict=True):
+        yield start, source[start:end].decode(errors="replace"), kind
 
 
 def _text(token: str) -> str:
