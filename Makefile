@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 PYTHONS := $(PYTHON) python3 python3.13 python3.12 python3.11 python3.14
 # Named for the content of what is installed, so that a checkout that only touches times installs nothing.
 STAMP := $(VENV)/.installed-$(shell cat requirements/dev.txt pyproject.toml | cksum | tr ' ' '-')
+BENCH := $(VENV)/.bench-$(shell cat requirements/bench.txt | cksum | tr ' ' '-')
 SERVICES := $(VENV)/.services-$(shell cat requirements/services.txt | cksum | tr ' ' '-')
 
 .DEFAULT_GOAL := help
@@ -39,7 +40,7 @@ check: $(STAMP) ## Check format, lint, types, import contracts, generated docs a
 	$(BIN)/python scripts/reference.py --check
 	$(BIN)/python scripts/tracked.py
 
-bench: $(STAMP) ## Measure, and write docs/benchmarks.md
+bench: $(BENCH) ## Measure, and write docs/benchmarks.md; ARGS="--only PART" takes some
 	@$(BIN)/python benchmarks/run.py $(ARGS)
 
 bench-services: $(SERVICES) ## Measure the catalogs beside Nessie and PyIceberg
@@ -71,6 +72,11 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@rm -f $(VENV)/.installed-*
+	@touch $@
+
+$(BENCH): $(STAMP) requirements/bench.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@rm -f $(VENV)/.bench-*
 	@touch $@
 
 $(SERVICES): $(STAMP) requirements/services.txt

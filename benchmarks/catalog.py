@@ -1,26 +1,28 @@
-"""How the catalog's operations grow with the number of tables and commits.
+"""How the catalog's operations grow with the number of tables.
 
-Run with `python benchmarks/catalog.py [--json FILE] [--tables N ...] [--commits N]`. Each size is a new SQLite file
-that is filled by one bulk commit; `--commits` adds that many commits of one table each before measuring.
+Run with `python benchmarks/catalog.py [--json FILE] [--small]`. Each size is a new SQLite file that is filled by one
+bulk commit.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import random
 import statistics
-import sys
 import tempfile
 import time
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from measure import Figure, Peer, program
 
 from headgate.catalog import Catalog, MergeResult, Operation, open_catalog
 from headgate.types import Content, Kind, Name
 
 SIZES = (100, 10_000, 100_000)
 ROUNDS = 100
+COMMIT = "commit one table"
+GOAL = 3.0
 
 
 def name(number: int) -> Name:
@@ -52,7 +54,7 @@ def milliseconds(action: Callable[[int], object], rounds: int = ROUNDS) -> float
     return 1000 * statistics.median(taken)
 
 
-def measure(folder: Path, tables: int, commits: int) -> Iterator[tuple[str, float]]:
+def measure(folder: Path, tables: int) -> Iterator[tuple[str, float]]:
     """Name and milliseconds of each operation on a lake of so many tables."""
     url = f"sqlite:///{folder / 'state.db'}"
     catalog = open_catalog(url)
@@ -62,18 +64,13 @@ def measure(folder: Path, tables: int, commits: int) -> Iterator[tuple[str, floa
     catalog.commit("main", bulk, message="all tables", author="benchmark")
     yield "bulk commit of all tables", 1000 * (time.perf_counter() - start)
     first = catalog.ref("main").commit_id
-    if commits:
-        start = time.perf_counter()
-        for version in range(1, commits + 1):
-            put(catalog, "main", chance.randrange(tables), version)
-        yield f"each of {commits:,} commits before", 1000 * (time.perf_counter() - start) / commits
     catalog.close()
     start = time.perf_counter()
     catalog = open_catalog(url)
     catalog.state().get(name(0))
     yield "open and look up one table", 1000 * (time.perf_counter() - start)
     yield "look up one table", milliseconds(lambda _: catalog.state().get(name(chance.randrange(tables))))
-    yield "commit one table", milliseconds(lambda n: put(catalog, "main", chance.randrange(tables), 10**6 + n))
+    yield COMMIT, milliseconds(lambda n: put(catalog, "main", chance.randrange(tables), 10**6 + n))
     yield "create a branch", milliseconds(lambda n: catalog.create_branch(f"branch-{n}"))
 
     for number in range(ROUNDS // 2):
@@ -89,26 +86,28 @@ def measure(folder: Path, tables: int, commits: int) -> Iterator[tuple[str, floa
     yield "size of the file, MB", (folder / "state.db").stat().st_size / 1e6
 
 
-def main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tables", type=int, nargs="+", default=list(SIZES))
-    parser.add_argument("--commits", type=int, default=0)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args(arguments)
-    figures: dict[int, dict[str, float]] = {}
-    for tables in options.tables:
+def figures(options: Namespace) -> list[Figure]:
+    """The goal first, then every operation at every size."""
+    sizes = (100, 1_000) if options.small else SIZES
+    found: dict[int, dict[str, float]] = {}
+    for tables in sizes:
         with tempfile.TemporaryDirectory() as folder:
-            figures[tables] = dict(measure(Path(folder), tables, options.commits))
-    print("| milliseconds (median) | " + " | ".join(f"{tables:,} tables" for tables in figures) + " |")
-    print("|---|" + "---:|" * len(figures))
-    for row in next(iter(figures.values())):
-        print(f"| {row} | " + " | ".join(f"{figures[tables][row]:,.2f}" for tables in figures) + " |")
-    document = {"commits_before": options.commits, "milliseconds": {str(size): rows for size, rows in figures.items()}}
-    if options.json:
-        options.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    else:
-        print(json.dumps(document))
+            found[tables] = dict(measure(Path(folder), tables))
+    few, many = (found[size][COMMIT] for size in (sizes[0], sizes[-1]))
+    least = Peer(f"the same at {sizes[0]}", few, goal=GOAL, rival=False)
+    goal = Figure("catalog", f"{COMMIT} at {sizes[-1]:,} tables", "ms", many, (least,))
+    series = [
+        Figure("catalog", name, unit, value, axis="tables", at=tables)
+        for tables, rows in found.items()
+        for (name, unit), value in ((_unit(row), value) for row, value in rows.items())
+    ]
+    return [goal, *series]
+
+
+def _unit(row: str) -> tuple[str, str]:
+    name, _, unit = row.partition(", ")
+    return (name, unit) if unit == "MB" else (row, "ms")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    program(__doc__, figures, small=False)

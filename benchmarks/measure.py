@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
+import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import duckdb
+
+_LAUNCH = Path(__file__).with_name("launch.py")
 
 
 @dataclass(frozen=True)
@@ -28,83 +33,128 @@ class Taken:
 
 
 @dataclass(frozen=True)
+class Peer:
+    """What stands beside a figure of headgate's, in the same unit.
+
+    Attributes:
+        name: Who or what it is.
+        value: Its figure.
+        cpu: Its CPU seconds.
+        goal: What headgate's figure may be at most as a multiple of `value`; at least, where more is better.
+        ratio_of: A ratio that is not headgate's figure by `value`, such as a mean over queries.
+        stopped: It reached its limit of time, and would have taken longer than `value`.
+        rival: False for what is no other way of doing the same, such as headgate itself on a smaller lake.
+    """
+
+    name: str
+    value: float
+    cpu: float | None = None
+    goal: float | None = None
+    ratio_of: float | None = None
+    stopped: bool = False
+    rival: bool = True
+
+    @classmethod
+    def took(cls, name: str, taken: Taken, goal: float | None = None, *, rival: bool = True) -> Peer:
+        """A time in seconds."""
+        return cls(name, taken.wall, taken.cpu, goal, rival=rival)
+
+
+@dataclass(frozen=True)
 class Figure:
-    """One figure of headgate, beside a peer's when there is one.
+    """One figure of headgate's, and what stands beside it.
 
     Attributes:
         part: The section of the page.
         name: What was measured.
-        unit: Of `ours` and `peer`.
+        unit: Of `ours` and of the peers' values.
         ours: Headgate's figure.
-        peer: The peer's.
-        peer_name: Who the peer is.
-        goal: The most that `ratio` may be, or `ours` where there is no peer.
+        peers: What stands beside it.
         cpu: Headgate's CPU seconds.
-        peer_cpu: The peer's CPU seconds.
-        ratio_of: A ratio that is not `ours / peer`, such as a mean over queries.
+        more: Whether more is better, as of rows per second.
+        axis: What grows, in a series of figures: rows, files, tables.
+        at: How many of them there were.
     """
 
     part: str
     name: str
     unit: str
     ours: float
-    peer: float | None = None
-    peer_name: str | None = None
-    goal: float | None = None
+    peers: tuple[Peer, ...] = ()
     cpu: float | None = None
-    peer_cpu: float | None = None
-    ratio_of: float | None = None
+    more: bool = False
+    axis: str | None = None
+    at: float | None = None
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Figure:
         """What `to_dict` gave."""
-        return cls(
-            document["part"],
-            document["name"],
-            document["unit"],
-            document["ours"],
-            document["peer"],
-            document["peer_name"],
-            document["goal"],
-            document["cpu_seconds"],
-            document["peer_cpu_seconds"],
-            document["ratio"],
+        known = {field.name for field in fields(cls)} - {"peers", "cpu"}
+        peers = tuple(
+            Peer(
+                each["name"],
+                each["value"],
+                each["cpu_seconds"],
+                each["goal"],
+                each["ratio"],
+                each["stopped"],
+                each["rival"],
+            )
+            for each in document["peers"]
         )
+        return cls(**{name: document[name] for name in known}, peers=peers, cpu=document["cpu_seconds"])
 
-    @property
-    def ratio(self) -> float | None:
-        if self.ratio_of is not None:
-            return self.ratio_of
-        return self.ours / self.peer if self.peer else None
+    @classmethod
+    def beside(cls, part: str, name: str, ours: Taken, *peers: Peer) -> Figure:
+        """Times in seconds."""
+        return cls(part, name, "s", ours.wall, peers, ours.cpu)
+
+    def ratio(self, peer: Peer) -> float:
+        """Headgate's figure as a multiple of the peer's; where both are none, that is as good as it gets."""
+        if peer.ratio_of is not None:
+            return peer.ratio_of
+        return self.ours / peer.value if peer.value else math.inf if self.ours else 0.0
+
+    def meets(self, peer: Peer) -> bool | None:
+        """Whether the goal beside a peer is met; None without a goal.
+
+        A peer that was stopped would have taken longer still, so what holds beside it holds.
+        """
+        if peer.goal is None:
+            return None
+        return self.ratio(peer) >= peer.goal if self.more else self.ratio(peer) <= peer.goal
 
     @property
     def holds(self) -> bool | None:
-        """Whether the goal is met; None without a goal."""
-        if self.goal is None:
-            return None
-        return (self.ours if self.ratio is None else self.ratio) <= self.goal
+        """Whether every goal is met; None without a goal."""
+        found = [met for met in map(self.meets, self.peers) if met is not None]
+        return all(found) if found else None
 
-    @classmethod
-    def beside(
-        cls, part: str, name: str, ours: Taken, peer: Taken, peer_name: str, goal: float | None = None
-    ) -> Figure:
-        """Two times, in seconds."""
-        return cls(part, name, "s", ours.wall, peer.wall, peer_name, goal, ours.cpu, peer.cpu)
+    def slower(self, peer: Peer) -> bool:
+        """Whether headgate is behind this peer."""
+        return peer.rival and (self.ratio(peer) < 1 if self.more else self.ratio(peer) > 1)
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "part": self.part,
-            "name": self.name,
-            "unit": self.unit,
-            "ours": _rounded(self.ours),
-            "peer": _rounded(self.peer),
-            "peer_name": self.peer_name,
-            "ratio": _rounded(self.ratio),
-            "goal": self.goal,
-            "holds": self.holds,
-            "cpu_seconds": _rounded(self.cpu),
-            "peer_cpu_seconds": _rounded(self.peer_cpu),
-        }
+        document = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "cpu"}
+        document["ours"], document["cpu_seconds"] = _rounded(self.ours), _rounded(self.cpu)
+        document["peers"] = [
+            {
+                "name": each.name,
+                "value": _rounded(each.value),
+                "ratio": _rounded(self.ratio(each)),
+                "goal": each.goal,
+                "holds": self.meets(each),
+                "cpu_seconds": _rounded(each.cpu),
+                "stopped": each.stopped,
+                "rival": each.rival,
+            }
+            for each in self.peers
+        ]
+        return {**document, "holds": self.holds}
+
+
+class Stopped(Exception):
+    """A process did not end within its limit of time."""
 
 
 def timed(action: Callable[[], object]) -> Taken:
@@ -114,26 +164,49 @@ def timed(action: Callable[[], object]) -> Taken:
     return Taken(time.perf_counter() - wall, time.process_time() - cpu)
 
 
-def process(command: Sequence[str], cwd: Path | None = None, expected: Sequence[int] = (0,)) -> Taken:
+def process(
+    command: Sequence[str],
+    cwd: Path | None = None,
+    expected: Sequence[int] = (0,),
+    limit: float | None = None,
+    settings: Mapping[str, str] | None = None,
+) -> Taken:
     """Run a command to its end, its output unseen.
+
+    Args:
+        command: Program and arguments.
+        cwd: Where it runs.
+        expected: Exit codes that are no errors.
+        limit: Seconds after which it is stopped.
+        settings: Variables of its environment beside this process's.
 
     Raises:
         RuntimeError: It ended with another exit code than the expected ones.
+        Stopped: It reached the limit.
     """
-    start = time.perf_counter()
-    with subprocess.Popen(
-        command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=_environment()
-    ) as child:
-        assert child.stderr is not None
-        complaint = child.stderr.read()
-        _, status, usage = os.wait4(child.pid, 0)
-        wall = time.perf_counter() - start
-        child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode not in expected:
-        raise RuntimeError(f"{' '.join(command)} ended with {child.returncode}:\n{complaint.decode()}")
-    # Linux tells kilobytes, macOS bytes.
-    unit = 1e6 if sys.platform == "darwin" else 1e6 / 1024
-    return Taken(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / unit)
+    with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryFile() as complaint:
+        answer = Path(scratch, "taken.json")
+        child = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(_LAUNCH), str(answer), *command],
+            cwd=cwd,
+            stdout=subprocess.DEVNULL,
+            stderr=complaint,
+            env={**_environment(), **(settings or {})},
+            start_new_session=True,
+        )
+        try:
+            code = child.wait(limit)
+        except subprocess.TimeoutExpired as error:
+            raise Stopped(f"{' '.join(command)} took more than {limit:g} s") from error
+        finally:
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+        complaint.seek(0)
+        if code not in expected:
+            said = complaint.read().decode(errors="replace")
+            raise RuntimeError(f"{' '.join(command)} ended with {code}:\n{said[-4000:]}")
+        return Taken(**json.loads(answer.read_text("utf-8")))
 
 
 def alternate(rounds: int, actions: Mapping[str, Callable[[], Taken]]) -> dict[str, Taken]:
@@ -168,19 +241,22 @@ def machine() -> dict[str, str]:
 def program(
     about: str | None,
     measured: Callable[[argparse.Namespace], Sequence[Figure]],
-    **defaults: float,
+    **defaults: float | bool,
 ) -> None:
     """A benchmark as a program of its own: prints its figures, or writes them with `--json FILE`.
 
     Args:
         about: Its docstring.
         measured: Takes the options, gives the figures.
-        defaults: Options that are numbers, by name, each with its default.
+        defaults: Options that are numbers, by name, each with its default; one that is False is a switch.
     """
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     for name, value in defaults.items():
-        parser.add_argument(f"--{name}", type=type(value), default=value, help=f"default: {value}")
+        if isinstance(value, bool):
+            parser.add_argument(f"--{name}", action="store_true")
+        else:
+            parser.add_argument(f"--{name}", type=type(value), default=value, help=f"default: {value}")
     options = parser.parse_args()
     found = measured(options)
     print(table(found))
@@ -189,31 +265,33 @@ def program(
 
 
 def table(figures: Sequence[Figure]) -> str:
-    """Figures as a table in Markdown."""
+    """Figures as a table in Markdown, a row for each that stands beside one."""
     lines = [
         "| what | headgate | CPU | beside | | CPU | ratio | goal | holds |",
         "|---|---:|---:|---|---:|---:|---:|---:|---|",
     ]
-    for each in figures:
-        cells = (
-            each.name,
-            _shown(each.ours, each.unit),
-            _shown(each.cpu, "s"),
-            each.peer_name or "",
-            _shown(each.peer, each.unit),
-            _shown(each.peer_cpu, "s"),
-            "" if each.ratio is None else f"{each.ratio:.2f}",
-            "" if each.goal is None else f"{each.goal:g}",
-            {None: "", True: "yes", False: "**no**"}[each.holds],
-        )
-        lines.append("| " + " | ".join(cells) + " |")
+    for figure in figures:
+        ours = (figure.name, shown(figure.ours, figure.unit), shown(figure.cpu, "s"))
+        if not figure.peers:
+            lines.append("| " + " | ".join((*ours, *[""] * 6)) + " |")
+        for number, peer in enumerate(figure.peers):
+            cells = (
+                *(ours if number == 0 else ("", "", "")),
+                peer.name,
+                ("> " if peer.stopped else "") + shown(peer.value, figure.unit),
+                shown(peer.cpu, "s"),
+                ("< " if peer.stopped else "") + f"{figure.ratio(peer):.2f}",
+                "" if peer.goal is None else f"{'≥' if figure.more else '≤'} {peer.goal:g}",
+                {None: "", True: "yes", False: "**no**"}[figure.meets(peer)],
+            )
+            lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def _shown(value: float | None, unit: str) -> str:
+def shown(value: float | None, unit: str) -> str:
     if value is None:
         return ""
-    digits = 0 if abs(value) >= 1000 else 2
+    digits = 0 if abs(value) >= 1000 else 2 if abs(value) >= 0.1 or not value else 4
     return f"{value:,.{digits}f} {unit}"
 
 

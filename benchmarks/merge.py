@@ -1,29 +1,34 @@
-"""Merge of 1 M rows into a table of 5 M, beside the same join written by plain DuckDB without any table format.
+"""Merge of 1 M rows into a table of 5 M, beside the same join written by plain DuckDB, and beside PyIceberg's `upsert`.
 
-Run with `python benchmarks/merge.py [--json FILE] [--rows N] [--into N]`. Half of the rows exist already, half are new.
+Run with `python benchmarks/merge.py [--json FILE] [--rows N] [--into N] [--seconds S]`. Half of the rows exist already,
+half are new. PyIceberg is given a tenth of the rows, and is stopped after `--seconds`.
 `spread`: the keys lie all over the table, so every file has to be written again. `recent`: they lie among the
 latest tenth of the table, as in most feeds, so most files stay.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
+import sys
 import tempfile
-import time
-from collections.abc import Callable
+from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
+
+from measure import Figure, Peer, process, program, timed
 
 from headgate.catalog import open_catalog
 from headgate.catalog.storage import Storage
 from headgate.config import EngineSettings
-from headgate.engines.changes import WriteResult
 from headgate.engines.duckdb import Session
 from headgate.engines.workspace import Workspace
 from headgate.types import Layout, Name
 
 TABLE = Name.of("bronze", "orders")
-ROWS, INTO = 1_000_000, 5_000_000
+PART = "merge"
+PLAIN, UPSERT = "the join and COPY in plain DuckDB", "PyIceberg's upsert"
+GOAL = 0.1
+CHECKSUM = "SELECT count(*), sum(hash(id, amount, status, note, changed_at)) FROM"
 # The table has about 80 MB; smaller files than the default of 128 MB show which are written again.
 FILE_BYTES = 16 * 1024 * 1024
 
@@ -49,79 +54,75 @@ def changes(pattern: str, rows: int, into: int) -> str:
     )
 
 
-def timed(action: Callable[[], object]) -> tuple[float, object]:
-    start = time.perf_counter()
-    result = action()
-    return time.perf_counter() - start, result
-
-
-def run(rows: int = ROWS, into: int = INTO) -> list[dict[str, object]]:
-    """One dictionary per pattern: seconds of headgate and of DuckDB alone, and what was done."""
+def figures(options: Namespace) -> list[Figure]:
+    """A figure per pattern of keys, on equal tables."""
     with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
         catalog = open_catalog(f"sqlite:///{folder}/state.db")
         with Session(EngineSettings(temp_directory=f"{folder}/tmp"), Storage(f"{folder}/warehouse")) as session:
-            return [
-                measure(Workspace(catalog, "main", session), Path(folder), pattern, rows, into)
-                for pattern in ("spread", "recent")
-            ]
+            base = orders(f"SELECT i FROM range({options.into}) AS t(i)", "new")
+            session.execute(f"COPY ({base}) TO '{place}/base.parquet' (FORMAT parquet, COMPRESSION zstd)")
+            workspace = Workspace(catalog, "main", session)
+            spread, recent = (
+                measured(workspace, place, pattern, options.rows, options.into) for pattern in ("spread", "recent")
+            )
+            upsert = pyiceberg(session, place, options.rows // 10, options.into, options.seconds)
+        catalog.close()
+    return [replace(spread, peers=(*spread.peers, upsert)), recent]
 
 
-def measure(workspace: Workspace, folder: Path, pattern: str, rows: int, into: int) -> dict[str, object]:
-    """Both ways on equal tables; the results are compared."""
+def measured(workspace: Workspace, folder: Path, pattern: str, rows: int, into: int) -> Figure:
+    """Headgate and DuckDB alone; the results are compared."""
     session = workspace.session
-    base = orders(f"SELECT i FROM range({into}) AS t(i)", "new")
-    workspace.replace(TABLE, base, layout=Layout(properties={"write.target-file-size-bytes": str(FILE_BYTES)}))
+    layout = Layout(properties={"write.target-file-size-bytes": str(FILE_BYTES)})
+    workspace.replace(TABLE, f"FROM '{folder}/base.parquet'", layout=layout)
     workspace.commit("orders")
     files = len(workspace.table(TABLE).files())
     incoming = folder / f"{pattern}.parquet"
     session.execute(f"COPY ({changes(pattern, rows, into)}) TO '{incoming}' (FORMAT parquet)")
+    rewritten = 0
 
-    def merge() -> WriteResult:
-        result = workspace.merge(TABLE, f"FROM '{incoming}'", ["id"])
+    def merge() -> None:
+        nonlocal rewritten
+        rewritten = workspace.merge(TABLE, f"FROM '{incoming}'", ["id"]).files_removed
         workspace.commit("merge")
-        return result
 
-    seconds, result = timed(merge)
-    assert isinstance(result, WriteResult)
-    session.execute(f"COPY ({base}) TO '{folder}/plain.parquet' (FORMAT parquet, COMPRESSION zstd)")
-    plain = (
-        f"COPY (SELECT * FROM '{folder}/plain.parquet' ANTI JOIN '{incoming}' USING (id) UNION ALL FROM '{incoming}')"
-        f" TO '{folder}/merged.parquet' (FORMAT parquet, COMPRESSION zstd)"
+    merged = folder / "merged.parquet"
+    ours = timed(merge)
+    plain = timed(
+        lambda: session.execute(
+            f"COPY ({joined(folder, incoming)}) TO '{merged}' (FORMAT parquet, COMPRESSION zstd)"
+        ).fetchall()
     )
-    duckdb_seconds, _ = timed(lambda: session.execute(plain))
-    checksum = "SELECT count(*), sum(hash(id, amount, status, note, changed_at)) FROM"
-    merged = workspace.query(f"{checksum} bronze.orders").fetchone()
-    assert merged == session.rows(f"{checksum} '{folder}/merged.parquet'")[0], "the results differ"
-    return {
-        "pattern": pattern,
-        "rows": rows,
-        "into": into,
-        "updated": result.updated,
-        "inserted": result.inserted,
-        "files": files,
-        "files_rewritten": result.files_removed,
-        "seconds": round(seconds, 2),
-        "duckdb_seconds": round(duckdb_seconds, 2),
-    }
+    found, wanted = workspace.query(f"{CHECKSUM} bronze.orders").fetchone(), session.rows(f"{CHECKSUM} '{merged}'")[0]
+    if found != wanted:
+        raise RuntimeError(f"headgate merged {found}, DuckDB {wanted}")
+    name = f"{rows:,} rows into {into:,}, keys {pattern}: {rewritten} of {files} files rewritten"
+    return Figure.beside(PART, name, ours, Peer.took(PLAIN, plain))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--rows", type=int, default=ROWS)
-    parser.add_argument("--into", type=int, default=INTO)
-    arguments = parser.parse_args()
-    results = run(arguments.rows, arguments.into)
-    print(f"{'keys':8} {'updated':>9} {'inserted':>9} {'files':>12} {'headgate':>10} {'DuckDB':>10}")
-    for each in results:
-        rewritten = f"{each['files_rewritten']} of {each['files']}"
-        print(
-            f"{each['pattern']:8} {each['updated']:>9,} {each['inserted']:>9,} {rewritten:>12}"
-            f" {each['seconds']:>8} s {each['duckdb_seconds']:>8} s"
-        )
-    if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=1), encoding="utf-8")
+def joined(folder: Path, incoming: Path) -> str:
+    """The table with the changes, as a query."""
+    return (
+        f"SELECT * FROM '{folder}/base.parquet' ANTI JOIN '{incoming}' USING (id) UNION ALL BY NAME FROM '{incoming}'"
+    )
+
+
+def pyiceberg(session: Session, folder: Path, rows: int, into: int, seconds: float) -> Peer:
+    """PyIceberg in a process of its own, with keys all over the table."""
+    incoming = folder / "upsert.parquet"
+    session.execute(f"COPY ({changes('spread', rows, into)}) TO '{incoming}' (FORMAT parquet)")
+    program = Path(__file__).with_name("upsert.py")
+    process([sys.executable, str(program), str(folder), f"{folder}/base.parquet", str(incoming), str(seconds)])
+    answer = json.loads((folder / "upsert.json").read_text("utf-8"))
+    if not answer["stopped"]:
+        found = session.rows(f"{CHECKSUM} iceberg_scan('{answer['metadata']}')")
+        wanted = session.rows(f"{CHECKSUM} ({joined(folder, incoming)})")
+        if found != wanted:
+            raise RuntimeError(f"PyIceberg merged {found}, DuckDB {wanted}")
+    name = f"{UPSERT} of {rows:,} rows"
+    return Peer(name, answer["wall"], answer["cpu"], GOAL, stopped=answer["stopped"])
 
 
 if __name__ == "__main__":
-    main()
+    program(__doc__, figures, rows=1_000_000, into=5_000_000, seconds=240.0)

@@ -180,21 +180,21 @@ _TRINO = ("trino-server-core", "trino-iceberg")
 
 
 def fetch(chosen: list[str]) -> Iterator[tuple[str, Path]]:
-    """Fetch artifacts by name, all of them when none is named; yields each name with where it is."""
+    """Fetch artifacts by name, all that tests need when none is named; yields each name with where it is."""
     unknown = sorted(set(chosen) - set(names()))
     if unknown:
         raise ServiceError(f"There is no artifact {', '.join(unknown)}. There are: {', '.join(names())}.")
     kinds: dict[str, Callable[[str], Path]] = {"maven": maven, "go": go, "pip": _pip_artifact, "jars": jars}
     for kind, take in kinds.items():
-        for name in pins()[kind]:
-            if not chosen or name in chosen:
+        for name, pin in pins()[kind].items():
+            if name in chosen or not (chosen or "fetched" in pin):
                 yield name, take(name)
     if not chosen or set(_TRINO) <= set(chosen):
         yield "trino", trino()
 
 
 def _pip_artifact(name: str) -> Path:
-    return environment(name) if name == "spark" else wheels(name)
+    return environment(name) if name in ("spark", "peers") else wheels(name)
 
 
 def _artifact(name: str, key: str, fill: Callable[[Path], None]) -> Path:
