@@ -9,13 +9,13 @@ from __future__ import annotations
 import types
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, NamedTuple, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from headgate.errors import ProjectError, did_you_mean
-from headgate.yaml import Location, YamlDocument, read_yaml
+from headgate.yaml import Location, YamlDocument, masked, read_yaml
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -157,13 +157,16 @@ class Settings(Section):
     )
 
 
-def load_settings(
-    path: Path, environment: Mapping[str, str], profile: str | None = None
-) -> tuple[Settings, str | None]:
-    """Read `headgate.yml` and lay a profile over it.
+class LoadedSettings(NamedTuple):
+    """The settings that hold, the name of the profile that was used, and what came from the environment."""
 
-    Returns:
-        The settings that hold, and the name of the profile that was used.
+    settings: Settings
+    profile: str | None
+    hidden: frozenset[str]
+
+
+def load_settings(path: Path, environment: Mapping[str, str], profile: str | None = None) -> LoadedSettings:
+    """Read `headgate.yml` and lay a profile over it.
 
     Raises:
         ProjectError: The file does not validate, or has no such profile.
@@ -172,12 +175,12 @@ def load_settings(
     settings = validate(document, Settings)
     chosen = profile or settings.profile
     if chosen is None:
-        return settings, None
+        return LoadedSettings(settings, None, document.hidden)
     if chosen not in settings.profiles:
         raise ProjectError(
-            f"There is no profile '{chosen}'.",
+            masked(f"There is no profile '{chosen}'.", () if profile else document.hidden),
             place=document.place(("profiles",)),
-            hint=did_you_mean(chosen, settings.profiles) or f"Add it: profiles: {{{chosen}: {{...}}}}",
+            hint=did_you_mean(chosen, settings.profiles) or "Add it below `profiles`.",
         )
     differs = settings.profiles[chosen].model_dump(exclude_unset=True, exclude_none=True)
     engine = settings.engine.model_dump() | differs.pop("engine", {})
@@ -186,8 +189,8 @@ def load_settings(
     place = ("profiles", chosen)
     lines = {location[2:]: line for location, line in document.lines.items() if location[:2] == place}
     secrets = {location[2:] for location in document.secrets if location[:2] == place}
-    overlaid = YamlDocument(path, merged, document.lines | lines, document.secrets | secrets)
-    return validate(overlaid, Settings), chosen
+    overlaid = YamlDocument(path, merged, document.lines | lines, document.secrets | secrets, document.hidden)
+    return LoadedSettings(validate(overlaid, Settings), chosen, document.hidden)
 
 
 def load_model(path: Path, model: type[ModelT], environment: Mapping[str, str] | None = None) -> ModelT:
@@ -251,10 +254,10 @@ def _problem(document: YamlDocument, model: type[BaseModel], details: ErrorDetai
         close = _closest(details["input"], choices) if location not in document.secrets else None
         hint = close or "The reference of settings and contracts lists what may stand here."
     return {
-        "message": _masked(message, document),
+        "message": masked(message, document.hidden),
         "place": document.place(location),
         "line": document.line_of(location),
-        "hint": _masked(hint, document),
+        "hint": masked(hint, document.hidden),
         "location": location,
     }
 
@@ -268,17 +271,6 @@ def _without_shadows(problems: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if not any(len(other) > len(location) and other[: len(location)] == location for other in locations)
     ]
     return sorted(kept, key=lambda problem: problem["line"])
-
-
-def _masked(text: str, document: YamlDocument) -> str:
-    """The text without values that came from the environment, which may be secrets."""
-    for location in document.secrets:
-        value: Any = document.data
-        for part in location:
-            value = value[part]
-        if isinstance(value, str) and len(value) > 1:
-            text = text.replace(value, "***")
-    return text
 
 
 def _closest(value: object, choices: object) -> str | None:

@@ -37,12 +37,14 @@ class Project:
         settings: What `headgate.yml` says, with the profile laid over it.
         profile: Name of the profile that holds, or None.
         environment: Variables for `${NAME}`: those of the process, and of `.env` where the process has none.
+        hidden: Values of `headgate.yml` that came from there, which no message may show.
     """
 
     root: Path
     settings: Settings
     profile: str | None = None
     environment: dict[str, str] = field(default_factory=dict, repr=False)
+    hidden: frozenset[str] = field(default=frozenset(), repr=False)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str] | None = None, profile: str | None = None) -> Project:
@@ -56,8 +58,8 @@ class Project:
 
         root = find_root(Path.cwd()) if path is None else _root_at(Path(path))
         environment = {**read_dotenv(root / ".env"), **os.environ}
-        settings, used = load_settings(root / FILE, environment, profile or environment.get("HEADGATE_PROFILE"))
-        return cls(root, settings, used, environment)
+        loaded = load_settings(root / FILE, environment, profile or environment.get("HEADGATE_PROFILE"))
+        return cls(root, loaded.settings, loaded.profile, environment, loaded.hidden)
 
     @property
     def name(self) -> str:

@@ -7,8 +7,9 @@ YAML 1.1 that PyYAML implements.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from headgate.errors import ProjectError
 Location = tuple[str | int, ...]
 """Keys and positions from the top of a document to a value."""
 
-_VARIABLE = re.compile(r"\$(\$?)\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+VARIABLE = re.compile(r"\$(\$?)\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+"""`${NAME}` or `${NAME:-default}`; `$${` stands for itself."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,14 @@ class YamlDocument:
         data: Its content; an empty file is an empty mapping.
         lines: Line, counted from 1, by location.
         secrets: Locations whose text came from the environment, and may therefore not be shown.
+        hidden: Those texts, and the values of variables within them.
     """
 
     path: Path
     data: Any
     lines: dict[Location, int] = field(default_factory=dict)
     secrets: frozenset[Location] = frozenset()
+    hidden: frozenset[str] = frozenset()
 
     def line_of(self, location: Location) -> int:
         """The line of a value, or of the closest thing around it that the file has."""
@@ -116,7 +120,7 @@ def parse_yaml(text: str, path: Path, environment: Mapping[str, str] | None = No
     finally:
         if loader is not None:
             loader.dispose()
-    return YamlDocument(path, data, reading.lines, frozenset(reading.secrets))
+    return YamlDocument(path, data, reading.lines, frozenset(reading.secrets), frozenset(reading.hidden))
 
 
 class _Reading:
@@ -127,6 +131,7 @@ class _Reading:
         self.environment = environment
         self.lines: dict[Location, int] = {}
         self.secrets: set[Location] = set()
+        self.hidden: set[str] = set()
 
     def value(self, loader: _Loader, node: yaml.Node, location: Location) -> Any:
         self.lines.setdefault(location, node.start_mark.line + 1)
@@ -162,23 +167,54 @@ class _Reading:
         return mapping
 
     def _interpolated(self, text: str, location: Location) -> str:
-        def replace(match: re.Match[str]) -> str:
-            escaped, name, default = match.groups()
-            if escaped:
-                return match.group()[1:]
-            if self.environment is None:
-                return match.group()
-            self.secrets.add(location)
-            value = self.environment.get(name, default)
-            if value is None:
-                raise ProjectError(
-                    f"The variable '{name}' is not set.",
-                    place=f"{display_path(self.path)}:{self.lines[location]}",
-                    hint=f"Set it in the environment or in the project's .env: {name}=...",
-                )
-            return value
+        if self.environment is None or not VARIABLE.search(text):
+            return VARIABLE.sub(lambda match: match[0][1:] if match[1] else match[0], text)
 
-        return _VARIABLE.sub(replace, text)
+        def note(value: str) -> None:
+            self.secrets.add(location)
+            self.hidden.add(value)
+
+        place = f"{display_path(self.path)}:{self.lines[location]}"
+        found = interpolated(text, self.environment, place, note)
+        if location in self.secrets:
+            self.hidden.add(found)
+        return found
+
+
+def interpolated(
+    text: str, environment: Mapping[str, str], place: str, note: Callable[[str], object] = lambda value: None
+) -> str:
+    """A text with the variables that it names; `note` is called with the value of each.
+
+    Raises:
+        ProjectError: One is not set.
+    """
+
+    def replace(match: re.Match[str]) -> str:
+        escaped, name, default = match.groups()
+        if escaped:
+            return match.group()[1:]
+        value = environment.get(name, default)
+        if value is None:
+            raise ProjectError(
+                f"The variable '{name}' is not set.",
+                place=place,
+                hint=f"Set it in the environment or in the project's .env: {name}=...",
+            )
+        note(value)
+        return value
+
+    return VARIABLE.sub(replace, text)
+
+
+def masked(text: str, hidden: Iterable[str]) -> str:
+    """A text without values of the environment, which may be secrets, also as JSON and Python quote them."""
+    # The longest first, for a value may be a part of another. What is shorter is no secret, and in many texts.
+    for value in sorted(hidden, key=len, reverse=True):
+        if len(value) > 3:
+            for form in dict.fromkeys((value, json.dumps(value)[1:-1], repr(value)[1:-1])):
+                text = text.replace(form, "***")
+    return text
 
 
 def read_dotenv(path: Path) -> dict[str, str]:

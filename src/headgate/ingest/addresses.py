@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 import urllib.parse
 
-_SECRET = re.compile(r"(?i)token|key|sig|secret|passw|auth|credential|code")
+from headgate.errors import UsageError
+from headgate.yaml import VARIABLE
+
+_SECRET = re.compile(
+    r"(?i)token|key|sig|secret|passw|pwd|auth|credential|session|cookie|jwt|ticket|access|^(code|sas|policy|user|pass)$"
+)
+
+_FROM_ENVIRONMENT = "from-environment"
 
 
 def is_address(text: str) -> bool:
@@ -18,10 +25,45 @@ def is_object(text: str) -> bool:
     return text.startswith("s3://")
 
 
+def split_address(address: str) -> urllib.parse.SplitResult:
+    """The parts of an address.
+
+    Raises:
+        UsageError: Its host cannot be told. What may be a password before the host is not shown.
+    """
+    try:
+        parts = urllib.parse.urlsplit(address)
+        usable = bool(parts.hostname) and (parts.port is None or parts.port >= 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        end = address.rpartition("@")[2] if "@" in address else address
+        raise UsageError(
+            "The host of an address in `files` cannot be told.",
+            place=f"...@{end}" if "@" in address else end,
+            hint="Write /, ?, #, @, [ and ] of a user or a password as %2F, %3F, %23, %40, %5B and %5D.",
+        )
+    return parts
+
+
 def shown_address(address: str) -> str:
     """An address without user, password and the values of parameters that look like secrets."""
-    parts = urllib.parse.urlsplit(address)
+    parts = split_address(address)
     host = parts.netloc.rpartition("@")[2]
     query = urllib.parse.parse_qsl(parts.query, keep_blank_values=True)
     hidden = [(name, "***" if _SECRET.search(name) else value) for name, value in query]
     return urllib.parse.urlunsplit((parts.scheme, host, parts.path, urllib.parse.urlencode(hidden, safe="*"), ""))
+
+
+def shown(pattern: str) -> str:
+    """A pattern of `files` as people may see it."""
+    return shown_address(pattern) if is_address(pattern) else pattern
+
+
+def holds_secret(address: str) -> bool:
+    """Whether a secret is written out in an address, and does not stand there as `${NAME}`."""
+    parts = split_address(VARIABLE.sub(_FROM_ENVIRONMENT, address))
+    user, colon, password = parts.netloc.rpartition("@")[0].partition(":")
+    values = [value for name, value in urllib.parse.parse_qsl(parts.query) if _SECRET.search(name)]
+    # A user without a password is a token.
+    return any(value.replace(_FROM_ENVIRONMENT, "") for value in (password if colon else user, *values))

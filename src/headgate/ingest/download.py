@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from headgate.errors import DataError, UsageError
-from headgate.ingest.addresses import shown_address
+from headgate.ingest.addresses import shown_address, split_address
 
 _SECONDS = 60
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -34,7 +34,7 @@ def download(address: str, folder: Path) -> Path:
         DataError: The server does not answer, refuses, or sends less than it announced.
     """
     _check_scheme(address)
-    parts = urllib.parse.urlsplit(address)
+    parts = split_address(address)
     place = folder / hashlib.sha256(address.encode()).hexdigest()[:16]
     name = re.sub(r"[^\w.\-]", "_", urllib.parse.unquote(PurePosixPath(parts.path).name)) or "download"
     target, notes = place / name, place / "validators.json"
@@ -102,7 +102,7 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
             fp.close()
             raise
         request = super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]  # the signature of the base class
-        if request is not None and urllib.parse.urlsplit(newurl).netloc != urllib.parse.urlsplit(req.full_url).netloc:
+        if request is not None and split_address(newurl).netloc != urllib.parse.urlsplit(req.full_url).netloc:
             request.remove_header("Authorization")
         return request
 
@@ -115,7 +115,7 @@ def _opener(parts: urllib.parse.SplitResult) -> urllib.request.OpenerDirector:
 
 
 def _check_scheme(address: str) -> None:
-    parts = urllib.parse.urlsplit(address)
+    parts = split_address(address)
     if parts.scheme.lower() != "https" and parts.hostname not in _LOOPBACK:
         raise UsageError(
             f"The address '{shown_address(address)}' is not encrypted.",

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from headgate import database
 from headgate.catalog.storage import Storage
 from headgate.database import Database
-from headgate.errors import DataError, did_you_mean
+from headgate.errors import DataError, UsageError, did_you_mean
 from headgate.ingest.addresses import is_address, is_object, shown_address
 from headgate.ingest.contract import Source
 from headgate.ingest.formats import is_data_name
@@ -91,6 +91,7 @@ def discover(project: Project, source: Source, storage: Storage, db: Database | 
 
     Raises:
         DataError: A path without wildcards does not exist, or an address does not answer.
+        UsageError: An address is none, or looks like another once its secrets are hidden.
         StorageError: An object store does not answer.
     """
     cache = HashCache(db) if db else None
@@ -104,6 +105,12 @@ def discover(project: Project, source: Source, storage: Storage, db: Database | 
                     found[remote.location] = _remote_file(remote, project.temp_directory, cache)
             continue
         for path, name in _matches(project, source, pattern):
+            if name in found and found[name].path != path:
+                raise UsageError(
+                    f"Two addresses of the source '{source.name}' differ in nothing but what is hidden: {name}.",
+                    place=f"{source.path}: files",
+                    hint="Make a source of its own for each, or leave one of them away.",
+                )
             if name not in found:
                 found[name] = _input_file(path, name, local.digest if local else digest)
     return list(found.values())

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from headgate.catalog.storage import Storage
 from headgate.engines.duckdb import Session
-from headgate.errors import DataError, QueryError
+from headgate.errors import DataError, QueryError, UsageError
+from headgate.ingest.addresses import holds_secret, is_address, shown_address
 from headgate.ingest.contract import Contract, Options, Source, column_name
 from headgate.ingest.draft import Draft, DraftColumn, render
 from headgate.ingest.files import InputFile, discover
@@ -27,6 +28,7 @@ from headgate.ingest.staging import refused_list
 from headgate.ingest.structure import type_of
 from headgate.project import Project
 from headgate.types import literal, quote
+from headgate.yaml import interpolated
 
 _KEY_NAMES = re.compile(r"(?i)(^|_)(id|key|uuid|guid|number|no|code|event)$")
 _KEY_PAIRS = 8
@@ -66,9 +68,11 @@ def infer_source(project: Project, paths: Sequence[str], storage: Storage, name:
 
     Raises:
         DataError: There is no such file, or it cannot be read.
+        UsageError: An address holds a secret.
     """
     shown = [_relative(project, path) for path in paths]
-    draft = Source(name or _name(shown[0]), Contract(table="draft", files=tuple(shown)), project.root / "ingestion")
+    reached = tuple(interpolated(path, project.environment, "the path") for path in shown)
+    draft = Source(name or _name(shown[0]), Contract(table="draft", files=reached), project.root / "ingestion")
     files = [file.at_hand() for file in discover(project, draft, storage)]
     if not files:
         raise DataError(f"No file matches {', '.join(shown)}.", hint="Check the path; quote globs in the shell.")
@@ -105,6 +109,12 @@ def infer_source(project: Project, paths: Sequence[str], storage: Storage, name:
 
 def _relative(project: Project, path: str) -> str:
     """A path as the contract has it: an address, or relative to the project."""
+    if is_address(path) and holds_secret(path):
+        raise UsageError(
+            "The address holds a secret, which would stand in the contract for everybody to read.",
+            place=shown_address(path),
+            hint="Put it into the environment or .env, and write '${NAME}' in its place, in single quotes.",
+        )
     if "://" in path:
         return path
     return project.relative(Path(path) if project.path(path).exists() else Path(path).absolute())

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from headgate.catalog.storage import Storage
 from headgate.database import Database
 from headgate.errors import ContractError, DataError
-from headgate.ingest.addresses import is_address, shown_address
+from headgate.ingest.addresses import shown
 from headgate.ingest.contract import Source
 from headgate.ingest.files import InputFile, discover
 from headgate.ingest.ledger import KnownLoad, live
@@ -78,9 +78,9 @@ def plan_loads(
         history = [load for load in known if load.source == source.name]
         files = discover(project, source, storage, db)
         if not files and (not history or source.contract.load == "replace"):
-            patterns = [shown_address(text) if is_address(text) else text for text in source.contract.files]
+            patterns = ", ".join(map(shown, source.contract.files))
             raise DataError(
-                f"The source '{source.name}' has no file: nothing matches {', '.join(patterns)}.",
+                f"The source '{source.name}' has no file: nothing matches {patterns}.",
                 place=f"{source.path}: files",
                 hint="Put files there, or correct `files`.",
             )

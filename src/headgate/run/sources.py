@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from headgate.errors import AlreadyExists, HeadgateError
+from headgate.ingest.addresses import shown
 from headgate.ingest.contract import Source, load_sources
 from headgate.ingest.files import discover
 from headgate.ingest.objects import copies_removed
@@ -25,13 +26,13 @@ class AddedSource:
 
 
 def list_sources(lake: Lake) -> list[dict[str, Any]]:
-    """The contracts of the project, as they stand in their files."""
+    """The contracts of the project, as they stand in their files, without secrets of addresses."""
     return [
         {
             "name": source.name,
             "table": str(source.table),
             "load": source.contract.load,
-            "files": list(source.contract.files),
+            "files": [shown(pattern) for pattern in source.contract.files],
             "columns": len(source.contract.columns),
             "path": lake.project.relative(source.path),
         }
@@ -59,7 +60,9 @@ def _check(lake: Lake, source: Source) -> Finding:
     except HeadgateError as error:
         return Finding(what, "error", error.message, error.hint)
     if not files:
-        return Finding(what, "warn", f"No file matches {', '.join(source.contract.files)}.", "Put files there.")
+        return Finding(
+            what, "warn", f"No file matches {', '.join(map(shown, source.contract.files))}.", "Put files there."
+        )
     size = sum(file.bytes for file in files)
     return Finding(what, "ok", f"{len(files)} file{'' if len(files) == 1 else 's'}, {size:,} bytes, to {source.table}.")
 

@@ -26,6 +26,7 @@ class Definition:
         target: What `{{ target.name }}` says: the profile of headgate, or `default`.
         vars: Variables from `headgate.yml`.
         environment: What `env_var` sees.
+        hidden: Values that no message may show.
     """
 
     root: Path
@@ -34,6 +35,7 @@ class Definition:
     target: str
     vars: dict[str, object]
     environment: dict[str, str]
+    hidden: frozenset[str] = frozenset()
 
     @property
     def sources(self) -> Path:
@@ -55,6 +57,7 @@ def find_definition(project: Project) -> Definition:
         target=project.profile or "default",
         vars=dict(project.settings.vars),
         environment=dict(project.environment),
+        hidden=project.hidden,
     )
 
 

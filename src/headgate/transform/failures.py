@@ -12,6 +12,7 @@ from dbt_common.exceptions import DbtBaseException, DbtRuntimeError
 
 from headgate.errors import Cancelled, HeadgateError, ModelError
 from headgate.transform.definition import Definition
+from headgate.yaml import masked
 
 # The line that DuckDB quotes below its message, `LINE 3: select nope`; long lines are cut with dots.
 _QUOTED_LINE = re.compile(r"^LINE \d+: (.*)$", re.MULTILINE)
@@ -47,6 +48,8 @@ def as_model_error(error: BaseException, definition: Definition, node: Any = Non
     place = None if path is None else f"{path}:{line}" if line else path
     hint = cause.hint if isinstance(cause, HeadgateError) else None
     subject = "" if node is None else f"{str(node.resource_type).replace('_', ' ').capitalize()} {node.name}: "
+    # dbt lists all variables where one is missing.
+    message = masked(message, definition.hidden)
     return ModelError(f"{subject}{message}", place=place, hint=hint, data={"node": getattr(node, "unique_id", None)})
 
 
