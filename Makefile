@@ -9,7 +9,7 @@ BENCH := $(VENV)/.bench-$(shell cat requirements/bench.txt | cksum | tr ' ' '-')
 SERVICES := $(VENV)/.services-$(shell cat requirements/services.txt | cksum | tr ' ' '-')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test torture test-services services services-fetch check bench bench-services docs lock clean
+.PHONY: help run test torture test-services services services-fetch check bench bench-peers bench-services docs lock clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,9 @@ check: $(STAMP) ## Check format, lint, types, import contracts, generated docs a
 
 bench: $(BENCH) ## Measure, and write docs/benchmarks.md; ARGS="--only PART" takes some
 	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+bench-peers: $(BENCH) $(SERVICES) ## Measure beside Spark, Iceberg and dbt-spark; needs Java with Maven
+	@$(BIN)/python benchmarks/run.py --only peers $(ARGS)
 
 bench-services: $(SERVICES) ## Measure the catalogs beside Nessie and PyIceberg
 	@$(BIN)/python benchmarks/catalogs.py $(ARGS)

@@ -160,4 +160,4 @@ def dlt(way: str, folder: Path, file: Path, rows: int) -> Taken:
 
 
 if __name__ == "__main__":
-    program(__doc__, figures, scale=1.0, rounds=3, rows=1_000_000)
+    program(__doc__, figures, scale=1.0, rounds=3, rows=500_000)

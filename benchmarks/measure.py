@@ -303,8 +303,15 @@ def _processor() -> str:
 
 
 def _environment() -> dict[str, str]:
-    """The environment without settings of headgate's, which would change what is measured."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("HEADGATE_")}
+    """The environment without what would change what is measured: settings of headgate's, and of Python's compiler.
+
+    Where Python may not keep what it compiled, a start pays for compiling every library.
+    """
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("HEADGATE_") and name != "PYTHONDONTWRITEBYTECODE"
+    }
 
 
 def _rounded(value: float | None) -> float | None:

@@ -93,6 +93,24 @@ PARTS = (
         ("--rounds", "1"),
     ),
     Part("catalog", "The catalog as tables grow", "SQLite, one operation at a time, medians.", ("--small",)),
+    Part(
+        "growth",
+        "Growth",
+        "Time and peak memory as one thing grows and the rest stays small. Whole processes, but for appends, which are"
+        " the median of the last of so many. *Exponent*: of the last step; 0 is flat, 1 in proportion, above that the"
+        " curve bends. A cell is empty where it would take more than two minutes; 60 M rows and 10,000 commits are"
+        " measured with `--large`.",
+        ("--small",),
+        ("--large",),
+    ),
+    Part(
+        "peers",
+        "From files to marts, beside Spark",
+        "TPC-H of scale factor 0.3 as CSV (2.6 M rows) to bronze, 3 silver and 3 gold models, 8 tests, by the same dbt"
+        " project: headgate beside PySpark, Iceberg and dbt-spark, every start included. What both built is compared.",
+        ("--scale", "0.01"),
+        asked=True,
+    ),
 )
 
 

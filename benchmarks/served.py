@@ -48,10 +48,16 @@ def served(folder: Path) -> Iterator[ServedLake]:
 
 def attached(server: ServedLake) -> duckdb.DuckDBPyConnection:
     """A DuckDB to which `main` is attached as `lake`."""
+    connection = with_iceberg()
+    connection.execute(server.duckdb("main", "lake"))
+    return connection
+
+
+def with_iceberg() -> duckdb.DuckDBPyConnection:
+    """A DuckDB that reads Iceberg."""
     connection = duckdb.connect()
     for extension in ("httpfs", "avro", "iceberg"):
         import_extension(extension, con=connection)
         connection.execute(f"LOAD {extension}")
     connection.execute("SET TimeZone = 'UTC'")
-    connection.execute(server.duckdb("main", "lake"))
     return connection

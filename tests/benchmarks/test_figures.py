@@ -93,6 +93,13 @@ def test_the_peak_is_that_of_the_command_alone() -> None:
     assert small < 100 < large < 200 < len(held) / 1e6
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives orphans to whom it is asked to")
+def test_what_a_command_leaves_behind_counts() -> None:
+    burn = "import time; start = time.process_time()\nwhile time.process_time() < start + 0.5: pass"
+    code = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {burn!r}])"
+    assert process([sys.executable, "-c", code]).cpu > 0.5
+
+
 def test_actions_take_turns_and_give_medians() -> None:
     turns: list[str] = []
     walls = iter([1.0, 10.0, 3.0, 30.0, 2.0, 20.0])
