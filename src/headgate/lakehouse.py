@@ -21,7 +21,7 @@ from headgate.catalog.interface import MAIN
 from headgate.catalog.model import Commit, Ref, RefKind
 from headgate.errors import UsageError
 from headgate.events import Emit, ignore
-from headgate.project import Project
+from headgate.project import Project, root_of
 from headgate.run.result import Plan, RunRecord, RunResult
 from headgate.run.selection import Selection
 from headgate.types import Name
@@ -281,6 +281,15 @@ def open(  # noqa: A001 - `headgate.open`, as in `gzip.open`
     return Lakehouse(Project.open(path, profile))
 
 
+def settled(
+    path: str | Path | None = None, profile: str | None = None, select: Names = None, exclude: Names = None
+) -> RunResult | None:
+    """The outcome of a run that has nothing to do, told without opening the project; None where only `run` can tell."""
+    from headgate.run.settled import unchanged
+
+    return unchanged(root_of(path), profile, _selection(select, exclude))
+
+
 def init_project(directory: str | Path, example: str | None = None) -> list[Path]:
     """Start a project in a folder: an empty one, or a copy of an example; returns the files that were written."""
     from headgate.starter import create
@@ -288,9 +297,6 @@ def init_project(directory: str | Path, example: str | None = None) -> list[Path
     return create(Path(directory), example)
 
 
-def _selection(select: Names, exclude: Names, full_refresh: bool) -> Selection:
-    return Selection(_listed(select), _listed(exclude), full_refresh)
-
-
-def _listed(names: Names) -> tuple[str, ...]:
-    return (names,) if isinstance(names, str) else tuple(names or ())
+def _selection(select: Names, exclude: Names, full_refresh: bool = False) -> Selection:
+    chosen, left_out = ((names,) if isinstance(names, str) else tuple(names or ()) for names in (select, exclude))
+    return Selection(chosen, left_out, full_refresh)

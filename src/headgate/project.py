@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headgate.errors import ProjectError
-from headgate.yaml import display_path, read_dotenv
 
 if TYPE_CHECKING:
     from headgate.config import EngineSettings, Settings, StorageSettings
@@ -38,6 +37,7 @@ class Project:
         profile: Name of the profile that holds, or None.
         environment: Variables for `${NAME}`: those of the process, and of `.env` where the process has none.
         hidden: Values of `headgate.yml` that came from there, which no message may show.
+        asked: The profile that was asked for by name; None where settings or environment chose.
     """
 
     root: Path
@@ -45,6 +45,7 @@ class Project:
     profile: str | None = None
     environment: dict[str, str] = field(default_factory=dict, repr=False)
     hidden: frozenset[str] = field(default=frozenset(), repr=False)
+    asked: str | None = None
 
     @classmethod
     def open(cls, path: str | os.PathLike[str] | None = None, profile: str | None = None) -> Project:
@@ -53,13 +54,14 @@ class Project:
         Raises:
             ProjectError: There is none, or its `headgate.yml` does not validate.
         """
-        # pydantic is a tenth of a second that `import headgate` and `headgate --help` need not take.
+        # YAML and pydantic are a tenth of a second that `import headgate` and `headgate --help` need not take.
         from headgate.config import load_settings
+        from headgate.yaml import read_dotenv
 
-        root = find_root(Path.cwd()) if path is None else _root_at(Path(path))
+        root = root_of(path)
         environment = {**read_dotenv(root / ".env"), **os.environ}
         loaded = load_settings(root / FILE, environment, profile or environment.get("HEADGATE_PROFILE"))
-        return cls(root, loaded.settings, loaded.profile, environment, loaded.hidden)
+        return cls(root, loaded.settings, loaded.profile, environment, loaded.hidden, profile)
 
     @property
     def name(self) -> str:
@@ -164,6 +166,15 @@ def schema_comment(kind: str, *, depth: int = 0) -> str:
     return f"# yaml-language-server: $schema={'../' * depth}{SCHEMAS}/{kind}.schema.json\n"
 
 
+def root_of(path: str | os.PathLike[str] | None = None) -> Path:
+    """The folder of the project in `path`, or, when that is None, of the one in this folder or the closest above.
+
+    Raises:
+        ProjectError: There is none.
+    """
+    return find_root(Path.cwd()) if path is None else _root_at(Path(path))
+
+
 def find_root(start: Path) -> Path:
     """The closest folder, `start` or above, that has a `headgate.yml`.
 
@@ -188,6 +199,8 @@ def _root_at(path: Path) -> Path:
     root = Path(os.path.normpath(path.absolute()))
     if (root / FILE).is_file():
         return root
+    from headgate.yaml import display_path
+
     what = f"The folder has no {FILE}." if root.is_dir() else "There is no such folder."
     raise ProjectError(
         what, place=display_path(root), hint=f"Start a project there with: headgate init {display_path(path)}"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from headgate.database import Database
-from headgate.run.history import RunHistory, new_run_id
-from headgate.run.result import RunResult, RunStatus
+from headgate.run.history import RunHistory
+from headgate.run.result import RunResult, RunStatus, new_run_id
 from headgate.types import CheckResult, CheckStatus, Severity
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ from headgate.errors import UsageError
 if TYPE_CHECKING:
     from headgate.events import Emit
     from headgate.lakehouse import Lakehouse
+    from headgate.run.result import RunResult
 
 Handler = Callable[..., None]
 
@@ -113,9 +114,18 @@ class Invocation:
         """The lakehouse that the command is about: a project's, or a server's."""
         from headgate import lakehouse
 
-        chosen = self.server or self.project or os.environ.get("HEADGATE_PROJECT") or None
-        with lakehouse.open(chosen, profile=self.profile) as lake:
+        with lakehouse.open(self.server or self._folder, profile=self.profile) as lake:
             yield lake
+
+    def settled(self, select: Sequence[str] | None, exclude: Sequence[str] | None) -> RunResult | None:
+        """The outcome of a run of the project that has nothing to do; None where only running tells."""
+        from headgate import lakehouse
+
+        return None if self.server else lakehouse.settled(self._folder, self.profile, select, exclude)
+
+    @property
+    def _folder(self) -> Path | str | None:
+        return self.project or os.environ.get("HEADGATE_PROJECT") or None
 
     @contextmanager
     def progress(self) -> Iterator[Emit]:

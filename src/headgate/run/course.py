@@ -13,10 +13,9 @@ from headgate.engines.duckdb import INTERRUPTED, Session
 from headgate.errors import Cancelled, Conflict, HeadgateError, Refused, StaleRef, StorageError
 from headgate.events import Emit, Failed, Merged, Rebased, RunRefused, Started
 from headgate.run.attempt import EVIDENCE, Attempt, Restart
-from headgate.run.history import new_run_id
 from headgate.run.lake import Lake
 from headgate.run.planning import Work
-from headgate.run.result import RunResult, RunStatus
+from headgate.run.result import RunResult, RunStatus, new_run_id
 from headgate.types import Name
 
 # A run that lost this often to others holds the turn on `main` for the rest of its work.

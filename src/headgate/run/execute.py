@@ -12,11 +12,11 @@ from headgate.ingest.contract import Source, load_sources
 from headgate.ingest.files import discover
 from headgate.ingest.objects import copies_removed
 from headgate.run.fingerprint import project_fingerprint
-from headgate.run.history import new_run_id
 from headgate.run.lake import Lake
 from headgate.run.leftovers import take_away
-from headgate.run.result import RunResult, RunStatus
+from headgate.run.result import RunResult, RunStatus, new_run_id
 from headgate.run.selection import Selection
+from headgate.run.settled import leave_note
 
 EVERYTHING = Selection()
 
@@ -33,12 +33,13 @@ def run(lake: Lake, selection: Selection = EVERYTHING, emit: Emit = ignore) -> R
 
 
 def _run(lake: Lake, selection: Selection, emit: Emit) -> RunResult:
-    started = time.perf_counter()
+    started, began = time.perf_counter(), time.time_ns()
     clean_up(lake, emit)
     sources = load_sources(lake.project)
     fingerprint = _fingerprint(lake, sources, selection)
     head = lake.catalog.ref(MAIN).commit_id
     if fingerprint and not selection.full_refresh and lake.history.settled(fingerprint) == head:
+        leave_note(lake.project, sources, selection, began, head)
         return RunResult(new_run_id(), RunStatus.UNCHANGED, None, head, time.perf_counter() - started)
 
     from headgate.run.course import Course
@@ -46,7 +47,10 @@ def _run(lake: Lake, selection: Selection, emit: Emit) -> RunResult:
 
     work = Work(lake.project, sources, selection)
     work.check_names()
-    return Course(lake, work, emit).run(fingerprint)
+    result = Course(lake, work, emit).run(fingerprint)
+    if fingerprint and result.status in (RunStatus.MERGED, RunStatus.UNCHANGED):
+        leave_note(lake.project, sources, selection, began, result.commit)
+    return result
 
 
 def merge(lake: Lake, source: str, into: str = MAIN, override: str | None = None, emit: Emit = ignore) -> RunResult:

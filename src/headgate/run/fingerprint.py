@@ -56,10 +56,15 @@ def project_fingerprint(project: Project, source_files: Iterable[tuple[str, str,
 
 def definition_files(root: Path) -> list[Path]:
     """Every file of the project that can change what a run does, in order."""
-    found: list[Path] = []
+    return sorted(definition_tree(root)[0])
+
+
+def definition_tree(root: Path) -> tuple[list[Path], list[Path]]:
+    """Those files, and the folders in which they lie or another would count, in no order."""
+    files: list[Path] = []
     folders = [root]
-    while folders:
-        for entry in os.scandir(folders.pop()):
+    for folder in folders:
+        for entry in os.scandir(folder):
             if entry.name.startswith(".") and entry.name != ".env":
                 continue
             if entry.is_dir():
@@ -67,5 +72,5 @@ def definition_files(root: Path) -> list[Path]:
                 if entry.name != "__pycache__" and not (inside.parent == root and entry.name in _SKIPPED):
                     folders.append(inside)
             elif entry.name == ".env" or Path(entry.name).suffix in _DEFINITIONS | {".csv"}:
-                found.append(Path(entry.path))
-    return sorted(found)
+                files.append(Path(entry.path))
+    return files, folders

@@ -11,7 +11,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import secrets
 import socket
 import threading
 from collections.abc import Iterator
@@ -31,11 +30,6 @@ from headgate.types import CheckResult
 
 HEARTBEAT = timedelta(seconds=60)
 SILENCE = timedelta(minutes=15)
-
-
-def new_run_id() -> str:
-    """A name that sorts by time of start: `20261120T213045-3fa9c2`."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
 class RunHistory:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
+import secrets
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from headgate.errors import Cancelled, HeadgateError
 from headgate.types import CheckResult, LoadResult, ModelResult
@@ -31,6 +32,11 @@ EXIT_CODES = {
     RunStatus.CONFLICT: 4,
     RunStatus.INTERRUPTED: 130,
 }
+
+
+def new_run_id() -> str:
+    """A name that sorts by time of start: `20261120T213045-3fa9c2`."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
 @dataclass(frozen=True)

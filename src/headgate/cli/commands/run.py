@@ -62,8 +62,9 @@ def run(
     from headgate.cli.output import runs
 
     invocation.context.update(_NOT_STARTED)
-    with invocation.lakehouse() as lake:
-        with invocation.progress() as emit:
+    result = None if full_refresh else invocation.settled(select, exclude)
+    if result is None:
+        with invocation.lakehouse() as lake, invocation.progress() as emit:
             result = lake.run(select=select, exclude=exclude, full_refresh=full_refresh, emit=emit)
-        runs.report(invocation, result)
+    runs.report(invocation, result)
     raise typer.Exit(result.exit_code)
