@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from headgate.catalog.storage import Storage
+from headgate.catalog.storage import Storage, is_of_run
 from headgate.config import StorageSettings
 from headgate.errors import MissingExtra, ProjectError, StorageError
 
@@ -85,3 +85,20 @@ def test_local_files_need_no_library(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, capture_output=True, text=True)
     assert done.stdout == "[]\n"
+
+
+def test_files_of_a_run_are_told_by_their_names(tmp_path: Path) -> None:
+    one, other, nobody = (
+        Storage(str(tmp_path)).of_run("r1"),
+        Storage(str(tmp_path)).of_run("r2"),
+        Storage(str(tmp_path)),
+    )
+    assert (one.warehouse, one.is_local) == (str(tmp_path), True)
+    assert len({storage.new_id() for storage in (one, one, other, nobody)}) == 4
+    for name in ("00012-{}.metadata.json", "{}.metadata.json", "{}-m3.avro", "snap-77-0-{}.avro"):
+        by_whom = [is_of_run(f"/w/t/metadata/{name.format(each.new_id())}", "r1") for each in (one, other, nobody)]
+        assert by_whom == [True, False, False]
+    assert one.new_id().version == 8
+    assert is_of_run("/w/t/data/r1-0.parquet", "r1")
+    assert not is_of_run("/w/t/data/r11-0.parquet", "r1")
+    assert not is_of_run(f"/w/t/data/{one.new_id()}.parquet", "r1")

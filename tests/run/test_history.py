@@ -84,3 +84,32 @@ def test_names_of_runs_sort_by_time_and_differ() -> None:
 
     assert len(set(names)) == 100
     assert [name[:15] for name in names] == sorted(name[:15] for name in names)
+
+
+# Ends with its lock made and nothing recorded; or with its end recorded and its lock there.
+DIE_AROUND = """
+import os, pathlib, sys
+from headgate import faults
+from headgate.database import Database
+from headgate.run.history import RunHistory
+from headgate.run.result import RunResult, RunStatus
+faults.arm(lambda point: os._exit(9) if point.value == sys.argv[2] else None)
+folder = pathlib.Path(sys.argv[1])
+history = RunHistory(Database.open(f"sqlite:///{folder}/state.db"), folder / "runs")
+with history.running("r1", "run/r1", "base", ""):
+    history.finish(RunResult("r1", RunStatus.MERGED, None, "c1", 1.5), None)
+"""
+
+
+@pytest.mark.parametrize("point", ["run locked", "run ended"])
+def test_locks_of_the_dead_are_swept_and_those_of_the_living_stay(
+    history: RunHistory, tmp_path: Path, point: str
+) -> None:
+    assert subprocess.run([sys.executable, "-c", DIE_AROUND, str(tmp_path), point], check=False).returncode == 9
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["r1.lock"]
+    with history.running("r2", "run/r2", "base", ""):
+        assert history.dead() == []
+
+        history.sweep()
+
+        assert [path.name for path in (tmp_path / "runs").iterdir()] == ["r2.lock"]

@@ -82,3 +82,20 @@ def test_a_run_that_is_under_way_is_left_alone(shop: Path) -> None:
         with history.running("r1", "run/r1", lake.log()[0].id, ""):
             assert lake.run().status is RunStatus.MERGED
             assert [run.status for run in lake.runs() if run.run_id == "r1"] == [RunStatus.RUNNING]
+
+
+def test_what_somebody_made_a_branch_of_outlives_the_run(shop: Path) -> None:
+    keep = DIE.replace(
+        "RunHistory.finish = lambda *_: os._exit(9)",
+        """def keep(self, name, *rest, **options):
+        self.create_branch("kept", self.refs()[-1].name)
+        os._exit(9)
+    EmbeddedCatalog.publish = keep""",
+    )
+    done = subprocess.run([sys.executable, "-c", keep, str(shop), "finish"], capture_output=True, check=False)
+    assert done.returncode == 9, done.stderr
+
+    with headgate.open(shop) as lake:
+        assert lake.run().status is RunStatus.MERGED
+        assert sorted(ref.name for ref in lake.refs()) == ["kept", "main"]
+        assert lake.query("select count(*) from bronze.orders", ref="kept").rows() == [(2,)]

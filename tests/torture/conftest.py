@@ -6,11 +6,12 @@ A test counts what it did with `record(Part.FAULTS, "kills survived")`; the sums
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.torture import sizes
+from tests.torture import scenarios, sizes
+from tests.torture.harness import Driver, Lake
 from tests.torture.sizes import Part
 
 Record = Callable[..., None]
@@ -37,6 +38,20 @@ def record(request: pytest.FixtureRequest) -> Record:
         request.node.user_properties.append((PROPERTY, (part.value, name, n)))
 
     return add
+
+
+@pytest.fixture(scope="session")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
+    """A process that has imported headgate and forks one for each command."""
+    started = Driver(tmp_path_factory.mktemp("driver"))
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="session")
+def lake(tmp_path_factory: pytest.TempPathFactory, driver: Driver) -> Lake:
+    """The slice of the mobility example, in every state that scenarios start from."""
+    return scenarios.build(tmp_path_factory.mktemp("torture"), driver)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

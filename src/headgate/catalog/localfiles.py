@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from headgate.catalog.locations import path_of, to_uri
 from headgate.errors import FileMissing, FileTaken, StorageError
+from headgate.faults import Point, reached
 
 _PART = 8 << 20
 
@@ -44,6 +45,7 @@ class LocalFiles:
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("xb") as stream:
                 try:
+                    reached(Point.FILE_BEGUN)
                     stream.write(content)
                     stream.flush()
                     os.fsync(stream.fileno())

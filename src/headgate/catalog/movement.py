@@ -22,6 +22,7 @@ from headgate.catalog.refs import RefTable, is_logged
 from headgate.catalog.tree import Edit
 from headgate.catalog.turns import Turns
 from headgate.database import Database, to_micros
+from headgate.faults import Point, reached
 
 
 class Outcome(enum.Enum):
@@ -75,8 +76,10 @@ class Mover:
             return outcome
 
         outcome = self._db.transact(work, one_statement=self._db.at_once)
-        if outcome is Outcome.LANDED and movement.edit is not None:
-            self._nodes.remember(movement.edit)
+        if outcome is Outcome.LANDED:
+            reached(Point.REF_MOVED)
+            if movement.edit is not None:
+                self._nodes.remember(movement.edit)
         return outcome
 
     def _is_there(self, connection: Connection, movement: Movement) -> bool:
@@ -94,6 +97,7 @@ class Mover:
         if movement.edit is not None:
             self._nodes.write(connection, movement.edit)
             self._commits.write(connection, movement.commit)
+        reached(Point.REF_DUE)
         self._refs.move(
             connection, movement.branch, movement.before, movement.commit.id, movement.time, movement.reason
         )

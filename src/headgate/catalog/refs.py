@@ -13,6 +13,7 @@ from headgate.catalog.interface import MAIN
 from headgate.catalog.model import Commit, Ref, RefKind
 from headgate.database import Database
 from headgate.errors import AlreadyExists, ReadOnly, RefNotFound, StaleRef, UsageError, did_you_mean
+from headgate.faults import Point, reached
 
 _LONGEST = 255
 # Control, format and surrogate characters, and every kind of space: they make two names look like one.
@@ -105,6 +106,7 @@ class RefTable:
                 f"There is a branch or tag '{ref.name}' already",
                 hint="Choose another name, or delete that one first",
             )
+        reached(Point.BRANCH_CREATED)
 
     def add(self, connection: Connection, ref: Ref, time: datetime) -> bool:
         """Add a ref within a transaction; False when its name is taken."""
@@ -140,6 +142,7 @@ class RefTable:
 
         if not self._db.transact(work, one_statement=self._db.at_once):
             raise stale(name, held)
+        reached(Point.BRANCH_DELETED)
 
     def _change(self, connection: Connection, change: Insert | Update | Delete, movement: _Movement) -> bool:
         """Change the row of a ref, and log it if that was possible; in one statement where the database can."""

@@ -6,6 +6,9 @@ a catalog commit name it.
 
 from __future__ import annotations
 
+import hashlib
+import secrets
+import uuid
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Protocol
@@ -14,6 +17,7 @@ from headgate.catalog.localfiles import LocalFiles, StoredFile
 from headgate.catalog.locations import local_path
 from headgate.catalog.s3access import AccessSettings, S3Access
 from headgate.errors import ProjectError
+from headgate.faults import Point, reached
 
 _S3 = "s3"
 
@@ -46,17 +50,19 @@ class Storage:
     Args:
         warehouse: Absolute path or URI below which tables lie.
         settings: How an object store is reached; a warehouse on this machine needs none.
+        mark: What the UUIDs in names of new files begin with; see `of_run`.
 
     Attributes:
         warehouse: As given, without a slash at its end.
         access: How an object store is reached.
     """
 
-    def __init__(self, warehouse: str, settings: AccessSettings | None = None) -> None:
+    def __init__(self, warehouse: str, settings: AccessSettings | None = None, mark: str = "") -> None:
         self.warehouse = warehouse.removeprefix("file://").rstrip("/") or "/"
         self.access = S3Access.of(settings)
         self._local = LocalFiles()
         self._remote: Files | None = None
+        self._mark = mark
 
     @classmethod
     def open(cls, warehouse: str, settings: AccessSettings | None = None) -> Storage:
@@ -72,6 +78,14 @@ class Storage:
                 hint="Set storage to a folder or to s3://bucket/prefix.",
             )
         return cls(warehouse, settings)
+
+    def of_run(self, run_id: str) -> Storage:
+        """The same files; what is written through it is told by its name to be the run's, see `is_of_run`."""
+        return Storage(self.warehouse, self.access, _mark(run_id))
+
+    def new_id(self) -> uuid.UUID:
+        """A UUID for the name of a new file: one of the run's, or a random one."""
+        return uuid.UUID(f"{self._mark}8{secrets.token_hex(8)[1:]}") if self._mark else uuid.uuid4()
 
     @property
     def is_local(self) -> bool:
@@ -95,6 +109,7 @@ class Storage:
             StorageError: It cannot be written.
         """
         self._files(location).write(location, content)
+        reached(Point.FILE_WRITTEN)
 
     def exists(self, location: str) -> bool:
         """Whether there is a file at a location."""
@@ -147,3 +162,21 @@ class Storage:
 
             self._remote = ObjectStore(self.access)
         return self._remote
+
+
+_METADATA = (".avro", ".metadata.json")
+
+
+def is_of_run(location: str, run_id: str) -> bool:
+    """Whether a run wrote a file: data files begin with its id, metadata has a UUID that begins with its mark."""
+    name = location.rpartition("/")[2]
+    if name.endswith(_METADATA):
+        # `00001-<uuid>.metadata.json`, a view's `<uuid>.metadata.json`, `<uuid>-m0.avro`, `snap-<id>-0-<uuid>.avro`.
+        return f"-{_mark(run_id)}" in f"-{name}"
+    return name.startswith(f"{run_id}-") and name.endswith(".parquet")
+
+
+def _mark(run_id: str) -> str:
+    """What the UUIDs of a run begin with: 60 bits of its own, as version 8 of RFC 9562 allows."""
+    own = hashlib.sha256(run_id.encode()).hexdigest()
+    return f"{own[:8]}-{own[8:12]}-8{own[12:15]}-"

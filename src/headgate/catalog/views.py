@@ -112,7 +112,7 @@ def write_view(
         "version-log": [{"timestamp-ms": now, "version-id": 1}],
         "properties": dict(properties or {}),
     }
-    path = f"{location}/metadata/{uuid.uuid4()}.metadata.json"
+    path = f"{location}/metadata/{storage.new_id()}.metadata.json"
     storage.write(path, json.dumps(metadata, ensure_ascii=False).encode())
     return path
 

@@ -92,13 +92,13 @@ def _run(arguments: list[str], invocation: Invocation) -> int:
     except TyperException as error:
         return _misused(error, invocation)
     except (typer.Abort, KeyboardInterrupt):
-        return _failed(Cancelled("The command was stopped.", hint="main is as it was."), invocation)
+        return _failed(_stopped(), invocation)
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001  # the edge: a person gets a sentence, --debug the traceback
         if isinstance(error, RuntimeError) and "Query interrupted" in str(error):
             # DuckDB tells of a signal that came while a statement ran in this way.
-            return _failed(Cancelled("The command was stopped.", hint="main is as it was."), invocation)
+            return _failed(_stopped(), invocation)
         bug = HeadgateError(
             f"Something that should not happen did: {type(error).__name__}: {error}",
             hint="This is a bug in headgate. Run the command again with --debug and report what it prints.",
@@ -106,6 +106,13 @@ def _run(arguments: list[str], invocation: Invocation) -> int:
         bug.__cause__ = error
         return _failed(bug, invocation)
     return 0
+
+
+def _stopped() -> Cancelled:
+    # A signal may come after the last thing that was to be done.
+    return Cancelled(
+        "The command was stopped.", hint="Nothing is half done; headgate log shows whether a change had reached main."
+    )
 
 
 def _failed(error: HeadgateError, invocation: Invocation) -> int:

@@ -23,6 +23,7 @@ from headgate.database.migrations import MIGRATIONS, Migration
 from headgate.database.tables import Moment, metadata, schema_version
 from headgate.dialects import MODE, Dialect, Exclusive, Mode, Standing, open_dialect
 from headgate.errors import StorageError
+from headgate.faults import Point, reached
 
 # How often a transaction that gave way to others is tried.
 _RACES = 20
@@ -107,10 +108,8 @@ class Database:
         On SQLite there is one writer at a time, so keep the block short: compute first, then write. A connection that
         breaks ends it with an error; `transact` tries again.
         """
-        with self._errors_named():
-            connection, transaction = self._begun(Mode.WRITE)
-            with connection, transaction:
-                yield connection
+        with self._errors_named(), self._transaction() as connection:
+            yield connection
 
     def transact(self, work: Callable[[Connection, bool], _T], *, one_statement: bool = False) -> _T:
         """What `work` gives in a write transaction of its own, carried out again when that came to nothing.
@@ -127,11 +126,7 @@ class Database:
         def once() -> _T:
             nonlocal landed
             try:
-                if one_statement:
-                    with self._connect(Mode.STATEMENT) as connection:
-                        return work(connection, landed)
-                connection, transaction = self._begun(Mode.WRITE)
-                with connection, transaction:
+                with self._statement() if one_statement else self._transaction() as connection:
                     return work(connection, landed)
             except DBAPIError as error:
                 landed = landed or self._dialect.standing(error) is Standing.OUT_OF_REACH
@@ -226,6 +221,21 @@ class Database:
                 raise
 
         return self._tried(once)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        connection, transaction = self._begun(Mode.WRITE)
+        with connection, transaction:
+            yield connection
+            reached(Point.COMMIT_DUE)
+        reached(Point.COMMITTED)
+
+    @contextmanager
+    def _statement(self) -> Iterator[Connection]:
+        with self._connect(Mode.STATEMENT) as connection:
+            reached(Point.STATEMENT_DUE)
+            yield connection
+            reached(Point.STATEMENT_DONE)
 
     def _tried(self, attempt: Callable[[], _T]) -> _T:
         """What an attempt gives, again after a lost race and while the database is away for a moment."""

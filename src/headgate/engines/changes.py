@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from headgate.catalog.iceberg import TableVersion
-from headgate.catalog.storage import Storage
+from headgate.catalog.storage import Storage, is_of_run
 from headgate.engines.columns import projection
 from headgate.engines.duckdb import Session
 from headgate.engines.partitions import partition_expressions
@@ -224,14 +224,10 @@ def overwrite_partitions(session: Session, written: Written, *, prefix: str) -> 
 
 
 def remove_files(storage: Storage, run_id: str) -> int:
-    """Delete the data files below the warehouse whose names begin with a run's id; returns their number.
+    """Delete the data and metadata files below the warehouse that a run wrote; returns their number.
 
     The caller knows that the run is over and published nothing.
     """
-    found = [
-        file.location
-        for file in storage.list(storage.warehouse)
-        if file.location.rpartition("/")[2].startswith(f"{run_id}-") and file.location.endswith(".parquet")
-    ]
+    found = [file.location for file in storage.list(storage.warehouse) if is_of_run(file.location, run_id)]
     storage.delete(found)
     return len(found)

@@ -19,6 +19,7 @@ from headgate.engines.partitions import partition_expressions, partition_values,
 from headgate.engines.required import check_required
 from headgate.engines.scan import ORDERED, SOURCE_ROW
 from headgate.engines.statistics import column_stats
+from headgate.faults import Point, reached
 from headgate.types import WrittenFile, literal, quote
 
 _TARGET_PROPERTY = "write.target-file-size-bytes"
@@ -115,6 +116,7 @@ def write(
     check_required(session, version, result)
     for file in result:
         session.storage.sync(file.path)
+    reached(Point.DATA_DURABLE)
     return tuple(result)
 
 
@@ -141,7 +143,9 @@ def _copy(
     else:
         options += [f"FILENAME_PATTERN {literal(prefix + '-{uuidv7}')}", "OVERWRITE_OR_IGNORE true"]
         options += [f"PARTITION_BY ({', '.join(keys)})"] if keys else [f"FILE_SIZE_BYTES {_target_bytes(version)}"]
+    reached(Point.DATA_DUE)
     reported = session.rows(f"COPY ({rows}) TO {literal(target)} ({', '.join(options)})")
+    reached(Point.DATA_WRITTEN)
     return [file for row in reported if (file := _written(session, version, row, keys)) is not None]
 
 

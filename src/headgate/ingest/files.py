@@ -16,6 +16,7 @@ from headgate import database
 from headgate.catalog.storage import Storage
 from headgate.database import Database
 from headgate.errors import DataError, UsageError, did_you_mean
+from headgate.faults import Point, reached
 from headgate.ingest.addresses import is_address, is_object, shown_address
 from headgate.ingest.contract import Source
 from headgate.ingest.formats import is_data_name
@@ -209,6 +210,7 @@ class HashCache:
         found = self.known(str(path), now)
         if found is None:
             found = digest(path)
+            reached(Point.SOURCE_HASHED)
             if stamp(path) == now and time.time_ns() - now[1] > _SETTLED_NS:
                 self.remember(str(path), now, found)
         return found

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from headgate.faults import Point, reached
 from headgate.types import Layout, LoadResult, Name, literal
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ def record(workspace: Workspace, loads: Sequence[Load]) -> None:
             column_comments={name: comment for name, (_, comment) in _COLUMNS.items()},
         )
     workspace.append(LEDGER, f"SELECT {items} FROM (VALUES {rows}) AS v({', '.join(_COLUMNS)})", layout=layout)
+    reached(Point.LEDGER_WRITTEN)
 
 
 def _values(workspace: Workspace, load: Load) -> list[str]:

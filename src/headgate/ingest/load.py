@@ -16,6 +16,7 @@ from headgate.engines.workspace import Workspace
 from headgate.engines.writer import Written
 from headgate.errors import DataError, QueryError
 from headgate.events import Emit, Loaded, LoadStarted, ignore
+from headgate.faults import Point, reached
 from headgate.ingest.bronze import audit_columns, schema_mode, table_layout, utc_now, write_rows
 from headgate.ingest.contract import Source
 from headgate.ingest.direct import direct_sql
@@ -62,11 +63,13 @@ def load(planned: PlannedLoad, ws: Workspace, emit: Emit = ignore) -> Load:
         figures = _Figures(0, 0, 0, 0)
     else:
         emit(LoadStarted(source.name, file.name, file.bytes))
+        reached(Point.LOAD_DUE)
         try:
             with scratch_folder(ws) as scratch, watched(ws.session, source.name, file.name, emit):
                 figures = _FileLoad(ws, source, file.at_hand(), planned, scratch).run()
         finally:
             file.release()
+    reached(Point.LOADED)
     result = count_again(
         ws,
         source,
@@ -131,6 +134,7 @@ class _FileLoad:
 
     def run(self) -> _Figures:
         rows = open_rows(self.ws.session, self.source, self.file, self.scratch)
+        reached(Point.SOURCE_OPENED)
         told = rows.raw is not Raw.JSON or bool(rows.columns)
         fields = match(self.source, rows.columns, self.file.name, typed=rows.raw is Raw.TYPED, told=told)
         if not fields:
@@ -164,6 +168,7 @@ class _FileLoad:
         if has_repeats(self.ws, self.source, fields, written):
             _remove(self.ws, written)
             return None
+        reached(Point.SOURCE_READ)
         try:
             self.file.check_unchanged()
         except DataError:
@@ -177,6 +182,7 @@ class _FileLoad:
     def _staged(self, rows: Rows, fields: tuple[Field, ...]) -> _Figures:
         staged = self.scratch / f"staged-{uuid.uuid4().hex[:8]}.parquet"
         rows, read = self._stage(rows, fields, staged)
+        reached(Point.SOURCE_READ)
         self.file.check_unchanged()
         rows = self._with_broken_lines(rows, staged, read)
         refusals = self._refusals(rows, fields, staged)

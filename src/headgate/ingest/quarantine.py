@@ -6,6 +6,7 @@ from typing import Any
 
 from headgate.engines.workspace import Workspace
 from headgate.errors import TableNotFound, UsageError, did_you_mean
+from headgate.faults import Point, reached
 from headgate.ingest.bronze import utc_now
 from headgate.ingest.contract import Source
 from headgate.ingest.replay import replay
@@ -76,7 +77,9 @@ def discard(source: Source, ws: Workspace, *, reason: str, where: str | None = N
         f" FROM {source.quarantine.sql}"
         f" WHERE source = {literal(source.name)} AND status = 'refused'{condition}"
     )
-    return ws.merge(source.quarantine, rows, ["quarantine_id"]).updated
+    updated = ws.merge(source.quarantine, rows, ["quarantine_id"]).updated
+    reached(Point.DISCARDED)
+    return updated
 
 
 def _dicts(ws: Workspace, sql: str) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from headgate.engines.workspace import Workspace
+from headgate.faults import Point, reached
 from headgate.ingest.bronze import audit_columns, utc_now, write_rows
 from headgate.ingest.columntypes import VARCHAR, parse_type
 from headgate.ingest.contract import Source
@@ -108,10 +109,12 @@ class _Replay:
         ws, source = self.ws, self.source
         audit = audit_columns(literal(self.file), "_source_row", self.load_id, self.started)
         written = write_rows(ws, source, fields, sound, audit)
+        reached(Point.REPLAY_LOADED)
         gone = ws.delete(
             source.quarantine,
             f"load_id = {literal(self.corrects)} AND status = 'refused' AND row IN (SELECT row FROM {self.passed})",
         )
+        reached(Point.REPLAYED)
         result = Load(
             load_id=self.load_id,
             source=source.name,

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, select
 
 from headgate import database
 from headgate.database import Database
+from headgate.faults import Point, reached
 from headgate.types import CheckResult, CheckStatus, Name, Severity
 
 Version = Callable[[Name], str | None]
@@ -113,6 +114,7 @@ class Gate:
             connection.execute(self._db.upsert(database.check_outcomes), rows)
 
         self._db.transact(work)
+        reached(Point.CHECKS_RECORDED)
 
     def missing(self, checks: Sequence[Standing], version: Version) -> list[Standing]:
         """The blocking checks without a recorded pass on exactly this state: none, or the state stays off `main`."""

@@ -10,6 +10,7 @@ from headgate.engines.duckdb import Session
 from headgate.engines.workspace import Workspace
 from headgate.errors import Conflict, ContractError, HeadgateError, ModelError
 from headgate.events import Checked, Emit, Loaded, Note, Planned, Rebased
+from headgate.faults import Point, reached
 from headgate.ingest.accounting import contract_checks
 from headgate.ingest.ledger import LEDGER, KnownLoad, Load, known_loads, record, recorded_loads
 from headgate.ingest.load import load
@@ -62,8 +63,9 @@ class Attempt:
 
     def begin(self, at: str, onto: str) -> None:
         """Make the branch at a state that contains the commit `onto` of `main`."""
-        self._lake.catalog.create_branch(self.branch, at)
+        # Whoever stops this between the two finds the branch by it.
         self.onto = onto
+        self._lake.catalog.create_branch(self.branch, at)
         author = self._lake.project.author
         self._workspace = Workspace(self._lake.catalog, self.branch, self._session, run_id=self.run_id, author=author)
 
@@ -232,6 +234,7 @@ class Attempt:
             Conflict: Likewise, when this attempt loaded nothing that could be loaded anew.
         """
         catalog = self._lake.catalog
+        reached(Point.CATCH_UP_DUE)
         moved = tuple(str(change.name) for change in catalog.diff(self.onto, head).changes)
         self.workspace.commit("before main is merged in")
         if self.loads and self._met_again(head):
@@ -246,6 +249,7 @@ class Attempt:
             raise
         self.workspace.refresh()
         self.onto = head
+        reached(Point.CAUGHT_UP)
         self._emit(Rebased(head, moved))
 
     def _met_again(self, head: str) -> bool:
@@ -269,7 +273,7 @@ class Attempt:
             return theirs
         if self._work.dbt and any(model.name == name for model in self._work.dbt.models):
             return ours
-        return rejoiner(self._lake.storage)(name, base, theirs, ours)
+        return rejoiner(self._session.storage)(name, base, theirs, ours)
 
 
 def _in_one_line(error: HeadgateError) -> str:

@@ -12,6 +12,7 @@ from headgate.catalog.interface import MAIN
 from headgate.engines.duckdb import INTERRUPTED, Session
 from headgate.errors import Cancelled, Conflict, HeadgateError, Refused, StaleRef, StorageError
 from headgate.events import Emit, Failed, Merged, Rebased, RunRefused, Started
+from headgate.faults import Point, reached
 from headgate.run.attempt import EVIDENCE, Attempt, Restart
 from headgate.run.lake import Lake
 from headgate.run.planning import Work
@@ -100,7 +101,7 @@ class Course:
 
     def _try(self, attempt_once: Callable[[Attempt], RunResult]) -> RunResult | None:
         """One attempt; None when it has to be made again."""
-        with Session(self._lake.project.engine, self._lake.storage) as session:
+        with Session(self._lake.project.engine, self._lake.storage.of_run(self.run_id)) as session:
             attempt = Attempt(self._lake, session, self._work, self.run_id, self._emit)
             try:
                 return attempt_once(attempt)
@@ -167,6 +168,7 @@ class Course:
             if attempt.not_loaded:
                 properties[NOT_LOADED] = json.dumps(attempt.not_loaded)
             commit = attempt.workspace.commit(message, properties)
+            reached(Point.STATE_COMMITTED)
             if attempt.blocking and override is None:
                 return self._refused(attempt)
             head = catalog.ref(MAIN).commit_id
@@ -184,6 +186,7 @@ class Course:
             if override is not None and attempt.blocking:
                 properties |= {"override": override, "overridden": ", ".join(c.name for c in attempt.blocking)}
                 message = f"{message} (override: {override})"
+            reached(Point.PUBLISH_DUE)
             try:
                 published = catalog.publish(
                     attempt.branch,
@@ -197,6 +200,7 @@ class Course:
                 )
             except StaleRef:
                 continue
+            reached(Point.PUBLISHED)
             if override is not None:
                 attempt.settle_blocking()
             catalog.delete_ref(attempt.branch)

@@ -7,6 +7,7 @@ import time
 from headgate.catalog.interface import MAIN
 from headgate.errors import DataError, StorageError, UsageError
 from headgate.events import Emit, Note, ignore
+from headgate.faults import Point, reached
 from headgate.ingest.addresses import is_address
 from headgate.ingest.contract import Source, load_sources
 from headgate.ingest.files import discover
@@ -76,10 +77,13 @@ def merge(lake: Lake, source: str, into: str = MAIN, override: str | None = None
 def clean_up(lake: Lake, emit: Emit = ignore) -> None:
     """Take away what runs left behind whose process died."""
     for record in lake.history.dead():
+        reached(Point.CLEAN_UP_DUE)
         published = take_away(lake, record.run_id, record.branch or "", record.base or "")
+        reached(Point.FILES_REMOVED)
         lake.history.bury(record.run_id, published)
         became = f"its commit {published[:10]} had reached main" if published else "main was not touched"
         emit(Note(f"Run {record.run_id} had been interrupted; its branch is gone and {became}."))
+    lake.history.sweep()
 
 
 def _fingerprint(lake: Lake, sources: list[Source], selection: Selection) -> str | None:

@@ -14,7 +14,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from headgate import database
 from headgate.catalog.commits import storable
 from headgate.database import Database
 from headgate.errors import HeadgateError
+from headgate.faults import Point, reached
 from headgate.run.result import RunRecord, RunResult, RunStatus
 from headgate.types import CheckResult
 
@@ -46,8 +47,8 @@ class RunHistory:
         path = self._lock_path(run_id)
         now = datetime.now(UTC)
         stop = threading.Event()
-        with path.open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with _locked(path):
+            reached(Point.RUN_LOCKED)
             self._db.execute(
                 self._db.insert_new(database.runs).values(
                     run_id=run_id,
@@ -61,6 +62,7 @@ class RunHistory:
                     selection=storable(selection),
                 )
             )
+            reached(Point.RUN_RECORDED)
             beat = threading.Thread(target=self._beat, args=(run_id, stop), daemon=True)
             beat.start()
             try:
@@ -100,7 +102,9 @@ class RunHistory:
                 connection.execute(self._db.insert_new(database.checks), rows)
 
         self._db.transact(work)
+        reached(Point.RUN_ENDED)
         self._lock_path(result.run_id).unlink(missing_ok=True)
+        reached(Point.RUN_OVER)
 
     def settled(self, fingerprint: str) -> str | None:
         """The commit that a run on exactly these inputs left `main` at, or None."""
@@ -147,7 +151,20 @@ class RunHistory:
             .where(runs.c.run_id == run_id, runs.c.status == RunStatus.RUNNING.value)
             .values(status=status.value, commit_id=commit, finished=datetime.now(UTC))
         )
+        reached(Point.BURIED)
         self._lock_path(run_id).unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Remove the lock files of runs that are over, or died before they were recorded or just after their end."""
+        runs = database.runs
+        rows = self._db.fetch(select(runs.c.run_id).where(runs.c.status == RunStatus.RUNNING.value))
+        running = {row.run_id for row in rows}
+        for path in self._folder.glob("*.lock"):
+            if path.stem in running:
+                continue
+            with suppress(FileNotFoundError, BlockingIOError), path.open("r+") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
 
     def runs(self, limit: int | None = None) -> list[RunRecord]:
         """The runs, newest first."""
@@ -190,6 +207,18 @@ class RunHistory:
             except HeadgateError:
                 # The database may be back for the next beat; a run that goes on is not to be taken for dead for it.
                 continue
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Make a lock file and hold it."""
+    while True:
+        with path.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            # Whoever sweeps may have taken the file away before it was locked.
+            if path.exists() and path.stat().st_ino == os.fstat(lock.fileno()).st_ino:
+                yield
+                return
 
 
 def _check_row(run_id: str, check: CheckResult) -> dict[str, object]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from headgate.faults import Point, reached
 from headgate.project import Project
 
 FILE = "dbt_project.yml"
@@ -68,6 +69,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
     scratch.write_bytes(content)
+    reached(Point.CACHE_WRITTEN)
     scratch.replace(path)
 
 

@@ -19,6 +19,7 @@ from dbt.task.snapshot import SnapshotRunner
 from dbt.task.test import TestRunner
 
 from headgate.events import Checked, Emit, ModelFinished, ModelStarted
+from headgate.faults import Point, reached
 from headgate.transform.adapter import Target
 from headgate.transform.definition import Definition
 from headgate.transform.failures import as_model_error, cancelled_by
@@ -179,6 +180,7 @@ class PlannedBuild(BuildTask):
             message=message if status is ModelStatus.ERROR else None,
         )
         self.models.append(finished)
+        reached(Point.MODEL_BUILT)
         self._emit(ModelFinished(finished))
 
     def _checked(self, test: Test, result: RunResult, message: str | None) -> None:

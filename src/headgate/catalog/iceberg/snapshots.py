@@ -67,12 +67,12 @@ _SNAPSHOTS_KEPT = 50
 class _SnapshotWriter:
     """Writes the manifests of one new snapshot."""
 
-    def __init__(self, metadata: TableMetadata, io: FileIO, folder: str) -> None:
+    def __init__(self, metadata: TableMetadata, io: FileIO, folder: str, commit: uuid.UUID | None = None) -> None:
         self.metadata = metadata
         self.io = io
         self.folder = folder
         self.snapshot_id = metadata.new_snapshot_id()
-        self.commit = uuid.uuid4()
+        self.commit = commit or uuid.uuid4()
         self.written = 0
 
     def manifest(self, spec_id: int, entries: Sequence[ManifestEntry]) -> ManifestFile:
@@ -178,6 +178,7 @@ def produce_snapshot(
     operation: Operation,
     properties: Mapping[str, str] | None = None,
     folder: str | None = None,
+    commit: uuid.UUID | None = None,
 ) -> tuple[TableUpdate, ...]:
     """Write the manifests of a new current snapshot.
 
@@ -192,6 +193,7 @@ def produce_snapshot(
         operation: What readers of incremental changes are told.
         properties: Further entries of the snapshot's summary.
         folder: Where the manifests go; the table's own `metadata` folder by default.
+        commit: What the manifests are named by; random by default.
 
     Returns:
         Updates that make the snapshot the table's current one.
@@ -199,7 +201,7 @@ def produce_snapshot(
     Raises:
         CorruptHistory: A file that is to be removed is not in the current snapshot.
     """
-    writer = _SnapshotWriter(metadata, io, folder or f"{metadata.location}/metadata")
+    writer = _SnapshotWriter(metadata, io, folder or f"{metadata.location}/metadata", commit)
     parent = metadata.current_snapshot()
     current = live_manifests(io, parent)
     data = [writer.numbered(each) for each in current if each.content == ManifestContent.DATA]

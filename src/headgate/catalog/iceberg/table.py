@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -196,6 +195,7 @@ class TableVersion:
             operation=operation,
             properties=summary,
             folder=folder,
+            commit=self.storage.new_id(),
         )
         return version.updated(*updates)
 
@@ -321,7 +321,7 @@ class TableVersion:
         if self.base_location is not None:
             number = _version_number(self.base_location) + 1
             metadata = _logged(metadata, self.base_location)
-        location = f"{folder or f'{self.location}/metadata'}/{number:05d}-{uuid.uuid4()}.metadata.json"
+        location = f"{folder or f'{self.location}/metadata'}/{number:05d}-{self.storage.new_id()}.metadata.json"
         content = metadata.model_dump_json(exclude_none=True).encode()
         self.storage.write(location, content)
         return TableVersion(metadata, self.storage, location, stored=True)
