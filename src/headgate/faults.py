@@ -24,7 +24,7 @@ class Point(enum.Enum):
     DATA_DURABLE = "data durable"
     """Data files are on the disk; no metadata names them."""
     CACHE_WRITTEN = "cache written"
-    """A file of dbt's side is written under a name of its own, and not put in its place."""
+    """A file that saves time is written under a name of its own, and not put in its place."""
 
     COMMIT_DUE = "commit due"
     """All of a write transaction is with the state database but its COMMIT."""

@@ -38,14 +38,15 @@ def _sweep(temporary: Path) -> None:
     prefix = _own_prefix()
     for folder in temporary.glob(f"{prefix}*-*"):
         process = folder.name.removeprefix(prefix).partition("-")[0]
-        if process.isdigit() and not _is_alive(int(process)):
+        if process.isdigit() and not is_alive(int(process)):
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _is_alive(process: int) -> bool:
+def is_alive(process: int) -> bool:
+    """Whether there is a process of this number on this machine."""
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except OSError:
         return True

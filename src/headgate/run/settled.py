@@ -85,6 +85,7 @@ def leave_note(project: Project, sources: Iterable[Source], selection: Selection
     if database is None or selection.full_refresh or any("://" in pattern for pattern in patterns):
         return
     from headgate.run.fingerprint import definition_tree
+    from headgate.transform.definition import write_atomically
 
     with suppress(OSError):
         files, folders = definition_tree(project.root)
@@ -105,9 +106,7 @@ def leave_note(project: Project, sources: Iterable[Source], selection: Selection
             "environment": _environment(variables),
             "seen": seen,
         }
-        written = project.state_dir / f"{_NOTE}.{os.getpid()}"
-        written.write_text(json.dumps(note), encoding="utf-8")
-        written.replace(project.state_dir / _NOTE)
+        write_atomically(project.state_dir / _NOTE, json.dumps(note).encode())
 
 
 def _asked(profile: str | None, selection: Selection) -> list[str | None]:

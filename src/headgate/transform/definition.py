@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import glob
+import os
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
+from headgate.engines.scratch import is_alive
 from headgate.faults import Point, reached
 from headgate.project import Project
 
@@ -67,7 +70,11 @@ def write_atomically(path: Path, content: bytes) -> None:
     if path.is_file() and path.read_bytes() == content:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
+    for left in path.parent.glob(f"{glob.escape(path.name)}.*"):
+        process = left.suffix.removeprefix(".").partition("-")[0]
+        if process.isdigit() and not is_alive(int(process)):
+            left.unlink(missing_ok=True)
+    scratch = path.with_name(f"{path.name}.{os.getpid()}-{uuid.uuid4().hex}")
     scratch.write_bytes(content)
     reached(Point.CACHE_WRITTEN)
     scratch.replace(path)

@@ -30,6 +30,7 @@ from dbt.parser.manifest import (
 )
 from dbt.version import __version__ as dbt_version
 
+from headgate.engines.scratch import is_alive
 from headgate.transform.definition import Definition, write_atomically
 from headgate.transform.mentions import link_named_tables
 from headgate.transform.runtime import Invocation, dbt_invocation
@@ -56,7 +57,8 @@ def scratch_folder(definition: Definition) -> Iterator[Path]:
     parent = definition.folder / "tmp"
     parent.mkdir(parents=True, exist_ok=True)
     for left in parent.iterdir():
-        if not _is_alive(left.name.partition("-")[0]):
+        process = left.name.partition("-")[0]
+        if not process.isdigit() or not is_alive(int(process)):
             shutil.rmtree(left, ignore_errors=True)
     with TemporaryDirectory(dir=parent, prefix=f"{os.getpid()}-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
@@ -77,16 +79,6 @@ class Parsed:
     packed: bytes
     variables: dict[str, Any]
     warnings: tuple[str, ...]
-
-
-def _is_alive(process: str) -> bool:
-    try:
-        os.kill(int(process), 0)
-    except (ProcessLookupError, ValueError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def parse(definition: Definition) -> Parsed:
