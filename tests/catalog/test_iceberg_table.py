@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 from pyiceberg.schema import Schema
 from pyiceberg.table import StaticTable
+from pyiceberg.table.update import AddSnapshotUpdate, SetSnapshotRefUpdate, update_table_metadata
 from pyiceberg.types import LongType, NestedField, StringType
 
 from headgate.catalog.iceberg import Mode, TableVersion, join_appends, new_table
 from headgate.catalog.iceberg.storage import StorageIO
 from headgate.catalog.localfiles import storage_errors
-from headgate.catalog.locations import local_path, to_uri
+from headgate.catalog.locations import local_path, path_of, to_uri
 from headgate.catalog.properties import table_properties
 from headgate.catalog.storage import Storage
-from headgate.errors import CorruptHistory, FileTaken, StorageError
+from headgate.errors import CorruptHistory, StorageError
 from headgate.types import Layout, WrittenFile
 
 # The files of this machine, wherever they lie.
@@ -193,8 +194,9 @@ def test_locations_are_paths_or_uris() -> None:
     assert local_path("file://host/a") is None
 
 
-def test_a_write_that_fails_leaves_no_file(tmp_path: Path) -> None:
-    output = StorageIO(HERE).new_output(f"file://{tmp_path}/x")
+def test_a_manifest_whose_writing_fails_is_not_kept(tmp_path: Path) -> None:
+    io = StorageIO(HERE)
+    output = io.new_output(f"file://{tmp_path}/x")
 
     def write_half() -> None:
         with output.create() as stream:
@@ -203,14 +205,53 @@ def test_a_write_that_fails_leaves_no_file(tmp_path: Path) -> None:
 
     with pytest.raises(RuntimeError):
         write_half()
-    assert list(tmp_path.iterdir()) == []
+    assert io.kept == {}
     with output.create() as stream:
         stream.write(b"whole")
-    with pytest.raises(FileTaken), output.create() as stream:
-        stream.write(b"another")
-    assert (tmp_path / "x").read_bytes() == b"whole"
-    StorageIO(HERE).delete(f"file://{tmp_path}/x")
-    assert not output.exists()
+    assert output.to_input_file().open().read() == b"whole"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_written_before_a_version_is_stored(tmp_path: Path) -> None:
+    table = _table(tmp_path).append([_file(1)])
+    assert list(tmp_path.rglob("*.avro")) == []
+    assert [file.file_path for file in table.data_files()] == [_file(1).path]
+    # Two versions that were made of one need the same manifests.
+    one, two = table.with_properties({"a": "1"}).store(), table.append([_file(2)]).store()
+    assert [_paths(each) for each in (one, two)] == [{"1"}, {"1", "2"}]
+
+
+def test_a_snapshot_is_added_as_pyiceberg_does(tmp_path: Path) -> None:
+    before = _table(tmp_path).append([_file(1)]).store()
+    after = before.append([_file(2)])
+    assert after.snapshot is not None
+    ref = {"ref-name": "main", "type": "branch", "snapshot-id": after.snapshot.snapshot_id}
+    updates = (AddSnapshotUpdate(snapshot=after.snapshot), SetSnapshotRefUpdate.model_validate(ref))
+    assert after.metadata == update_table_metadata(before.metadata, updates)
+
+
+def test_appends_are_joined_however_many_others_there_were(tmp_path: Path) -> None:
+    base = _table(tmp_path).append([_file(0)]).store()
+    ours, theirs = base.append([_file(1)]).store(), base
+    # More than a table's metadata has snapshots of, and more than the oldest metadata file that it names.
+    for number in range(2, 142):
+        theirs = theirs.append([_file(number)]).store()
+    joined = join_appends(base, theirs, ours)
+    assert joined is not None
+    assert _paths(joined) == {str(number) for number in range(142)}
+    replaced = base.replace([_file(1)]).store()
+    for number in range(2, 142):
+        replaced = replaced.append([_file(number)]).store()
+    assert join_appends(base, replaced, ours) is None
+
+
+def test_appends_are_not_joined_past_a_metadata_file_that_is_gone(tmp_path: Path) -> None:
+    base = _table(tmp_path).append([_file(0)]).store()
+    ours, theirs = base.append([_file(1)]).store(), base
+    for number in range(2, 72):
+        theirs = theirs.append([_file(number)]).store()
+    path_of(theirs.metadata.metadata_log[0].metadata_file).unlink()
+    assert join_appends(base, theirs, ours) is None
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,15 @@ def test_of_many_writers_of_one_name_one_wins(storage: Storage, at: Callable[[st
     assert storage.read(at("a")) == f"writer {won.index(True)}".encode()
 
 
+def test_several_files_are_written_or_none_of_them(storage: Storage, at: Callable[[str], str]) -> None:
+    storage.write_all({at("a"): b"one", at("b"): b"two"})
+    assert [storage.read(at(name)) for name in "ab"] == [b"one", b"two"]
+    with pytest.raises(FileTaken):
+        storage.write_all({at("c"): b"three", at("b"): b"another", at("d"): b"four"})
+    assert {file.location for file in storage.list(storage.warehouse)} == {at("a"), at("b")}
+    assert storage.read(at("b")) == b"two"
+
+
 def test_what_is_not_there_is_told(storage: Storage, at: Callable[[str], str]) -> None:
     with pytest.raises(FileMissing, match="does not exist") as caught:
         storage.read(at("nothing"))

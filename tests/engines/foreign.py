@@ -15,6 +15,7 @@ import pyarrow.orc as orc
 import pyarrow.parquet as pq
 from pyiceberg.catalog.memory import InMemoryCatalog
 from pyiceberg.io import FileIO
+from pyiceberg.io.pyarrow import PyArrowFileIO
 from pyiceberg.manifest import (
     DataFile,
     DataFileContent,
@@ -42,7 +43,6 @@ from pyiceberg.typedef import Record
 from pyiceberg.types import LongType, NestedField, StringType
 
 from headgate.catalog import Catalog, Operation
-from headgate.catalog.iceberg.storage import StorageIO
 from headgate.catalog.locations import path_of
 from headgate.catalog.metadata import read_metadata
 from headgate.catalog.storage import Storage
@@ -264,7 +264,7 @@ def _store(location: str, content: dict[str, Any], *, compressed: bool = False) 
 
 
 def _read(location: str) -> tuple[TableMetadata, FileIO]:
-    io = StorageIO(Storage(str(path_of(location).parents[1])))
+    io = PyArrowFileIO()
     return FromInputFile.table_metadata(io.new_input(location)), io
 
 

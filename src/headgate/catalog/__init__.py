@@ -1,6 +1,6 @@
 """Git for tables: commits, refs and merges over Iceberg metadata."""
 
-from headgate.catalog.interface import MAIN, Catalog, State
+from headgate.catalog.interface import MAIN, Catalog, Changes, State
 from headgate.catalog.loader import open_catalog
 from headgate.catalog.model import (
     Change,
@@ -19,6 +19,7 @@ __all__ = [
     "MAIN",
     "Catalog",
     "Change",
+    "Changes",
     "Clash",
     "Commit",
     "Diff",

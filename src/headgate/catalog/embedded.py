@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 
 from headgate.catalog import history
 from headgate.catalog.commits import CommitStore, Header, from_entry, make_commit
-from headgate.catalog.interface import MAIN
+from headgate.catalog.interface import MAIN, Changes
 from headgate.catalog.landing import FastForward, Lander, Proposal
-from headgate.catalog.merge import Joiner
+from headgate.catalog.merge import Joiner, joiners
 from headgate.catalog.model import Change, Commit, Diff, MergeResult, Operation, Problem, Ref, RefKind, Rejoin
 from headgate.catalog.naming import Resolver
 from headgate.catalog.nodes import NodeStore
@@ -75,7 +75,7 @@ class EmbeddedCatalog:
     def commit(
         self,
         branch: str,
-        changes: Sequence[Operation],
+        changes: Changes,
         *,
         message: str,
         author: str,
@@ -83,11 +83,12 @@ class EmbeddedCatalog:
         rejoin: Rejoin | None = None,
         expected_head: str | None = None,
     ) -> Commit:
-        joiner = Joiner(changes, rejoin)
+        joiner_at = joiners(changes, rejoin)
 
         def propose(head: Header) -> Proposal | None:
             if expected_head is not None and head.id != expected_head:
                 raise stale(branch, expected_head)
+            joiner = joiner_at(TreeState(self._tree, self._commits, head))
             operations = joiner.onto(self._held(head, joiner), f"on branch '{branch}' meanwhile")
             return Proposal(operations, [head], "commit", author, message, properties or {}) if operations else None
 

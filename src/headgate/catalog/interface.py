@@ -42,6 +42,10 @@ class State(Protocol):
         """The properties of a namespace; empty for one that was never created but holds something, None for none."""
 
 
+Changes = Sequence[Operation] | Callable[[State], Sequence[Operation]]
+"""One operation per name; or what works them out on a state, and is asked again for every head that is tried."""
+
+
 class Catalog(Protocol):
     """Git for tables: a commit names the state of every table, a ref names a commit.
 
@@ -94,7 +98,7 @@ class Catalog(Protocol):
     def commit(
         self,
         branch: str,
-        changes: Sequence[Operation],
+        changes: Changes,
         *,
         message: str,
         author: str,
@@ -110,7 +114,8 @@ class Catalog(Protocol):
 
         Args:
             branch: The branch that is written to.
-            changes: One operation per name.
+            changes: One operation per name, or what gives them for a state of the branch. What it writes is written
+                while others who commit to the branch wait, so that it is seldom done in vain.
             message: Why.
             author: Who.
             properties: Further facts to keep with the commit.

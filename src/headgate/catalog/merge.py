@@ -6,8 +6,9 @@ applied to another one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
+from headgate.catalog.interface import Changes, State
 from headgate.catalog.model import Clash, Operation, Rejoin
 from headgate.catalog.namespaces import join_properties
 from headgate.errors import Conflict, UsageError
@@ -79,6 +80,14 @@ class Joiner:
         if question not in self._joined:
             self._joined[question] = self._rejoin(operation.name, operation.before, theirs, operation.after)
         return self._joined[question]
+
+
+def joiners(changes: Changes, rejoin: Rejoin | None) -> Callable[[State], Joiner]:
+    """What gives the operations of a commit for a state: the same ones for each, or those that are worked out on it."""
+    if isinstance(changes, Sequence):
+        joiner = Joiner(changes, rejoin)
+        return lambda state: joiner
+    return lambda state: Joiner(changes(state), rejoin)
 
 
 def conflict(clashes: Sequence[Clash], since: str) -> Conflict:

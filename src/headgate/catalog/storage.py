@@ -9,17 +9,20 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from typing import Protocol
 
 from headgate.catalog.localfiles import LocalFiles, StoredFile
 from headgate.catalog.locations import local_path
 from headgate.catalog.s3access import AccessSettings, S3Access
-from headgate.errors import ProjectError
+from headgate.errors import ProjectError, StorageError
 from headgate.faults import Point, reached
 
 _S3 = "s3"
+# A file takes as long as the disk or the server needs to have it for good; several take hardly longer than one.
+_AT_ONCE = 8
 
 
 class Files(Protocol):
@@ -110,6 +113,30 @@ class Storage:
         """
         self._files(location).write(location, content)
         reached(Point.FILE_WRITTEN)
+
+    def write_all(self, files: Mapping[str, bytes]) -> None:
+        """As `write`, of several new files at the same time; none of them is left when one cannot be written.
+
+        Raises:
+            FileTaken: There is one of such a name; it stays as it is.
+            StorageError: One cannot be written.
+        """
+        if len(files) == 1:
+            self.write(*next(iter(files.items())))
+            return
+        for location in files:
+            # What reaches an object store is made once, and not by several threads.
+            self._files(location)
+        with ThreadPoolExecutor(min(len(files), _AT_ONCE)) as threads:
+            tried = {location: threads.submit(self.write, location, content) for location, content in files.items()}
+        failed = [error for future in tried.values() if (error := future.exception()) is not None]
+        if not failed:
+            return
+        try:
+            self.delete(location for location, future in tried.items() if future.exception() is None)
+        except StorageError as error:
+            raise failed[0] from error
+        raise failed[0]
 
     def exists(self, location: str) -> bool:
         """Whether there is a file at a location."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import fcntl
-import random
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,7 +22,6 @@ from headgate.errors import ProjectError, StorageError
 # How long a writer waits for the write transaction of another process, unless the URL says `?timeout=`.
 _BUSY_SECONDS = 60
 _POLL = 0.05
-_LANE_POLL = 0.001
 
 # What SQLite says, and what a person can do about it.
 _REMEDIES = (
@@ -91,15 +90,19 @@ class Sqlite:
     def lane(self, name: str, patience: float) -> Iterator[None]:
         # There is one writer at a time whatever it writes to, so there is one lane. Waiting here is cheaper than in
         # SQLite, which sleeps for up to a tenth of a second between two looks.
-        deadline = time.monotonic() + patience
-        with self._lock_file("writers") as file:
-            while time.monotonic() < deadline:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    time.sleep(random.uniform(0.5, 1.5) * _LANE_POLL)  # noqa: S311  # not a secret
-            yield
+        file = self._lock_file("writers")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting = _Waiting(file)
+            try:
+                waiting.wait(patience)
+                yield
+            finally:
+                waiting.leave()
+        else:
+            with file:
+                yield
 
     def standing(self, error: DBAPIError) -> Standing:
         return Standing.REFUSED
@@ -119,6 +122,40 @@ class Sqlite:
                 place=self.place,
                 hint="Make the file and its folder writable",
             ) from error
+
+
+class _Waiting:
+    """A place in the line for a lock, which the operating system gives to one after the other.
+
+    It wakes up whoever is next, at once and at no cost until then, but cannot be told to wait no longer than so long:
+    so a thread waits, and lets go of what it gets when nobody wants it any more.
+    """
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+        self._done = threading.Event()
+        self._gone = False
+        threading.Thread(target=self._get, daemon=True).start()
+
+    def wait(self, patience: float) -> None:
+        """Wait until it is this one's turn, or for as long as patience lasts."""
+        self._done.wait(patience)
+
+    def leave(self) -> None:
+        """Let go of the lock, or of the place in the line."""
+        with self._lock:
+            self._gone = True
+            if self._done.is_set():
+                self._file.close()
+
+    def _get(self) -> None:
+        with suppress(OSError):
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+        with self._lock:
+            self._done.set()
+            if self._gone:
+                self._file.close()
 
 
 class _Held:

@@ -44,6 +44,10 @@ class Exposure:
         self._schemas: set[str] = set()
         self._names_in_use: dict[str, Name] = {}
 
+    def has(self, name: Name) -> bool:
+        """Whether DuckDB has the name, as it stands or stood."""
+        return name in self._exposed
+
     def expose(self, name: Name) -> None:
         """Make sure that DuckDB has the name as it stands now, and whatever a view of that name reads.
 

@@ -6,13 +6,14 @@ import secrets
 import uuid
 from collections.abc import Mapping, Sequence
 
-from headgate.catalog import MAIN, Catalog, Commit, Operation, RefKind
+from headgate.catalog import MAIN, Catalog, Commit, Operation, RefKind, State
 from headgate.catalog.iceberg import Mode, TableVersion, check_writable, new_table, rejoiner
 from headgate.catalog.locations import to_uri
 from headgate.catalog.views import write_view
 from headgate.engines import changes
 from headgate.engines.changes import WriteResult
 from headgate.engines.duckdb import Session
+from headgate.engines.pending import PendingAppend
 from headgate.engines.reader import Reader
 from headgate.engines.scan import count_rows
 from headgate.engines.writer import Written, describe, without_type, write
@@ -20,6 +21,8 @@ from headgate.errors import DataError, HeadgateError, ReadOnly, RefNotFound, Tab
 from headgate.types import Content, Kind, Layout, Name
 
 _COMMENT = "comment"
+# Tables of which the metadata that was read last is kept: one that is written to is asked for it several times.
+_LOADED = 4
 
 
 class Workspace(Reader):
@@ -46,14 +49,19 @@ class Workspace(Reader):
         self.author = author
         self.changes: dict[Name, Content | None] = {}
         self._bases: dict[Name, Content | None] = {}
+        self._pending: dict[Name, PendingAppend] = {}
+        self._loaded: dict[Name, TableVersion] = {}
 
     def content(self, name: Name) -> Content | None:
         """What a name stands for, or None."""
+        self._settle(name)
         return self.changes[name] if name in self.changes else self.state.get(name)
 
     def names(self, schema: str | None = None) -> list[Name]:
         """All names, or those of one schema, in order."""
         found = set(self.state.names(schema))
+        for name in list(self._pending):
+            self._settle(name)
         for name, content in self.changes.items():
             if content is None:
                 found.discard(name)
@@ -71,7 +79,17 @@ class Workspace(Reader):
         if content is None or content.kind is not Kind.TABLE:
             what = "is a view, not a table" if content is not None else "does not exist"
             raise TableNotFound(f"'{name}' {what}.", hint=did_you_mean(str(name), map(str, self.names())))
-        return TableVersion.load(content.metadata_location, self.session.storage)
+        return self._version(name, content)
+
+    def _version(self, name: Name, content: Content) -> TableVersion:
+        """The table that a name stands for; the metadata is read once, as long as it does."""
+        held = self._loaded.pop(name, None)
+        if held is None or held.metadata_location != content.metadata_location:
+            held = TableVersion.load(content.metadata_location, self.session.storage)
+        self._loaded[name] = held
+        while len(self._loaded) > _LOADED:
+            del self._loaded[next(iter(self._loaded))]
+        return held
 
     def _changeable(self, name: Name) -> TableVersion:
         """The Iceberg table of a name, which is to be changed; raises what `table` and `check_writable` raise."""
@@ -110,8 +128,18 @@ class Workspace(Reader):
         return Written(prepared, files)
 
     def append_files(self, name: Name, written: Written, summary: Mapping[str, str] | None = None) -> WriteResult:
-        """Make files that `write_files` wrote part of the table; an empty table is made if there were none."""
-        self._put(name, written.version.append(written.files, summary))
+        """Make files that `write_files` wrote part of the table; an empty table is made if there were none.
+
+        Where nobody has read the table or changed it, metadata is written when somebody does, or with the commit: then
+        on what others have made of the table, so that no other version of it has to be joined with theirs.
+        """
+        self._settle(name)
+        if name in self.changes or not written.files or self._exposure.has(name):
+            self._put(name, written.version.append(written.files, summary))
+        else:
+            base = self.state.get(name)
+            version = self._version(name, base) if base is not None and base.kind is Kind.TABLE else None
+            self._pending[name] = PendingAppend(name, base, version, written, summary)
         return WriteResult(inserted=written.rows, files_added=len(written.files))
 
     def append(
@@ -226,9 +254,16 @@ class Workspace(Reader):
         operations = [
             Operation(name, before=self._bases[name], after=content) for name, content in self.changes.items()
         ]
+        pending = dict(self._pending)
+
+        def changes(state: State) -> list[Operation]:
+            held = state.get_many(list(pending))
+            appends = (each.operation(held.get(name), self.session.storage) for name, each in pending.items())
+            return [*operations, *appends]
+
         commit = self.catalog.commit(
             self.ref,
-            operations,
+            changes if pending else operations,
             message=message,
             author=self.author,
             properties=properties,
@@ -239,12 +274,12 @@ class Workspace(Reader):
 
     def discard(self) -> None:
         """Forget the changes."""
-        self.changes, self._bases = {}, {}
+        self.changes, self._bases, self._pending = {}, {}, {}
         self._exposure.update_all()
 
     def _move_to(self, commit_id: str) -> None:
         self.state = self.catalog.state(commit_id)
-        self.changes, self._bases = {}, {}
+        self.changes, self._bases, self._pending = {}, {}, {}
         self._exposure.update_all()
 
     def _check_writable(self) -> None:
@@ -279,6 +314,16 @@ class Workspace(Reader):
     def _put(self, name: Name, version: TableVersion) -> None:
         stored = version.store()
         self._set(name, Content(Kind.TABLE, stored.table_id, stored.metadata_location))
+
+    def _settle(self, name: Name) -> None:
+        """Write the metadata of an append that was put off, because the table is read or changed again."""
+        append = self._pending.get(name)
+        if append is None:
+            return
+        content = append.content()
+        del self._pending[name]
+        self._bases.setdefault(name, append.base)
+        self._set(name, content)
 
     def _set(self, name: Name, content: Content | None) -> None:
         before = (dict(self.changes), dict(self._bases))

@@ -2,7 +2,7 @@
 
 from headgate.catalog.iceberg.datafiles import LiveFile
 from headgate.catalog.iceberg.evolution import Mode
-from headgate.catalog.iceberg.join import join_appends, rejoiner
+from headgate.catalog.iceberg.join import append_onto, join_appends, rejoiner
 from headgate.catalog.iceberg.provenance import OutsideChange, outside_changes
 from headgate.catalog.iceberg.table import TableVersion, new_table
 from headgate.catalog.iceberg.writable import check_writable
@@ -12,6 +12,7 @@ __all__ = [
     "Mode",
     "OutsideChange",
     "TableVersion",
+    "append_onto",
     "check_writable",
     "join_appends",
     "new_table",

@@ -27,15 +27,8 @@ from pyiceberg.manifest import (
 from pyiceberg.partitioning import PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table.metadata import TableMetadata
-from pyiceberg.table.refs import MAIN_BRANCH, SnapshotRefType
-from pyiceberg.table.snapshots import Operation, Snapshot, Summary
-from pyiceberg.table.update import (
-    AddSnapshotUpdate,
-    RemovePartitionStatisticsUpdate,
-    RemoveSnapshotsUpdate,
-    SetSnapshotRefUpdate,
-    TableUpdate,
-)
+from pyiceberg.table.refs import MAIN_BRANCH, SnapshotRef, SnapshotRefType
+from pyiceberg.table.snapshots import Operation, Snapshot, SnapshotLogEntry, Summary
 
 from headgate.catalog.iceberg.contents import (
     DATA_FILES,
@@ -179,7 +172,7 @@ def produce_snapshot(
     properties: Mapping[str, str] | None = None,
     folder: str | None = None,
     commit: uuid.UUID | None = None,
-) -> tuple[TableUpdate, ...]:
+) -> TableMetadata:
     """Write the manifests of a new current snapshot.
 
     Delete files of other writers stay, and the data files that stay keep their sequence numbers, so that the deletes
@@ -196,7 +189,7 @@ def produce_snapshot(
         commit: What the manifests are named by; random by default.
 
     Returns:
-        Updates that make the snapshot the table's current one.
+        The table's metadata with the snapshot.
 
     Raises:
         CorruptHistory: A file that is to be removed is not in the current snapshot.
@@ -252,8 +245,8 @@ def _idle(io: FileIO, deletes: Sequence[ManifestFile], oldest: int) -> list[Mani
     ]
 
 
-def produce_subset(metadata: TableMetadata, io: FileIO, paths: Collection[str], folder: str) -> tuple[TableUpdate, ...]:
-    """Write the manifests of a snapshot that holds only some of the current data files.
+def produce_subset(metadata: TableMetadata, io: FileIO, paths: Collection[str], folder: str) -> TableMetadata:
+    """Write the manifests of a snapshot that holds only some of the current data files; gives the table's metadata.
 
     Files keep their sequence numbers, so that delete files of other writers apply to them as before.
     """
@@ -274,28 +267,36 @@ def produce_subset(metadata: TableMetadata, io: FileIO, paths: Collection[str], 
     return _make_current(writer, manifests, Summary(Operation.OVERWRITE))
 
 
-def _make_current(writer: _SnapshotWriter, manifests: list[ManifestFile], summary: Summary) -> tuple[TableUpdate, ...]:
+def _make_current(writer: _SnapshotWriter, manifests: list[ManifestFile], summary: Summary) -> TableMetadata:
+    """The metadata with a further snapshot, which is the current one.
+
+    It is what `update_table_metadata` makes of the updates that add a snapshot, point `main` at it and remove old
+    snapshots; but that copies the whole metadata in depth, which takes longer than all else that an append does. And it
+    takes the parents of those that stay for lost, by which a join follows the history into older metadata files.
+    """
     metadata = writer.metadata
     snapshot = _write_list(writer, manifests, metadata.current_snapshot(), summary)
     before = metadata.refs.get(MAIN_BRANCH)
     # How long the table's snapshots are to stay, which other engines set.
     limits = {name: value for name, value in (before.model_dump() if before else {}).items() if name.startswith("m")}
-    ref = {"ref-name": MAIN_BRANCH, "type": SnapshotRefType.BRANCH, "snapshot-id": snapshot.snapshot_id}
-    updates: tuple[TableUpdate, ...] = (
-        AddSnapshotUpdate(snapshot=snapshot),
-        SetSnapshotRefUpdate.model_validate(ref | limits),
-    )
+    ref = SnapshotRef.model_validate({"type": SnapshotRefType.BRANCH, "snapshot-id": snapshot.snapshot_id} | limits)
     # The table's own branches and tags, which other engines make, need theirs.
     named = {ref.snapshot_id for ref in metadata.refs.values()}
-    old = [snapshot.snapshot_id for snapshot in metadata.snapshots[: -_SNAPSHOTS_KEPT + 1]]
-    surplus = [number for number in old if number not in named]
-    if not surplus:
-        return updates
-    described = [each.snapshot_id for each in metadata.partition_statistics if each.snapshot_id in surplus]
-    return (
-        *updates,
-        *(RemovePartitionStatisticsUpdate.model_validate({"snapshot-id": number}) for number in described),
-        RemoveSnapshotsUpdate.model_validate({"snapshot-ids": surplus}),
+    old = {snapshot.snapshot_id for snapshot in metadata.snapshots[: -_SNAPSHOTS_KEPT + 1]} - named
+    logged = SnapshotLogEntry.model_validate(
+        {"snapshot-id": snapshot.snapshot_id, "timestamp-ms": snapshot.timestamp_ms}
+    )
+    return metadata.model_copy(
+        update={
+            "last_updated_ms": snapshot.timestamp_ms,
+            "last_sequence_number": snapshot.sequence_number,
+            "current_snapshot_id": snapshot.snapshot_id,
+            "snapshots": [*(each for each in metadata.snapshots if each.snapshot_id not in old), snapshot],
+            "snapshot_log": [*(each for each in metadata.snapshot_log if each.snapshot_id not in old), logged],
+            "refs": {**metadata.refs, MAIN_BRANCH: ref},
+            "statistics": [each for each in metadata.statistics if each.snapshot_id not in old],
+            "partition_statistics": [each for each in metadata.partition_statistics if each.snapshot_id not in old],
+        }
     )
 
 

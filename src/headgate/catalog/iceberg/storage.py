@@ -1,8 +1,12 @@
-"""PyIceberg's `FileIO` over the lake's storage, for metadata: manifests and lists are read and written whole."""
+"""PyIceberg's `FileIO` over the lake's storage, for metadata: manifests and lists are read and written whole.
+
+What is written is kept until the version of the table that it belongs to is stored, and then written all at once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from io import BytesIO
 from types import TracebackType
 
@@ -15,8 +19,16 @@ from headgate.errors import StorageError
 _METADATA = "/metadata"
 
 
+@dataclass
+class KeptFile:
+    """A file that was written in memory, and whether the storage has it: it may belong to several versions."""
+
+    content: bytes
+    stored: bool = False
+
+
 class StorageIO(FileIO):
-    """Reads and writes small files through a `Storage`; what is written is whole, durable and new.
+    """Reads small files through a `Storage`, and keeps what is written.
 
     Metadata of other writers may name any file of this machine. Nothing outside of the warehouse is opened: to open and
     close the state database as a file would drop the locks that SQLite has on it.
@@ -25,11 +37,18 @@ class StorageIO(FileIO):
         storage: Where the files are.
         trusted: Metadata files that the catalog or headgate itself names; their tables may lie elsewhere, as in a
             session's temporary folder or in a warehouse that was the project's before.
+        kept: Files that need not be in the storage yet.
+
+    Attributes:
+        kept: Those, and what has been written since, by location.
     """
 
-    def __init__(self, storage: Storage, trusted: Iterable[str] = ()) -> None:
+    def __init__(
+        self, storage: Storage, trusted: Iterable[str] = (), kept: Mapping[str, KeptFile] | None = None
+    ) -> None:
         super().__init__()
         self._storage = storage
+        self.kept = dict(kept or {})
         self._folders = [
             location.rpartition("/")[0].removesuffix(_METADATA)
             for location in trusted
@@ -37,6 +56,8 @@ class StorageIO(FileIO):
         ]
 
     def new_input(self, location: str) -> InputFile:
+        if location in self.kept:
+            return _Kept(location, self.kept[location].content)
         if not reaches_into(location, self._storage.warehouse) and not self._is_trusted(location):
             raise StorageError(
                 f"'{location}' is named by a table's metadata and lies outside of the warehouse"
@@ -53,7 +74,7 @@ class StorageIO(FileIO):
         return named and any(reaches_into(location, folder) for folder in self._folders)
 
     def new_output(self, location: str) -> OutputFile:
-        return _Output(location, self._storage)
+        return _Output(location, self)
 
     def delete(self, location: str | InputFile | OutputFile) -> None:
         self._storage.delete([location if isinstance(location, str) else location.location])
@@ -74,35 +95,47 @@ class _Input(InputFile):
         return BytesIO(self._storage.read(self.location))
 
 
-class _Output(OutputFile):
-    def __init__(self, location: str, storage: Storage) -> None:
+class _Kept(InputFile):
+    def __init__(self, location: str, content: bytes) -> None:
         super().__init__(location)
-        self._storage = storage
-        self._stream: _Stream | None = None
+        self._content = content
+
+    def __len__(self) -> int:
+        return len(self._content)
+
+    def exists(self) -> bool:
+        return True
+
+    def open(self, seekable: bool = True) -> InputStream:
+        return BytesIO(self._content)
+
+
+class _Output(OutputFile):
+    def __init__(self, location: str, io: StorageIO) -> None:
+        super().__init__(location)
+        self._io = io
 
     def __len__(self) -> int:
         # PyIceberg asks for it as soon as the file is written.
-        return len(self.to_input_file()) if self._stream is None else self._stream.length
+        return len(self.to_input_file())
 
     def exists(self) -> bool:
-        return self._storage.exists(self.location)
+        return self.to_input_file().exists()
 
     def to_input_file(self) -> InputFile:
-        return _Input(self.location, self._storage)
+        return self._io.new_input(self.location)
 
     def create(self, overwrite: bool = False) -> OutputStream:
-        self._stream = _Stream(self.location, self._storage)
-        return self._stream
+        return _Stream(self.location, self._io.kept)
 
 
 class _Stream:
-    """What is written, kept until it is whole: nothing is stored of a file whose writing fails."""
+    """What is written, kept until it is whole: there is nothing of a file whose writing fails."""
 
-    def __init__(self, location: str, storage: Storage) -> None:
+    def __init__(self, location: str, files: dict[str, KeptFile]) -> None:
         self._location = location
-        self._storage = storage
+        self._files = files
         self._content = BytesIO()
-        self.length = 0
 
     def write(self, b: bytes) -> int:
         return self._content.write(b)
@@ -112,10 +145,8 @@ class _Stream:
 
     def close(self) -> None:
         if not self._content.closed:
-            content = self._content.getvalue()
-            self.length = len(content)
+            self._files[self._location] = KeptFile(self._content.getvalue())
             self._content.close()
-            self._storage.write(self._location, content)
 
     def __enter__(self) -> OutputStream:
         return self

@@ -32,7 +32,7 @@ from headgate.catalog.iceberg.evolution import Mode, evolve_schema, fresh_schema
 from headgate.catalog.iceberg.layout import find_column, partition_spec, same_partitioning, sort_order
 from headgate.catalog.iceberg.reading import read_table
 from headgate.catalog.iceberg.snapshots import produce_snapshot, produce_subset
-from headgate.catalog.iceberg.storage import StorageIO
+from headgate.catalog.iceberg.storage import KeptFile, StorageIO
 from headgate.catalog.storage import Storage
 from headgate.errors import DataError
 from headgate.types import Layout, WrittenFile
@@ -58,6 +58,7 @@ class TableVersion:
         base_location: Metadata file that this version was made from; None for a new table.
         stored: Whether `base_location` is this very version.
         types: Types by field id that the schema has as `unknown`, because PyIceberg does not know them.
+        kept: Manifests and lists of this version that are written when it is stored, by location.
     """
 
     metadata: TableMetadata
@@ -65,6 +66,7 @@ class TableVersion:
     base_location: str | None = None
     stored: bool = False
     types: Mapping[int, str] = field(default_factory=dict, repr=False, compare=False)
+    kept: Mapping[str, KeptFile] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def load(cls, metadata_location: str, storage: Storage) -> TableVersion:
@@ -126,8 +128,12 @@ class TableVersion:
 
     @property
     def io(self) -> FileIO:
+        return self._io()
+
+    def _io(self) -> StorageIO:
         known = [entry.metadata_file for entry in self.metadata.metadata_log]
-        return StorageIO(self.storage, known if self.base_location is None else [self.base_location, *known])
+        trusted = known if self.base_location is None else [self.base_location, *known]
+        return StorageIO(self.storage, trusted, self.kept)
 
     def data_files(self) -> list[DataFile]:
         """PyIceberg's data files of the current snapshot, with their `spec_id`."""
@@ -187,9 +193,10 @@ class TableVersion:
         """
         upgrade = UpgradeFormatVersionUpdate.model_validate({"format-version": FORMAT_VERSION})
         version = self.updated(upgrade) if self.metadata.format_version < FORMAT_VERSION else self
-        updates = produce_snapshot(
+        io = self._io()
+        metadata = produce_snapshot(
             version.metadata,
-            self.io,
+            io,
             added=added,
             removed=removed,
             operation=operation,
@@ -197,7 +204,7 @@ class TableVersion:
             folder=folder,
             commit=self.storage.new_id(),
         )
-        return version.updated(*updates)
+        return replace(version, metadata=metadata, stored=False, kept=io.kept)
 
     def with_files(self, files: Sequence[WrittenFile], folder: str) -> TableVersion:
         """A version that holds only these files, with its manifests in a folder of its own: for reading them."""
@@ -207,8 +214,9 @@ class TableVersion:
 
     def subset(self, paths: Collection[str], folder: str) -> TableVersion:
         """A version, stored in a folder of its own, that holds only some of the data files: for reading them."""
-        updates = produce_subset(self.metadata, self.io, paths, folder)
-        return self.updated(*updates).store(folder)
+        io = self._io()
+        metadata = produce_subset(self.metadata, io, paths, folder)
+        return replace(self, metadata=metadata, stored=False, kept=io.kept).store(folder)
 
     def evolve(self, schema: Schema, mode: Mode, *, table: str | None = None) -> TableVersion:
         """Make the schema fit data of another shape; see `evolve_schema`."""
@@ -309,7 +317,7 @@ class TableVersion:
         return replace(self, metadata=metadata, stored=False)
 
     def store(self, folder: str | None = None) -> TableVersion:
-        """Write the metadata file, once; the file is complete and synced when this returns.
+        """Write the metadata file and the manifests that it needs, once; all are whole and durable when this returns.
 
         Raises:
             StorageError: The disk is full or the warehouse cannot be written to.
@@ -323,7 +331,10 @@ class TableVersion:
             metadata = _logged(metadata, self.base_location)
         location = f"{folder or f'{self.location}/metadata'}/{number:05d}-{self.storage.new_id()}.metadata.json"
         content = metadata.model_dump_json(exclude_none=True).encode()
-        self.storage.write(location, content)
+        kept = {where: file for where, file in self.kept.items() if not file.stored}
+        self.storage.write_all({location: content, **{where: file.content for where, file in kept.items()}})
+        for file in kept.values():
+            file.stored = True
         return TableVersion(metadata, self.storage, location, stored=True)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 
-from headgate.catalog.interface import MAIN
-from headgate.catalog.merge import Joiner
+from headgate.catalog.interface import MAIN, Changes
+from headgate.catalog.merge import Joiner, joiners
 from headgate.catalog.model import Change, Commit, Diff, MergeResult, Operation, Problem, Ref, RefKind, Rejoin
 from headgate.catalog.nessie.client import NessieClient
 from headgate.catalog.nessie.contents import ContentIds
@@ -71,7 +71,7 @@ class NessieCatalog:
     def commit(
         self,
         branch: str,
-        changes: Sequence[Operation],
+        changes: Changes,
         *,
         message: str,
         author: str,
@@ -79,15 +79,17 @@ class NessieCatalog:
         rejoin: Rejoin | None = None,
         expected_head: str | None = None,
     ) -> Commit:
-        joiner = Joiner(changes, rejoin)
+        joiner_at = joiners(changes, rejoin)
+        touching = [change.name for change in changes] if isinstance(changes, Sequence) else ()
 
         def propose(state: NessieState) -> Draft | None:
             if expected_head is not None and state.commit_id != expected_head:
                 raise stale(branch, expected_head)
+            joiner = joiner_at(state)
             operations = joiner.onto(state.get_many(joiner.names), f"on branch '{branch}' meanwhile")
             return _draft(operations, author, message, properties) if operations else None
 
-        return self._lander.land(branch, propose, joiner.names, exactly=expected_head is not None)
+        return self._lander.land(branch, propose, touching, exactly=expected_head is not None)
 
     def advance(self, branch: str, to: str, expected: str) -> None:
         target, start = self._refs.commit_of(to), self._refs.commit_of(expected)
