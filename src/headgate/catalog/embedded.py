@@ -204,7 +204,10 @@ class EmbeddedCatalog:
     def merge_base(self, one: str, other: str) -> Commit:
         bases = history.merge_bases(self._commits, self._resolver.header(one), self._resolver.header(other))
         if not bases:
-            raise RefNotFound(f"'{one}' and '{other}' have no history in common")
+            raise RefNotFound(
+                f"'{one}' and '{other}' have no history in common",
+                hint="`headgate log` shows where each comes from; compare with a branch of this lake.",
+            )
         return self._commits.load(bases[0].id)
 
     def turn(self, ref: str, holder: str, patience: float = 600) -> AbstractContextManager[None]:

@@ -116,7 +116,9 @@ def storage_errors(location: str) -> Iterator[None]:
             hint="The lake's storage has lost it, or the warehouse was moved; `headgate doctor` checks the rest.",
         ) from error
     except FileExistsError as error:
-        raise FileTaken(f"There is a file '{location}' already.", place=location) from error
+        raise FileTaken(
+            f"There is a file '{location}' already.", place=location, hint="Another writer was first; run again."
+        ) from error
     except PermissionError as error:
         raise StorageError(
             f"Permission denied: '{error.filename or location}'.",

@@ -56,5 +56,9 @@ def path_of(location: str) -> Path:
     """
     path = local_path(location)
     if path is None:
-        raise StorageError(f"'{location}' is not on this machine.", place=location)
+        raise StorageError(
+            f"'{location}' is not on this machine.",
+            place=location,
+            hint="Give a path, or a URI that begins with file:///.",
+        )
     return path

@@ -32,9 +32,17 @@ def read_metadata(location: str, storage: Storage) -> Json:
     try:
         metadata = json.loads(decompressed(content))
     except ValueError as error:
-        raise StorageError(f"'{location}' is not a metadata file: {error}.", place=location) from error
+        raise StorageError(
+            f"'{location}' is not a metadata file: {error}.",
+            place=location,
+            hint="`headgate doctor` tells what else is wrong; a backup of the warehouse has the file as it was.",
+        ) from error
     if not isinstance(metadata, dict):
-        raise StorageError(f"'{location}' is not a metadata file.", place=location)
+        raise StorageError(
+            f"'{location}' is not a metadata file.",
+            place=location,
+            hint="`headgate doctor` tells what else is wrong; a backup of the warehouse has the file as it was.",
+        )
     return metadata
 
 

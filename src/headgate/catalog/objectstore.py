@@ -183,7 +183,9 @@ class ObjectStore:
         # Behind it stands the library's own account of the error, headers included.
         text = str(error).partition("Debug source:")[0]
         if isinstance(error, ValueError):
-            return StorageError(f"'{location}' is no key that can be read: {text.strip()}", place=location)
+            return StorageError(
+                f"'{location}' is no key that can be read: {text.strip()}", place=location, hint="Rename the object."
+            )
         signed = self._access.access_key is not None
         return s3_error(location, text, endpoint=self._access.endpoint, signed=signed)
 

@@ -85,7 +85,7 @@ class RefTable:
 
     def hint(self, name: str) -> str | None:
         """Which ref may have been meant."""
-        return did_you_mean(name, (ref.name for ref in self.all()))
+        return did_you_mean(name, (ref.name for ref in self.all())) or "`headgate branch list` and `tag list` name all."
 
     def all(self) -> list[Ref]:
         """Every ref, by name."""
@@ -130,7 +130,9 @@ class RefTable:
     def delete(self, name: str, expected: str | None, time: datetime) -> None:
         """Remove a ref if it points at `expected`, when that is given."""
         if name == MAIN:
-            raise UsageError(f"'{MAIN}' cannot be deleted: every lake has it")
+            raise UsageError(
+                f"'{MAIN}' cannot be deleted: every lake has it", hint="`headgate revert` undoes what it holds."
+            )
         ref = self.get(name)
         held = ref.commit_id if expected is None else expected
         refs = database.refs

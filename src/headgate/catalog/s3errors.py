@@ -71,8 +71,14 @@ def s3_error(location: str, text: str, *, endpoint: str | None = None, signed: b
         )
     if code == "PreconditionFailed":
         if "performing GET" in text:
-            return FileChanged(f"The file '{location}' has been written since it was listed.", place=location)
-        return FileTaken(f"There is a file '{location}' already.", place=location)
+            return FileChanged(
+                f"The file '{location}' has been written since it was listed.",
+                place=location,
+                hint="Run again when nobody writes to it.",
+            )
+        return FileTaken(
+            f"There is a file '{location}' already.", place=location, hint="Another writer was first; run again."
+        )
     message, hint = _sentence(code, bucket, location)
     if code in _DENIED and not signed:
         hint = f"No key is set, so the request was not signed: set {_KEYS}."

@@ -128,7 +128,11 @@ def read_view(metadata_location: str, storage: Storage) -> View:
         metadata = read_metadata(metadata_location, storage)
     except StorageError as error:
         if isinstance(error.__cause__, ValueError):
-            raise CorruptHistory(f"'{metadata_location}' is not the metadata of a view.") from error
+            raise CorruptHistory(
+                f"'{metadata_location}' is not the metadata of a view.",
+                place=metadata_location,
+                hint="`headgate doctor` tells what else is wrong; a backup of the warehouse has the file as it was.",
+            ) from error
         raise
     try:
         version = next(each for each in metadata["versions"] if each["version-id"] == metadata["current-version-id"])
@@ -139,5 +143,9 @@ def read_view(metadata_location: str, storage: Storage) -> View:
         engine = str((version.get("summary") or {}).get(ENGINE, ""))
         namespace, view_id = tuple(version["default-namespace"]), str(metadata["view-uuid"])
     except (KeyError, IndexError, StopIteration, TypeError, AttributeError) as error:
-        raise CorruptHistory(f"'{metadata_location}' is not the metadata of a view.") from error
+        raise CorruptHistory(
+            f"'{metadata_location}' is not the metadata of a view.",
+            place=metadata_location,
+            hint="`headgate doctor` tells what else is wrong; a backup of the warehouse has the file as it was.",
+        ) from error
     return View(sql, namespace, columns, metadata.get("properties") or {}, view_id, dialect, engine)

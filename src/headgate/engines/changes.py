@@ -136,10 +136,13 @@ def _check_keys(version: TableVersion, columns: Sequence[str], keys: Sequence[st
         if key.lower() not in given:
             raise DataError(
                 f"The rows for table '{table}' have no column '{key}', which is part of the key.",
-                hint=did_you_mean(key, columns),
+                hint=did_you_mean(key, columns) or "`headgate show` lists the columns of a table.",
             )
     if not keys:
-        raise UsageError(f"A merge into table '{table}' needs at least one key column.")
+        raise UsageError(
+            f"A merge into table '{table}' needs at least one key column.",
+            hint="Name the columns that tell its rows apart.",
+        )
 
 
 def _check_unique(session: Session, source: str, keys: Sequence[str], table: str) -> None:

@@ -120,7 +120,9 @@ def describe_table(reader: Reader, name: Name) -> TableDetail:
     """
     content = reader.content(name)
     if content is None:
-        raise TableNotFound(f"There is no table '{name}'.", hint=did_you_mean(str(name), map(str, reader.names())))
+        raise TableNotFound(
+            f"There is no table '{name}'.", hint=did_you_mean(str(name), map(str, reader.names())) or "headgate tables"
+        )
     if content.kind is Kind.VIEW:
         return _describe_view(name, content.metadata_location, reader.session.storage)
     version = TableVersion.load(content.metadata_location, reader.session.storage)

@@ -223,11 +223,16 @@ def _memory(text: str) -> str:
     return f"{int(machine * float(text.removesuffix('%')) / 100)}B"
 
 
+def query_stopped() -> Cancelled:
+    """What whoever asked is told when a query was stopped from outside."""
+    return Cancelled("The query was stopped.", hint="Nothing was changed; ask again.")
+
+
 def translate(error: duckdb.Error, sql: str) -> HeadgateError:
     """An error of DuckDB's as one of ours, with the line of the statement where DuckDB names one."""
     message = str(error)
     if isinstance(error, duckdb.InterruptException):
-        return Cancelled("The query was stopped.")
+        return query_stopped()
     if isinstance(error, duckdb.OutOfMemoryException):
         return QueryError(
             f"The engine ran out of memory: {message.partition(': ')[2] or message}",

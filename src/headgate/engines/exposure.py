@@ -61,7 +61,11 @@ class Exposure:
         if content is None:
             raise self._not_found(str(name))
         if name in readers:
-            raise TableNotFound(f"View '{name}' reads itself: {' -> '.join(map(str, (*readers, name)))}.")
+            raise TableNotFound(
+                f"View '{name}' reads itself: {' -> '.join(map(str, (*readers, name)))}.",
+                place=content.metadata_location,
+                hint="Let one of them read a table.",
+            )
         current = self._exposed.get(name) == content.metadata_location
         if content.kind is Kind.VIEW:
             sql = self._view_sql(name, content, readers)
@@ -217,7 +221,7 @@ class Exposure:
         return TableNotFound(
             f"There is no table or view '{missing}'.",
             place=error.place if error is not None else None,
-            hint=did_you_mean(missing, map(str, self._names())),
+            hint=did_you_mean(missing, map(str, self._names())) or "`headgate tables` lists them.",
             data={"table": missing},
         )
 

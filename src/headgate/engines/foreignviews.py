@@ -30,7 +30,10 @@ def qualified_tables(session: Session, sql: str) -> list[tuple[str, str]]:
         if node["type"] == "TABLE_FUNCTION":
             function = str(node["function"].get("function_name", "")).lower()
             if function not in _HARMLESS:
-                raise ReadOnly(f"The function {function} is not allowed in a view that another program made.")
+                raise ReadOnly(
+                    f"The function {function} is not allowed in a view that another program made.",
+                    hint="Let the view read tables, or make it as a model.",
+                )
             continue
         catalog, schema, table = (str(node.get(f"{part}_name") or "") for part in ("catalog", "schema", "table"))
         if schema and not catalog and schema.lower() not in _SYSTEM:

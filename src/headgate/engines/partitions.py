@@ -106,7 +106,10 @@ def _transformed(session: Session, schema: Schema, field: PartitionField) -> tup
                     hint="Store the column as text, or partition by another one.",
                 )
             return f"{_bucket_function(session, source, transform.num_buckets)}({column})", IntegerType()
-    raise ProjectError(f"Cannot write partitions by '{field.transform}'.")
+    raise ProjectError(
+        f"Cannot write partitions by '{field.transform}'.",
+        hint="Write it with the engine that made the table, or partition the table in another way.",
+    )
 
 
 def _truncated(column: str, source: IcebergType, width: int) -> str:
@@ -120,7 +123,10 @@ def _truncated(column: str, source: IcebergType, width: int) -> str:
             return f"CAST({column} - ((({column} % {step}) + {step}) % {step}) AS {kind})"
         case StringType():
             return f"left({column}, {width})"
-    raise ProjectError(f"Cannot write partitions by truncate({width}) of a {source}.")
+    raise ProjectError(
+        f"Cannot write partitions by truncate({width}) of a {source}.",
+        hint="Write it with the engine that made the table, or partition the table in another way.",
+    )
 
 
 def _bucket_function(session: Session, source: IcebergType, buckets: int) -> str:

@@ -78,7 +78,10 @@ class Workspace(Reader):
         content = self.content(name)
         if content is None or content.kind is not Kind.TABLE:
             what = "is a view, not a table" if content is not None else "does not exist"
-            raise TableNotFound(f"'{name}' {what}.", hint=did_you_mean(str(name), map(str, self.names())))
+            raise TableNotFound(
+                f"'{name}' {what}.",
+                hint=did_you_mean(str(name), map(str, self.names())) or "`headgate tables` lists them.",
+            )
         return self._version(name, content)
 
     def _version(self, name: Name, content: Content) -> TableVersion:
@@ -212,7 +215,7 @@ class Workspace(Reader):
         self._check_writable()
         old = self.content(name)
         if old is not None and old.kind is not Kind.VIEW:
-            raise UsageError(f"'{name}' is a table; drop it before you make a view of that name.")
+            raise UsageError(f"'{name}' is a table.", hint="Drop it before you make a view of that name.")
         _, schema = self._exposure.retry(sql, lambda: describe(self.session, sql))
         view_id = old.content_id if old is not None else str(uuid.uuid4())
         location = write_view(
@@ -229,7 +232,10 @@ class Workspace(Reader):
         """Take a table or view out of the state; its files stay for those who read older states."""
         self._check_writable()
         if not self.exists(name):
-            raise TableNotFound(f"'{name}' does not exist.", hint=did_you_mean(str(name), map(str, self.names())))
+            raise TableNotFound(
+                f"'{name}' does not exist.",
+                hint=did_you_mean(str(name), map(str, self.names())) or "`headgate tables` lists them.",
+            )
         self._set(name, None)
 
     def set_properties(self, name: Name, properties: Mapping[str, str | None]) -> None:
@@ -299,7 +305,7 @@ class Workspace(Reader):
         if content is None:
             return columns, new_table(self._new_location(name), wanted, self.session.storage, layout)
         if content.kind is not Kind.TABLE:
-            raise UsageError(f"'{name}' is a view; drop it before you write rows under that name.")
+            raise UsageError(f"'{name}' is a view.", hint="Drop it before you write rows under that name.")
         version = self._changeable(name)
         try:
             evolved = version.evolve(wanted, mode, table=str(name))

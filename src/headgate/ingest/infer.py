@@ -174,7 +174,11 @@ class _Inference:
             self._session.execute(f"COPY ({query}) TO {literal(str(staged))} (FORMAT parquet)")
         except QueryError as error:
             if rows.csv is None or rows.refused is not None:
-                raise DataError(f"The file cannot be read: {error.message.splitlines()[0]}", place=file.name) from error
+                raise DataError(
+                    f"The file cannot be read: {error.message.splitlines()[0]}",
+                    place=file.name,
+                    hint="Correct the file, or write its contract by hand.",
+                ) from error
             rows = repaired_rows(rows, scratch)[0]
             query = f"SELECT {items}, {broken} AS {_BROKEN} FROM {rows.relation}"
             self._session.execute(f"COPY ({query}) TO {literal(str(staged))} (FORMAT parquet)")

@@ -211,7 +211,9 @@ def address(url: str) -> str:
             hint=f"Leave it away and set ${TOKEN_VARIABLE}.",
         )
     if parts.query or parts.fragment:
-        raise UsageError("The address of the server ends before '?' and '#'.", place=host)
+        raise UsageError(
+            "The address of the server ends before '?' and '#'.", place=host, hint="Leave away what follows."
+        )
     path = parts.path.rstrip("/")
     # People also paste the addresses below it.
     for end in (PREFIX, "/iceberg"):

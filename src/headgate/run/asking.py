@@ -7,10 +7,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from headgate.engines.answers import QueryResult, ResultColumn
-from headgate.engines.duckdb import Session, batches_of
+from headgate.engines.duckdb import Session, batches_of, query_stopped
 from headgate.engines.guard import guarded_query, lock
 from headgate.engines.reader import Reader
-from headgate.errors import Cancelled
 from headgate.run.lake import Lake
 from headgate.run.system_tables import expose_system_tables
 
@@ -100,4 +99,4 @@ class Question:
 
     def _go_on(self) -> None:
         if self._stopped:
-            raise Cancelled("The query was stopped.")
+            raise query_stopped()

@@ -111,7 +111,9 @@ class Work:
         )
         for name in (*select, *exclude):
             if name not in known:
-                raise UsageError(f"There is no source '{name}' to select.", hint=did_you_mean(name, known))
+                raise UsageError(
+                    f"There is no source '{name}' to select.", hint=did_you_mean(name, known) or "headgate sources list"
+                )
         return (select or known) - exclude
 
     def _dbt_syntax(self, texts: tuple[str, ...]) -> tuple[str, ...]:

@@ -48,5 +48,7 @@ def _sources_of(sources: list[Source], table: str) -> list[Source]:
     found = [s for s in sources if table in (s.name, str(s.table), s.table.table, str(s.quarantine))]
     if not found:
         names = [str(source.table) for source in sources]
-        raise NotFound(f"No source fills a table '{table}'.", hint=did_you_mean(table, names))
+        raise NotFound(
+            f"No source fills a table '{table}'.", hint=did_you_mean(table, names) or "headgate sources list"
+        )
     return found

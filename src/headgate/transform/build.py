@@ -89,4 +89,6 @@ def _raise_for_hooks(task: PlannedBuild) -> None:
     """Raise when `on-run-start` or `on-run-end` of the project failed: dbt goes on and reports it at the end."""
     for result in task.node_results:
         if result.node.resource_type == NodeType.Operation and result.status == NodeStatus.Error:
-            raise ModelError(str(result.message), place=result.node.original_file_path)
+            raise ModelError(
+                str(result.message), place=result.node.original_file_path, hint="Correct the hook in dbt_project.yml."
+            )

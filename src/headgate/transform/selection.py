@@ -73,7 +73,11 @@ def select_nodes(dbt: DbtProject, select: Sequence[str] = (), exclude: Sequence[
             spec = parse_difference(tuple(select) or None, tuple(exclude) or None)
             ids = frozenset(selector.get_selected(spec, warn_on_no_nodes=False))
         except DbtBaseException as error:
-            raise UsageError(f"The selection does not parse: {error}", place=" ".join(select)) from error
+            raise UsageError(
+                f"The selection does not parse: {error}",
+                place=" ".join(select),
+                hint="It is written as dbt's: names, +name, name+, tag:t, path:p.",
+            ) from error
     if select and not ids:
         raise UsageError(
             f"The selection '{' '.join(select)}' names no model, seed, snapshot, source or test.",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from anyio import CapacityLimiter
 
 from headgate.engines.answers import ResultColumn, python_values
+from headgate.engines.duckdb import query_stopped
 from headgate.errors import Cancelled, HeadgateError
 from headgate.events import Event
 from headgate.lakehouse import Lakehouse
@@ -54,7 +55,7 @@ class _Asked:
         with Question(self._lake, self._sql, self._ref, QUERIES) as question:
             self._question = question
             if self._stopped:
-                raise Cancelled("The query was stopped.")
+                raise query_stopped()
             columns, schema = question.ask()
             pieces = (
                 arrowstream.write(columns, schema, question.batches())

@@ -83,7 +83,11 @@ async def _given(request: Request, operation: Operation) -> dict[str, Any]:
         given |= _object(await request.body())
     for name, value in request.query_params.multi_items():
         if name in given:
-            raise UsageError(f"The argument {name[:60]!r} is given twice.")
+            raise UsageError(
+                f"The argument {name[:60]!r} is given twice.",
+                place=request.url.path,
+                hint="Give it in the address or in the body.",
+            )
         given[name] = value
     return given
 
@@ -92,9 +96,11 @@ def _object(body: bytes) -> dict[str, Any]:
     try:
         found = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"The body is no JSON: {error}.") from error
+        raise UsageError(f"The body is no JSON: {error}.", hint="Send a JSON object of arguments.") from error
     if not isinstance(found, dict):
-        raise UsageError("The body is to be a JSON object of arguments.")
+        raise UsageError(
+            f"The body is a JSON {type(found).__name__}, not an object of arguments.", hint='Send {"name": value, ...}.'
+        )
     return found
 
 

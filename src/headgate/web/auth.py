@@ -81,11 +81,18 @@ class NoAuth:
         self._principal = Principal(name)
 
     def principal(self, headers: Headers) -> Principal:
-        if not is_loopback(urlsplit(f"//{headers.get('host', '')}").hostname):
-            raise Forbidden("Without tokens the server answers only to its own machine's names, such as 127.0.0.1.")
+        host = headers.get("host", "")
+        if not is_loopback(urlsplit(f"//{host}").hostname):
+            raise Forbidden(
+                f"Without tokens the server answers only to its own machine's names, not to '{host}'.",
+                hint="Ask for it as 127.0.0.1, or serve with tokens.",
+            )
         origin = headers.get("origin")
         if origin and urlsplit(origin).netloc != headers.get("host"):
-            raise Forbidden("Without tokens the server answers no pages of other sites.")
+            raise Forbidden(
+                f"Without tokens the server answers no pages of other sites, such as '{origin}'.",
+                hint="Serve with tokens.",
+            )
         return self._principal
 
 

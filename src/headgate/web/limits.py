@@ -49,12 +49,18 @@ class Limits:
                 await self._app(scope, receive, send)
             return
         if {".", ".."} & set(scope["path"].split("/")):
-            error = UsageError("The path climbs with '.' or '..'.", place=scope["path"])
+            error = UsageError(
+                "The path climbs with '.' or '..'.", place=scope["path"], hint="Write the path without them."
+            )
             await error_response(scope["path"], error)(scope, receive, send)
             return
         length = Headers(scope=scope).get("content-length", "0")
         if not length.isdigit() or int(length) > self._largest:
-            error = UsageError(f"The body is larger than {self._largest} bytes.", place=scope["path"])
+            error = UsageError(
+                f"The body has {length[:30]} bytes, and may have {self._largest}.",
+                place=scope["path"],
+                hint="Send less at once.",
+            )
             close = {"Connection": "close"}
             await error_response(scope["path"], error, status=413, headers=close)(scope, receive, send)
             return

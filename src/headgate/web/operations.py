@@ -19,6 +19,7 @@ from headgate.remote import arrowstream
 from headgate.remote.protocol import LINES
 
 _LARGEST = 2**31 - 1
+_HINT = "GET /api/v1/openapi.json describes the arguments."
 _TYPES: dict[str, type] = {"str": str, "int": int, "bool": bool}
 
 
@@ -52,9 +53,11 @@ class Argument:
             return None
         if type(value) is not self.type or (isinstance(value, int) and not 0 <= value <= _LARGEST):
             wanted = {"str": "text", "int": "a whole number from 0 on", "bool": "true or false"}[self.type.__name__]
-            raise UsageError(f"The argument '{self.name}' is to be {wanted}, not {str(value)[:60]!r}.")
+            raise UsageError(f"The argument '{self.name}' is to be {wanted}, not {str(value)[:60]!r}.", hint=_HINT)
         if isinstance(value, str) and ("\0" in value or not _encodes(value)):
-            raise UsageError(f"The argument '{self.name}' holds characters that are no text.")
+            raise UsageError(
+                f"The argument '{self.name}' holds characters that are no text.", hint="Send UTF-8 without NUL."
+            )
         return value
 
 
@@ -113,10 +116,12 @@ class Operation:
         known = {argument.name: argument for argument in self.arguments}
         for name in given:
             if name not in known:
-                raise UsageError(f"There is no argument {name[:60]!r} here.", hint=did_you_mean(name[:60], known))
+                raise UsageError(
+                    f"There is no argument {name[:60]!r} here.", hint=did_you_mean(name[:60], known) or _HINT
+                )
         for argument in self.arguments:
             if argument.required and argument.name not in given:
-                raise UsageError(f"The argument '{argument.name}' is missing.")
+                raise UsageError(f"The argument '{argument.name}' is missing.", hint=_HINT)
         return {name: known[name].read(value) for name, value in given.items()}
 
 

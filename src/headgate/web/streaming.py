@@ -106,7 +106,7 @@ class Work:
 
         def put(piece: bytes) -> None:
             if self._stopped.is_set():
-                raise Cancelled("Nobody waits for the answer any more.")
+                raise Cancelled("Nobody waits for the answer any more.", hint="Ask again.")
             asyncio.run_coroutine_threadsafe(queue.put(piece), loop).result()
 
         def run() -> None:

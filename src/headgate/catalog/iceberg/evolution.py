@@ -206,7 +206,7 @@ def rename_columns(schema: Schema, renames: Mapping[str, str], *, table: str) ->
     after = [new_names.get(name, name).lower() for name in names]
     for new in new_names.values():
         if after.count(new.lower()) > 1:
-            raise UsageError(f"Table '{table}' would have two columns '{new}'.")
+            raise UsageError(f"Table '{table}' would have two columns '{new}'.", hint="Give one of them another name.")
     fields = [
         field.model_copy(update={"name": new_names.get(field.name.lower(), field.name)}) for field in schema.fields
     ]

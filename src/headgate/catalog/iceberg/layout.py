@@ -48,7 +48,7 @@ def find_column(schema: Schema, column: str, what: str) -> NestedField:
     except ValueError as error:
         raise ProjectError(
             f"Cannot {what} '{name}': the table has no such column.",
-            hint=did_you_mean(name, schema.column_names),
+            hint=did_you_mean(name, schema.column_names) or "`headgate show` lists the columns of a table.",
         ) from error
 
 
@@ -89,10 +89,13 @@ def partition_spec(schema: Schema, partition_by: tuple[str, ...], last_field_id:
         transform, column, suffix = _transform(text)
         source = find_column(schema, column, "partition by")
         if not transform.can_transform(source.field_type):
-            raise ProjectError(f"Cannot partition by '{text}': column '{source.name}' is a {source.field_type}.")
+            raise ProjectError(
+                f"Cannot partition by '{text}': column '{source.name}' is a {source.field_type}.",
+                hint="Dates and times take year, month, day and hour, numbers and text bucket and truncate.",
+            )
         name = _avro_name(schema.find_column_name(source.field_id) or source.name) + suffix
         if any(field.name == name for field in fields):
-            raise ProjectError(f"The table would be partitioned twice by '{text}'.")
+            raise ProjectError(f"The table would be partitioned twice by '{text}'.", hint="Leave it away once.")
         fields.append(PartitionField(source.field_id, last_field_id + 1 + len(fields), transform, name))
     return PartitionSpec(*fields, spec_id=spec_id)
 

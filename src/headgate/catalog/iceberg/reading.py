@@ -48,7 +48,13 @@ def read_table(metadata_location: str, storage: Storage) -> Read:
 
 
 def _not_metadata(location: str, error: Exception) -> CorruptHistory:
-    return CorruptHistory(f"'{location}' is not the metadata of an Iceberg table: {error}", place=location)
+    # pydantic's own words go over many lines and end with an address.
+    reason = " ".join(str(error).partition("For further information")[0].split())
+    return CorruptHistory(
+        f"'{location}' is not the metadata of an Iceberg table: {reason}",
+        place=location,
+        hint="`headgate doctor` tells what else is wrong; a backup of the warehouse has the file as it was.",
+    )
 
 
 def _take_out_types(metadata: Json) -> dict[int, str]:

@@ -211,7 +211,10 @@ def produce_snapshot(
             gone += deleted
         if len(gone) != len(removed):
             missing = sorted(set(removed) - {file.file_path for file in gone})
-            raise CorruptHistory(f"Data file '{missing[0]}' is to be removed but is not in the table.")
+            raise CorruptHistory(
+                f"Data file '{missing[0]}' is to be removed but is not in the table.",
+                hint="`headgate doctor` tells what else is wrong; a backup of the warehouse has the file as it was.",
+            )
         idle = _idle(io, deletes, _oldest(manifests, metadata.next_sequence_number()))
     else:
         manifests = writer.merged(data) + manifests

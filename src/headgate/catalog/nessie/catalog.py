@@ -159,7 +159,10 @@ class NessieCatalog:
                 done.append((True, self._history.diff(head, origin)))
                 return FastForward(origin)
             if not bases:
-                raise RefNotFound(f"'{source}' and '{into}' have no history in common")
+                raise RefNotFound(
+                    f"'{source}' and '{into}' have no history in common",
+                    hint="`headgate log` shows where each comes from; compare with a branch of this lake.",
+                )
             if bases not in joiners:
                 joiners[bases] = self._joiner(bases, origin, rejoin)
             joiner = joiners[bases]
@@ -194,7 +197,10 @@ class NessieCatalog:
     def merge_base(self, one: str, other: str) -> Commit:
         bases = self._history.merge_bases(self._refs.commit_of(one), self._refs.commit_of(other))
         if not bases:
-            raise RefNotFound(f"'{one}' and '{other}' have no history in common")
+            raise RefNotFound(
+                f"'{one}' and '{other}' have no history in common",
+                hint="`headgate log` shows where each comes from; compare with a branch of this lake.",
+            )
         return self._history.commit(bases[0])
 
     def turn(self, ref: str, holder: str, patience: float = 600) -> AbstractContextManager[None]:

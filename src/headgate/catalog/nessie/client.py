@@ -218,7 +218,11 @@ class NessieClient:
             answer = self._connections().request(method, url, body=body)
             content: bytes = answer.data
         except urllib3.exceptions.LocationValueError as error:
-            raise ProjectError(f"'{self.place}' is not the address of a server", place="catalog") from error
+            raise ProjectError(
+                f"'{self.place}' is not the address of a server",
+                place="catalog",
+                hint="Write it as nessie+http://host:19120 or nessie+https://host",
+            ) from error
         except urllib3.exceptions.HTTPError as error:
             raise self._unreachable(error) from error
         if answer.status in _AT_A_LOSS:

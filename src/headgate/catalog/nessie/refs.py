@@ -83,7 +83,7 @@ class RefReader:
 
     def hint(self, name: str) -> str | None:
         """Which ref may have been meant."""
-        return did_you_mean(name, (ref.name for ref in self.all()))
+        return did_you_mean(name, (ref.name for ref in self.all())) or "`headgate branch list` and `tag list` name all."
 
     def create(self, ref: Ref) -> None:
         """Add a ref; AlreadyExists when its name is taken."""
@@ -117,7 +117,9 @@ class RefReader:
     def delete(self, name: str, expected: str | None) -> None:
         """Remove a ref if it points at `expected`, when that is given."""
         if name == MAIN:
-            raise UsageError(f"'{MAIN}' cannot be deleted: every lake has it")
+            raise UsageError(
+                f"'{MAIN}' cannot be deleted: every lake has it", hint="`headgate revert` undoes what it holds."
+            )
         ref = self.get(name)
         if expected is not None and ref.commit_id != expected:
             raise stale(name, expected)

@@ -46,7 +46,11 @@ class Documents:
         try:
             document = canonical(as_object(json.loads(decompressed(content)), location))
         except (ValueError, RecursionError, BadRequest) as error:
-            raise CorruptHistory(f"'{location}' is not a metadata file: {error}", place=location) from error
+            raise CorruptHistory(
+                f"'{location}' is not a metadata file: {error}",
+                place=location,
+                hint="`headgate doctor` tells what else is wrong; a backup of the warehouse has the file as it was.",
+            ) from error
         if len(content) <= _LARGEST_KEPT:
             self._keep(location, document)
         return document

@@ -25,6 +25,7 @@ def check_constraints(workspace: Workspace, name: Name, model: Mapping[str, Any]
         if broken:
             raise ModelError(
                 f"{broken} rows of {name} break the contract: {constraint}.",
+                hint="Correct the model, or take the constraint out of its contract.",
                 data={"constraint": constraint, "rows": broken},
             )
 

@@ -145,7 +145,10 @@ def _microbatch(new: Increment) -> None:
     """Replace the rows of the batch's span of time."""
     batch, column = new.model.get("batch"), new.config.get("event_time")
     if not batch or not column:
-        raise ModelError("The strategy 'microbatch' needs the config 'event_time'.")
+        raise ModelError(
+            "The strategy 'microbatch' needs the config 'event_time'.",
+            hint="Name the column with the rows' time: config(event_time='...').",
+        )
     within = f"{column} >= '{batch['event_time_start']}' AND {column} < '{batch['event_time_end']}'"
     new.workspace.delete(new.name, within)
     sql = f"SELECT * FROM ({new.select}) WHERE {within}"
