@@ -161,6 +161,8 @@ def figures(options: Namespace) -> list[Figure]:
             axis.measure(series, list(sizes))
         except Stopped as error:
             print(f"{name}: the series ends early: {error}", file=sys.stderr, flush=True)
+        for each in series.figures:
+            print(f"    {each.at:,.0f} {name}: {each.name}: {each.ours:,.2f} {each.unit}", file=sys.stderr)
         print(f"  {name}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
         found += series.figures
     return found

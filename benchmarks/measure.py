@@ -168,7 +168,7 @@ def process(
     command: Sequence[str],
     cwd: Path | None = None,
     expected: Sequence[int] = (0,),
-    limit: float | None = None,
+    limit: float = 600,
     settings: Mapping[str, str] | None = None,
 ) -> Taken:
     """Run a command to its end, its output unseen.
