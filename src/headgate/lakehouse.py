@@ -27,7 +27,7 @@ from headgate.run.selection import Selection
 from headgate.types import Name
 
 if TYPE_CHECKING:
-    from headgate.engines.answers import QueryResult
+    from headgate.engines.answers import Answer, QueryResult
     from headgate.engines.description import TableDetail, TableInfo
     from headgate.engines.workspace import Workspace
     from headgate.run.connecting import Connection
@@ -103,9 +103,16 @@ class Lakehouse:
             ReadOnly: The statement would write, or read files.
             RefNotFound: There is no such state.
         """
-        from headgate.run.asking import ask
+        with self.stream(sql, ref) as answer:
+            return answer.result()
 
-        return ask(self._lake, sql, ref)
+    @contextmanager
+    def stream(self, sql: str, ref: str = MAIN) -> Iterator[Answer]:
+        """As `query`, with the rows as they are computed, while the body of a `with` lasts."""
+        from headgate.run.asking import asked
+
+        with asked(self._lake, sql, ref) as answer:
+            yield answer
 
     def tables(self, ref: str = MAIN) -> list[TableInfo]:
         """The tables and views of a state."""

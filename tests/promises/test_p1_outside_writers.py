@@ -12,7 +12,7 @@ from tests.engines.foreign import Foreign, edited, rows
 from tests.web.serving import Served, serving
 
 from headgate.engines.duckdb import Session
-from headgate.run.asking import ask
+from headgate.run.asking import asked
 from headgate.run.execute import merge, run
 from headgate.run.result import RunResult, RunStatus
 from headgate.run.selection import Selection
@@ -36,7 +36,8 @@ def _merge(served: Served, source: str = "dev", override: str | None = None) -> 
 
 
 def _rows(served: Served, sql: str, ref: str = "main") -> list[tuple[object, ...]]:
-    return ask(served.lake, sql, ref).rows()
+    with asked(served.lake, sql, ref) as answer:
+        return list(answer.rows())
 
 
 def _prices(served: Served, prices: list[float | None]) -> None:

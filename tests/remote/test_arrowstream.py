@@ -24,7 +24,7 @@ def stream(batches: Any) -> bytes:
 
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_rows_and_types_come_back(count: int) -> None:
-    found = read(io.BytesIO(stream([BATCH] * count)))
+    found = read(io.BytesIO(stream([BATCH] * count))).result()
     assert found.columns == COLUMNS
     assert found.arrow().schema.equals(SCHEMA, check_metadata=True)
     assert found.arrow().to_pylist() == BATCH.to_pylist() * count
@@ -50,7 +50,7 @@ def test_the_error_that_ends_it_comes_out_of_it() -> None:
         except QueryError:
             break
     with pytest.raises(QueryError, match="late") as raised:
-        read(io.BytesIO(b"".join(sent)))
+        read(io.BytesIO(b"".join(sent))).result()
     assert raised.value.place == "line 1 of the statement"
 
 
@@ -58,16 +58,16 @@ def test_a_stream_that_ends_anywhere_else_is_broken() -> None:
     whole = stream([BATCH, BATCH])
     for length in range(len(whole)):
         with pytest.raises(ServerError, match="broke off"):
-            read(io.BytesIO(whole[:length]))
-    assert read(io.BytesIO(whole)).arrow().num_rows == 4
+            read(io.BytesIO(whole[:length])).result()
+    assert read(io.BytesIO(whole)).result().arrow().num_rows == 4
 
 
 def test_what_is_no_stream_is_told() -> None:
     for text in (b"", b"{}", b"<html>" * 100, stream([])[:8] + b"\xff" * 100):
         with pytest.raises(ServerError):
-            read(io.BytesIO(text))
+            read(io.BytesIO(text)).result()
     foreign = io.BytesIO()
     with pa.ipc.new_stream(foreign, SCHEMA) as writer:
         writer.write_batch(BATCH)
     with pytest.raises(ServerError):
-        read(io.BytesIO(foreign.getvalue()))
+        read(io.BytesIO(foreign.getvalue())).result()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +73,44 @@ class QueryResult:
             "columns": [{"name": column.name, "type": column.type} for column in self.columns],
             "rows": [dict(zip(names, row, strict=True)) for row in self.rows()],
         }
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The rows of a query on their way: computed as they are taken, so that their number is not bounded by memory.
+
+    Attributes:
+        schema: Of the batches.
+        batches: The rows, once.
+    """
+
+    columns: tuple[ResultColumn, ...]
+    schema: pa.Schema
+    batches: Iterator[pa.RecordBatch]
+
+    def first(self, limit: int | None) -> Answer:
+        """The same with at most so many rows; the rest is not computed."""
+        return self if limit is None else Answer(self.columns, self.schema, _first(self.batches, limit))
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """The rows as Python values."""
+        for batch in self.batches:
+            yield from zip(*python_values(batch), strict=True)
+
+    def result(self) -> QueryResult:
+        """All of the rows."""
+        import pyarrow as pa
+
+        return QueryResult(self.columns, pa.Table.from_batches(self.batches, self.schema))
+
+
+def _first(batches: Iterator[pa.RecordBatch], limit: int) -> Iterator[pa.RecordBatch]:
+    while limit > 0:
+        batch = next(batches, None)
+        if batch is None:
+            return
+        yield batch.slice(0, limit)
+        limit -= batch.num_rows
 
 
 def python_values(rows: pa.Table | pa.RecordBatch) -> list[list[Any]]:

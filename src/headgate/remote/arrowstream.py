@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
-from headgate.engines.answers import QueryResult, ResultColumn
+from headgate.engines.answers import Answer, ResultColumn
 from headgate.errors import HeadgateError, ServerError
 from headgate.remote.encoding import exact, restore
 from headgate.remote.structures import error_of
@@ -50,37 +51,49 @@ def write(columns: Sequence[ResultColumn], schema: pa.Schema, batches: Iterable[
     yield pieces.take()
 
 
-def read(stream: IO[bytes]) -> QueryResult:
-    """The answer that a stream holds.
+def read(stream: IO[bytes]) -> Answer:
+    """The answer that a stream holds; its rows are read as they are taken.
 
     Raises:
-        HeadgateError: The one that ended the stream.
-        ServerError: The stream broke off, or is none.
+        HeadgateError: The one that ended the stream, perhaps only as the rows are taken.
+        ServerError: The stream broke off, or is none; likewise.
     """
     import pyarrow as pa
 
-    batches = []
     watched = _Watched(stream)
-    try:
+    with _whole():
         reader = pa.ipc.open_stream(watched)
-        while True:
+        schema = reader.schema
+        types = json.loads(schema.metadata[_TYPES])
+        plain = schema.with_metadata({key: value for key, value in schema.metadata.items() if key != _TYPES} or None)
+        columns = tuple(ResultColumn(name, kind) for name, kind in zip(plain.names, types, strict=True))
+    return Answer(columns, plain, _batches(reader, watched, plain))
+
+
+def _batches(reader: Any, watched: _Watched, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    while True:
+        with _whole():
             try:
                 batch, metadata = reader.read_next_batch_with_custom_metadata()
             except StopIteration:
                 watched.check()
-                break
-            if metadata is not None and _ERROR in dict(metadata):
-                raise error_of(restore(json.loads(dict(metadata)[_ERROR])))
-            batches.append(batch)
-        schema = reader.schema
-        types = json.loads(schema.metadata[_TYPES])
+                return
+        if metadata is not None and _ERROR in dict(metadata):
+            raise error_of(restore(json.loads(dict(metadata)[_ERROR])))
+        yield batch.replace_schema_metadata(schema.metadata)
+
+
+@contextmanager
+def _whole() -> Iterator[None]:
+    """Tell of a stream that is not what `write` makes."""
+    import pyarrow as pa
+
+    try:
+        yield
     except (pa.ArrowException, OSError, KeyError, TypeError) as error:
         raise ServerError(
             f"The answer broke off: {error}.", hint="Ask again; the server's log may tell why."
         ) from error
-    plain = schema.with_metadata({key: value for key, value in schema.metadata.items() if key != _TYPES} or None)
-    table = pa.Table.from_batches([batch.replace_schema_metadata(plain.metadata) for batch in batches], plain)
-    return QueryResult(tuple(ResultColumn(name, kind) for name, kind in zip(plain.names, types, strict=True)), table)
 
 
 class _Pieces:

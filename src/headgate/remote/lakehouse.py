@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -17,7 +18,7 @@ from headgate.remote.structures import error_of, structure
 from headgate.run.result import Plan, RunRecord, RunResult
 
 if TYPE_CHECKING:
-    from headgate.engines.answers import QueryResult
+    from headgate.engines.answers import Answer, QueryResult
     from headgate.engines.description import TableDetail, TableInfo
     from headgate.run.connecting import Connection
     from headgate.run.findings import Finding
@@ -92,10 +93,15 @@ class RemoteLakehouse:
     # Reading
 
     def query(self, sql: str, ref: str = MAIN) -> QueryResult:
+        with self.stream(sql, ref) as answer:
+            return answer.result()
+
+    @contextmanager
+    def stream(self, sql: str, ref: str = MAIN) -> Iterator[Answer]:
         from headgate.remote import arrowstream
 
         with self._client.stream("/query", arrowstream.MEDIA_TYPE, sql=sql, ref=ref) as stream:
-            return arrowstream.read(stream)
+            yield arrowstream.read(stream)
 
     def tables(self, ref: str = MAIN) -> list[TableInfo]:
         from headgate.engines.description import TableInfo

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from headgate.engines.answers import QueryResult, ResultColumn
+from headgate.engines.answers import Answer, ResultColumn
 from headgate.engines.duckdb import Session, batches_of, query_stopped
 from headgate.engines.guard import guarded_query, lock
 from headgate.engines.reader import Reader
@@ -20,25 +21,24 @@ if TYPE_CHECKING:
 _BATCH = 50_000
 
 
-def ask(lake: Lake, sql: str, ref: str) -> QueryResult:
-    """Run a statement that reads on the state that `ref` names.
+@contextmanager
+def asked(lake: Lake, sql: str, ref: str) -> Iterator[Answer]:
+    """Run a statement that reads on the state that `ref` names, while the body takes its rows.
 
     The session sees the lake's tables and nothing else: no other files, no network, no settings.
 
     Raises:
-        QueryError: DuckDB rejects the statement, or it fails.
+        QueryError: DuckDB rejects the statement, or it fails, perhaps only as the rows are taken.
         ReadOnly: It is not one that reads.
         RefNotFound: There is no such state.
     """
-    import pyarrow as pa
-
     with Question(lake, sql, ref) as question:
         columns, schema = question.ask()
-        return QueryResult(columns, pa.Table.from_batches(question.batches(), schema))
+        yield Answer(columns, schema, question.batches())
 
 
 class Question:
-    """A statement on one state, answered piece by piece; raises as `ask` does.
+    """A statement on one state, answered piece by piece; raises as `asked` does.
 
     Another thread may `stop` it at any time; what it is doing then ends with `Cancelled`.
 

@@ -63,8 +63,8 @@ def query(
     from headgate.cli.output import queries
 
     chosen = queries.chosen_format(form, output, json=invocation.json)
-    with invocation.lakehouse() as lake:
-        queries.write(lake.query(queries.statement(sql), ref=ref), chosen, output, limit)
+    with invocation.lakehouse() as lake, lake.stream(queries.statement(sql), ref=ref) as answer:
+        queries.write(answer, chosen, output, limit)
 
 
 def tables(invocation: Invocation, ref: Ref = "main") -> None:

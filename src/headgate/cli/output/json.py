@@ -17,11 +17,11 @@ def document(data: Mapping[str, Any]) -> Iterator[str]:
     yield "{"
     for index, (key, value) in enumerate(data.items()):
         yield f"{',' if index else ''}\n  {json.dumps(key)}: "
-        if isinstance(value, list | tuple) and value:
-            yield "["
+        if isinstance(value, list | tuple | Iterator):
+            position = -1
             for position, item in enumerate(value):
-                yield f"{',' if position else ''}\n    {encode(plain(item))}"
-            yield "\n  ]"
+                yield f"{',' if position else '['}\n    {encode(plain(item))}"
+            yield "[]" if position < 0 else "\n  ]"
         else:
             yield encode(plain(value))
     yield "\n}\n" if data else "}\n"

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,13 +14,16 @@ from typing import IO, TYPE_CHECKING, Any
 
 from headgate.cli.output import json
 from headgate.cli.output.writer import console
+from headgate.engines.answers import python_values
 from headgate.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
-    from headgate.engines.answers import QueryResult
+    from headgate.engines.answers import Answer
 
 # Rows of a table on a terminal when nobody says how many.
 _ROWS = 50
+# Bytes of a document that are kept in memory until it is whole.
+_IN_MEMORY = 8 << 20
 _SUFFIXES = {".json": "json", ".csv": "csv", ".parquet": "parquet", ".txt": "table"}
 
 
@@ -54,49 +60,57 @@ def chosen_format(asked: str | None, output: Path | None, *, json: bool) -> str:
     return chosen or "table"
 
 
-def write(result: QueryResult, style: str, output: Path | None, limit: int | None) -> None:
-    """Write a result to a file, or to standard output.
+def write(answer: Answer, style: str, output: Path | None, limit: int | None) -> None:
+    """Write an answer to a file, or to standard output, as its rows are computed.
 
     Raises:
         StorageError: The file cannot be written.
     """
     if style == "parquet":
         with _target(output, binary=True) as stream:
-            _parquet(result, stream, limit)
-        return
-    with _target(output) as stream:
-        if style == "json":
-            stream.writelines(json.document({"columns": _columns(result), "rows": _objects(result, limit)}))
-        elif style == "csv":
-            _csv(result, stream, limit)
-        else:
-            _table(result, stream, output, limit)
+            _parquet(answer.first(limit), stream)
+    elif style == "csv":
+        with _target(output) as stream:
+            _csv(answer.first(limit), stream)
+    elif style == "json":
+        _json(answer.first(limit), output)
+    else:
+        with _target(output) as stream:
+            _table(answer, stream, output, _ROWS if limit is None else limit)
 
 
-def _columns(result: QueryResult) -> list[dict[str, str]]:
-    return [{"name": column.name, "type": column.type} for column in result.columns]
+def _json(answer: Answer, output: Path | None) -> None:
+    """One document, and nothing of it where a row fails: who reads it gets it whole."""
+    names = [column.name for column in answer.columns]
+    columns = [{"name": column.name, "type": column.type} for column in answer.columns]
+    rows = (dict(zip(names, row, strict=True)) for row in answer.rows())
+    with tempfile.SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="utf-8", newline="") as whole:
+        whole.writelines(json.document({"columns": columns, "rows": rows}))
+        whole.seek(0)
+        with _target(output) as stream:
+            shutil.copyfileobj(whole, stream)
 
 
-def _objects(result: QueryResult, limit: int | None) -> list[dict[str, object]]:
-    names = [column.name for column in result.columns]
-    return [dict(zip(names, row, strict=True)) for row in result.rows(limit)]
-
-
-def _table(result: QueryResult, stream: IO[str], output: Path | None, limit: int | None) -> None:
+def _table(answer: Answer, stream: IO[str], output: Path | None, limit: int) -> None:
     from rich.console import Console
 
     from headgate.cli.output.tables import print_result
 
-    shown = result.rows(_ROWS if limit is None else limit)
+    shown: list[tuple[Any, ...]] = []
+    total = 0
+    for batch in answer.batches:
+        missing = batch.slice(0, max(limit - total, 0))
+        shown.extend(zip(*python_values(missing), strict=True))
+        total += batch.num_rows
     screen = console() if output is None else Console(file=stream, width=100_000, highlight=False, emoji=False)
-    print_result(screen, [column.name for column in result.columns], shown, result.arrow().num_rows)
+    print_result(screen, [column.name for column in answer.columns], shown, total)
 
 
-def _csv(result: QueryResult, stream: IO[str], limit: int | None) -> None:
+def _csv(answer: Answer, stream: IO[str]) -> None:
     """CSV as RFC 4180 has it, but with line feeds; NULL is empty, the empty string is `""`."""
     writer = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
-    writer.writerow([column.name for column in result.columns])
-    for row in result.rows(limit):
+    writer.writerow([column.name for column in answer.columns])
+    for row in answer.rows():
         writer.writerow([_csv_value(value) for value in row])
 
 
@@ -109,21 +123,32 @@ def _csv_value(value: object) -> object:
     return format(plain, "f") if not isinstance(plain, str | int | float) else plain
 
 
-def _parquet(result: QueryResult, stream: IO[bytes], limit: int | None) -> None:
+def _parquet(answer: Answer, stream: IO[bytes]) -> None:
     import pyarrow.parquet
 
-    table = result.arrow()
-    pyarrow.parquet.write_table(table if limit is None else table.slice(0, limit), stream, compression="zstd")
+    with pyarrow.parquet.ParquetWriter(stream, answer.schema, compression="zstd") as writer:
+        for batch in answer.batches:
+            writer.write_batch(batch)
 
 
 @contextmanager
 def _target(output: Path | None, *, binary: bool = False) -> Iterator[IO[Any]]:
+    """Where to write: standard output, or a file, which is there once it is whole."""
     if output is None:
         yield sys.stdout.buffer if binary else sys.stdout
         return
+    target = output.resolve()
+    # A pipe or a device takes what comes.
+    place = target if target.exists() and not target.is_file() else target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        with output.open("wb") if binary else output.open("w", encoding="utf-8", newline="") as stream:
-            yield stream
+        try:
+            with place.open("wb") if binary else place.open("w", encoding="utf-8", newline="") as stream:
+                yield stream
+            if place != target:
+                place.replace(target)
+        finally:
+            if place != target:
+                place.unlink(missing_ok=True)
     except OSError as error:
         raise StorageError(
             f"The file cannot be written: {error.strerror}.", place=str(output), hint="Choose another --output."
