@@ -12,6 +12,7 @@ import json
 import sys
 import tempfile
 from argparse import Namespace
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,15 +64,18 @@ def figures(options: Namespace) -> list[Figure]:
             base = orders(f"SELECT i FROM range({options.into}) AS t(i)", "new")
             session.execute(f"COPY ({base}) TO '{place}/base.parquet' (FORMAT parquet, COMPRESSION zstd)")
             workspace = Workspace(catalog, "main", session)
-            spread, recent = (
-                measured(workspace, place, pattern, options.rows, options.into) for pattern in ("spread", "recent")
-            )
-            upsert = pyiceberg(session, place, options.rows // 10, options.into, options.seconds)
+            found = []
+            for pattern, keys in (("spread", ["id"]), ("recent", ["id"]), ("spread", ["id", "note"])):
+                figure = measured(workspace, place, pattern, keys, options.rows, options.into)
+                if pattern == "spread":
+                    upsert = pyiceberg(session, place, keys, options.rows // 10, options.into, options.seconds)
+                    figure = replace(figure, peers=(*figure.peers, upsert))
+                found.append(figure)
         catalog.close()
-    return [replace(spread, peers=(*spread.peers, upsert)), recent]
+    return found
 
 
-def measured(workspace: Workspace, folder: Path, pattern: str, rows: int, into: int) -> Figure:
+def measured(workspace: Workspace, folder: Path, pattern: str, keys: Sequence[str], rows: int, into: int) -> Figure:
     """Headgate and DuckDB alone; the results are compared."""
     session = workspace.session
     layout = Layout(properties={"write.target-file-size-bytes": str(FILE_BYTES)})
@@ -84,40 +88,44 @@ def measured(workspace: Workspace, folder: Path, pattern: str, rows: int, into: 
 
     def merge() -> None:
         nonlocal rewritten
-        rewritten = workspace.merge(TABLE, f"FROM '{incoming}'", ["id"]).files_removed
+        rewritten = workspace.merge(TABLE, f"FROM '{incoming}'", keys).files_removed
         workspace.commit("merge")
 
     merged = folder / "merged.parquet"
     ours = timed(merge)
     plain = timed(
         lambda: session.execute(
-            f"COPY ({joined(folder, incoming)}) TO '{merged}' (FORMAT parquet, COMPRESSION zstd)"
+            f"COPY ({joined(folder, incoming, keys)}) TO '{merged}' (FORMAT parquet, COMPRESSION zstd)"
         ).fetchall()
     )
     found, wanted = workspace.query(f"{CHECKSUM} bronze.orders").fetchone(), session.rows(f"{CHECKSUM} '{merged}'")[0]
     if found != wanted:
         raise RuntimeError(f"headgate merged {found}, DuckDB {wanted}")
-    name = f"{rows:,} rows into {into:,}, keys {pattern}: {rewritten} of {files} files rewritten"
+    of = "" if len(keys) == 1 else f", of {len(keys)} columns"
+    name = f"{rows:,} rows into {into:,}, keys {pattern}{of}: {rewritten} of {files} files rewritten"
     return Figure.beside(PART, name, ours, Peer.took(PLAIN, plain))
 
 
-def joined(folder: Path, incoming: Path) -> str:
+def joined(folder: Path, incoming: Path, keys: Sequence[str]) -> str:
     """The table with the changes, as a query."""
     return (
-        f"SELECT * FROM '{folder}/base.parquet' ANTI JOIN '{incoming}' USING (id) UNION ALL BY NAME FROM '{incoming}'"
+        f"SELECT * FROM '{folder}/base.parquet' ANTI JOIN '{incoming}' USING ({', '.join(keys)})"
+        f" UNION ALL BY NAME FROM '{incoming}'"
     )
 
 
-def pyiceberg(session: Session, folder: Path, rows: int, into: int, seconds: float) -> Peer:
+def pyiceberg(session: Session, folder: Path, keys: Sequence[str], rows: int, into: int, seconds: float) -> Peer:
     """PyIceberg in a process of its own, with keys all over the table."""
     incoming = folder / "upsert.parquet"
     session.execute(f"COPY ({changes('spread', rows, into)}) TO '{incoming}' (FORMAT parquet)")
     program = Path(__file__).with_name("upsert.py")
-    process([sys.executable, str(program), str(folder), f"{folder}/base.parquet", str(incoming), str(seconds)])
-    answer = json.loads((folder / "upsert.json").read_text("utf-8"))
+    place = folder / f"upsert-by-{len(keys)}"
+    place.mkdir()
+    process([sys.executable, str(program), str(place), f"{folder}/base.parquet", str(incoming), str(seconds), *keys])
+    answer = json.loads((place / "upsert.json").read_text("utf-8"))
     if not answer["stopped"]:
         found = session.rows(f"{CHECKSUM} iceberg_scan('{answer['metadata']}')")
-        wanted = session.rows(f"{CHECKSUM} ({joined(folder, incoming)})")
+        wanted = session.rows(f"{CHECKSUM} ({joined(folder, incoming, keys)})")
         if found != wanted:
             raise RuntimeError(f"PyIceberg merged {found}, DuckDB {wanted}")
     name = f"{UPSERT} of {rows:,} rows"
@@ -125,4 +133,4 @@ def pyiceberg(session: Session, folder: Path, rows: int, into: int, seconds: flo
 
 
 if __name__ == "__main__":
-    program(__doc__, figures, rows=1_000_000, into=5_000_000, seconds=240.0)
+    program(__doc__, figures, rows=1_000_000, into=5_000_000, seconds=120.0)

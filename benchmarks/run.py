@@ -73,7 +73,8 @@ PARTS = (
         "Merging by key",
         "1 M rows, half of them new, into a table of 5 M with a commit, beside the same join written to a new Parquet"
         " file by plain DuckDB. `spread`: the keys lie all over the table; `recent`: among its latest tenth."
-        " PyIceberg's `upsert` is given **100,000 rows**, a tenth of headgate's, into the same 5 M, spread.",
+        " PyIceberg's `upsert` is given **100,000 rows**, a tenth of headgate's, into the same 5 M, spread; by a key of"
+        " one column and of two. It is stopped after two minutes.",
         ("--rows", "10000", "--into", "50000"),
     ),
     Part(
