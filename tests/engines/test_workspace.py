@@ -75,6 +75,23 @@ def test_replacement_by_nothing_leaves_no_rows(workspace: Workspace, by_pyiceber
     assert workspace.table(ORDERS).rows == 0
 
 
+def test_a_column_of_one_text_is_written_as_any_other(workspace: Workspace) -> None:
+    text = "it's a name of more than sixteen bytes.csv"
+    sql = "SELECT range::BIGINT AS id, 'x' AS named, 'y' AS plain FROM range(5000)"
+    written = workspace.write_files(ORDERS, sql, ordered=True, constants={"named": text})
+    workspace.append_files(ORDERS, written)
+    assert workspace.query(f"SELECT DISTINCT named, plain FROM {ORDERS.sql}").fetchall() == [(text, "y")]
+    (file,) = written.files
+    path = file.path.removeprefix("file://")
+    kinds = workspace.session.rows(
+        f"SELECT DISTINCT type, converted_type FROM parquet_schema('{path}') WHERE field_id > 1"
+    )
+    assert kinds == [("BYTE_ARRAY", "UTF8")]
+    stats = file.columns[written.version.schema.find_field("named").field_id]
+    assert (stats.values, stats.nulls, stats.lower, stats.upper) == (5000, 0, b"it's a name of m", b"it's a name of n")
+    assert workspace.query(f"SELECT count(*) FROM {ORDERS.sql} WHERE named = 'z'").fetchall() == [(0,)]
+
+
 def test_files_written_in_order_number_their_rows(workspace: Workspace) -> None:
     """A bulk load leaves `_source_row` out; what reads the table sees the position, and rewriting keeps it."""
     workspace.append(ORDERS, "SELECT 0 AS id, 7::BIGINT AS _source_row")

@@ -18,8 +18,8 @@ from headgate.engines.workspace import Workspace
 from headgate.ingest.accounting import contract_checks
 from headgate.ingest.contract import Source, load_sources
 from headgate.ingest.ledger import Load, known_loads, record
-from headgate.ingest.load import load
 from headgate.ingest.plan import plan_loads
+from headgate.ingest.together import load_all
 from headgate.project import Project
 from headgate.types import CheckResult, quote
 
@@ -60,7 +60,7 @@ class Lake:
         planned = plan_loads(
             self.project, self.sources(), known, self.session.storage, self.db, full_refresh=full_refresh
         )
-        loads = [load(step, self.ws) for step in planned]
+        loads = list(load_all(planned, self.ws))
         self.keep(loads)
         self.checks = [check for source in self.sources() for check in contract_checks(source, loads)]
         wrong = [check for check in self.checks if check.kind == "accounting" and check.blocks]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from duckdb.sqltypes import DuckDBPyType
 from pyiceberg.schema import Schema
@@ -29,7 +29,7 @@ from pyiceberg.types import (
     UUIDType,
 )
 
-from headgate.types import quote
+from headgate.types import literal, quote
 
 _TO_ICEBERG: dict[str, IcebergType] = {
     "boolean": BooleanType(),
@@ -148,11 +148,22 @@ def _field_id(own: int, kind: IcebergType) -> str:
             return str(own)
 
 
-def projection(schema: Schema, available: Sequence[str]) -> str:
-    """Select items that turn rows with the available columns into rows of the table; what is missing is null."""
+def projection(schema: Schema, available: Sequence[str], constants: Mapping[str, str] | None = None) -> str:
+    """Select items that turn rows with the available columns into rows of the table; what is missing is null.
+
+    Args:
+        schema: The table's.
+        available: The columns that there are.
+        constants: Columns of text in which every row has the same, by name. An ENUM of one value becomes the same
+            column in the file, but DuckDB neither copies nor hashes its text for every row.
+    """
     names = {name.lower() for name in available}
-    return ", ".join(
-        f"CAST({quote(field.name) if field.name.lower() in names else 'NULL'} AS {to_duckdb(field.field_type)})"
-        f" AS {quote(field.name)}"
-        for field in schema.fields
-    )
+    items = []
+    for field in schema.fields:
+        value = quote(field.name) if field.name.lower() in names else "NULL"
+        kind = to_duckdb(field.field_type)
+        constant = (constants or {}).get(field.name)
+        if constant is not None and isinstance(field.field_type, StringType):
+            value, kind = literal(constant), f"ENUM({literal(constant)})"
+        items.append(f"CAST({value} AS {kind}) AS {quote(field.name)}")
+    return ", ".join(items)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,7 +84,14 @@ def strip(sql: str) -> str:
 
 
 def write(
-    session: Session, version: TableVersion, sql: str, columns: Sequence[str], *, prefix: str, ordered: bool = False
+    session: Session,
+    version: TableVersion,
+    sql: str,
+    columns: Sequence[str],
+    *,
+    prefix: str,
+    ordered: bool = False,
+    constants: Mapping[str, str] | None = None,
 ) -> tuple[WrittenFile, ...]:
     """Write the rows of a query as data files of a table.
 
@@ -95,6 +102,7 @@ def write(
         columns: Names of the query's columns.
         prefix: What the names of the files begin with.
         ordered: Keep the order of the query's rows, in one file, unless the table has partitions or a sort order.
+        constants: Columns of text in which every row of the query has the same, by name, to be written at less cost.
 
     Raises:
         DataError: A column that must not be null would be.
@@ -104,14 +112,14 @@ def write(
     partitions = partition_expressions(session, version)
     sort = sort_expressions(version)
     keys = [f"{_PARTITION}{number}" for number in range(len(partitions))]
-    rows = f"SELECT {projection(version.schema, columns)} FROM ({strip(sql)}\n)"
+    rows = f"SELECT {projection(version.schema, columns, constants)} FROM ({strip(sql)}\n)"
     if partitions:
         items = ", ".join(f"{expression} AS {key}" for expression, key in zip(partitions, keys, strict=True))
         rows = f"SELECT *, {items} FROM ({rows})"
     if keys or sort:
         rows += f" ORDER BY {', '.join([*keys, *sort])}"
     whole = None if keys else _PARQUET if sort else ORDERED if ordered else None
-    files = _copy(session, version, rows, keys, prefix, whole=whole)
+    files = _copy(session, version, rows, keys, prefix, whole=whole, constants=constants)
     result = [part for file in files for part in _split(session, version, file, prefix)]
     check_required(session, version, result)
     for file in result:
@@ -125,7 +133,14 @@ def _target_bytes(version: TableVersion) -> int:
 
 
 def _copy(
-    session: Session, version: TableVersion, rows: str, keys: Sequence[str], prefix: str, *, whole: str | None = None
+    session: Session,
+    version: TableVersion,
+    rows: str,
+    keys: Sequence[str],
+    prefix: str,
+    *,
+    whole: str | None = None,
+    constants: Mapping[str, str] | None = None,
 ) -> list[WrittenFile]:
     """Write rows as files; as one with its name ending in `whole`, if that is given, in which they keep their order."""
     folder = f"{_engine_path(version.location)}/data"
@@ -146,7 +161,7 @@ def _copy(
     reached(Point.DATA_DUE)
     reported = session.rows(f"COPY ({rows}) TO {literal(target)} ({', '.join(options)})")
     reached(Point.DATA_WRITTEN)
-    return [file for row in reported if (file := _written(session, version, row, keys)) is not None]
+    return [file for row in reported if (file := _written(session, version, row, keys, constants or {})) is not None]
 
 
 def _engine_path(location: str) -> str:
@@ -155,12 +170,17 @@ def _engine_path(location: str) -> str:
     return location if path is None else str(path)
 
 
-def _written(session: Session, version: TableVersion, row: tuple[Any, ...], keys: Sequence[str]) -> WrittenFile | None:
+def _written(
+    session: Session, version: TableVersion, row: tuple[Any, ...], keys: Sequence[str], constants: Mapping[str, str]
+) -> WrittenFile | None:
     """A row of `RETURN_STATS` as a data file; a file without rows is removed."""
     path, rows, size, _, statistics, partition = row
     if not rows:
         session.storage.delete([path])
         return None
+    # DuckDB tells no bounds of columns that it writes from an ENUM.
+    bounds = {quote(name): {"min": text, "max": text} for name, text in constants.items()}
+    statistics = {path: {**found, **bounds.get(path, {})} for path, found in statistics.items()}
     values = partition_values(session, version, [partition[key] for key in keys], path) if keys else ()
     return WrittenFile(to_uri(path), rows, size, values, column_stats(version.schema, statistics))
 

@@ -39,9 +39,9 @@ def write_rows(ws: Workspace, source: Source, fields: tuple[Field, ...], sound: 
 
 
 def audit_columns(file: str, row: str, load_id: str, now: dt.datetime) -> str:
-    """Select items for the audit columns; `file` and `row` are SQL expressions."""
+    """Select items for the audit columns; `file`, `row` and `load_id` are SQL expressions."""
     return (
-        f"{file} AS _source_file, {row} AS _source_row, {literal(load_id)} AS _load_id,"
+        f"{file} AS _source_file, {row} AS _source_row, {load_id} AS _load_id,"
         f" TIMESTAMP {literal(str(now))} AS _loaded_at"
     )
 

@@ -6,7 +6,7 @@ import csv
 import io
 import itertools
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -191,19 +191,27 @@ class _Lines:
                 ) from error
 
 
-def read_csv(path: Path, dialect: Dialect, types: dict[str, str], *, nulls: tuple[str, ...] | None = None) -> str:
+def read_csv(
+    path: Path | Sequence[Path],
+    dialect: Dialect,
+    types: dict[str, str],
+    *,
+    nulls: tuple[str, ...] | None = None,
+    file_as: str | None = None,
+) -> str:
     """DuckDB's reader as an SQL expression: nothing is guessed, and any record that does not fit stops it.
 
     Args:
-        path: A plain file.
+        path: A plain file, or several.
         dialect: How it is written.
         types: DuckDB type by column, in the order of the file; the names are the result's.
         nulls: Texts that stand for no value; None keeps every text as it is.
+        file_as: Name of a further column with the path of each row's file.
     """
     struct = "{" + ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in types.items()) + "}"
     texts = [_NEVER] if nulls is None else list(nulls) or [_NEVER]
     parts = [
-        literal(str(path)),
+        literal(str(path)) if isinstance(path, Path) else f"[{', '.join(literal(str(each)) for each in path)}]",
         "auto_detect = false",
         f"columns = {struct}",
         "header = false",
@@ -213,4 +221,6 @@ def read_csv(path: Path, dialect: Dialect, types: dict[str, str], *, nulls: tupl
         f"escape = {literal(dialect.escape)}",
         f"nullstr = [{', '.join(map(literal, texts))}]",
     ]
+    if file_as is not None:
+        parts.append(f"filename = {literal(file_as)}")
     return f"read_csv({', '.join(parts)})"

@@ -35,7 +35,7 @@ from headgate.ingest.uniqueness import has_repeats, repeats_sql
 from headgate.types import literal
 
 # Errors of a statement that tell of the rows, not of the machine.
-_OF_ROWS = (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfRangeException)
+OF_ROWS = (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfRangeException)
 
 
 @dataclass(frozen=True)
@@ -160,19 +160,20 @@ class _FileLoad:
                 layout=table_layout(self.source, fields),
                 schema_mode=schema_mode(self.ws, self.source),
                 ordered=True,
+                constants={"_source_file": self.file.name, "_load_id": self.load_id},
             )
         except QueryError as error:
-            if isinstance(error.__cause__, _OF_ROWS):
+            if isinstance(error.__cause__, OF_ROWS):
                 return None
             raise
         if has_repeats(self.ws, self.source, fields, written):
-            _remove(self.ws, written)
+            discard_files(self.ws, written)
             return None
         reached(Point.SOURCE_READ)
         try:
             self.file.check_unchanged()
         except DataError:
-            _remove(self.ws, written)
+            discard_files(self.ws, written)
             raise
         loaded = self.ws.append_files(self.source.table, written).inserted
         return _Figures(written.rows, loaded, 0, 0)
@@ -198,7 +199,7 @@ class _FileLoad:
             if not commented:
                 return rows, self._copy(rows, fields, staged)
         except QueryError as error:
-            if rows.csv is None or not isinstance(error.__cause__, _OF_ROWS):
+            if rows.csv is None or not isinstance(error.__cause__, OF_ROWS):
                 raise self._unreadable(error) from error
         rows, expected = repaired_rows(rows, self.scratch)
         try:
@@ -226,7 +227,7 @@ class _FileLoad:
                 place=str(self.source.path),
                 hint="Computed columns may use the columns' names in the lake; check types and functions.",
             )
-        if not isinstance(error.__cause__, _OF_ROWS):
+        if not isinstance(error.__cause__, OF_ROWS):
             return error
         return DataError(
             f"The file cannot be read: {error.message.splitlines()[0]}",
@@ -265,10 +266,10 @@ class _FileLoad:
         return _Figures(read, written.written, quarantined, written.duplicates)
 
     def _audit(self, row: str) -> str:
-        return audit_columns(literal(self.file.name), row, self.load_id, self.now)
+        return audit_columns(literal(self.file.name), row, literal(self.load_id), self.now)
 
 
-def _remove(ws: Workspace, written: Written) -> None:
+def discard_files(ws: Workspace, written: Written) -> None:
     """Delete data files that no table is going to refer to."""
     ws.session.storage.delete(file.path for file in written.files)
 

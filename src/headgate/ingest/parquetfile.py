@@ -6,7 +6,7 @@ from pathlib import Path
 
 from headgate.engines.duckdb import Session
 from headgate.errors import DataError, QueryError
-from headgate.ingest.rows import Raw, Rows
+from headgate.ingest.rows import FILE, Raw, Rows
 from headgate.types import literal, quote
 
 
@@ -32,4 +32,8 @@ def parquet_rows(session: Session, path: Path, name: str) -> Rows:
         raw=Raw.TYPED,
         types=tuple(str(row[1]) for row in columns),
         record=f"json_object({values})",
+        several=lambda paths: (
+            f"(SELECT {items}, {FILE} FROM"
+            f" read_parquet([{', '.join(literal(str(each)) for each in paths)}], filename = {literal(FILE)}))"
+        ),
     )

@@ -15,7 +15,7 @@ from headgate.ingest.jsonfile import document_rows, ndjson_rows
 from headgate.ingest.parquetfile import parquet_rows
 from headgate.ingest.plain import PlainFile, plain_file
 from headgate.ingest.repair import repair
-from headgate.ingest.rows import Raw, Rows
+from headgate.ingest.rows import FILE, Raw, Rows
 from headgate.types import literal
 
 # Twice the longest record and some: DuckDB wants a record to fit into a buffer.
@@ -83,6 +83,8 @@ def csv_rows(file: PlainFile, dialect: Dialect) -> Rows:
         broken=(("header", repeats, "repeats the header"),) if repeats and dialect.skip + dialect.before else (),
         empty_is_null=True,
         csv=(file, dialect),
+        path=file.path,
+        several=lambda paths: read_csv(paths, dialect, types, file_as=FILE),
     )
 
 

@@ -107,7 +107,7 @@ class _Replay:
 
     def _write(self, fields: tuple[Field, ...], sound: str) -> Load:
         ws, source = self.ws, self.source
-        audit = audit_columns(literal(self.file), "_source_row", self.load_id, self.started)
+        audit = audit_columns(literal(self.file), "_source_row", literal(self.load_id), self.started)
         written = write_rows(ws, source, fields, sound, audit)
         reached(Point.REPLAY_LOADED)
         gone = ws.delete(

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from headgate.ingest.csvfile import Dialect
 from headgate.ingest.plain import PlainFile
+
+FILE = "__file"
+"""Column with the path of the file of each row, where several are read together."""
 
 
 class Raw(enum.Enum):
@@ -35,6 +39,8 @@ class Rows:
         refused: JSON lines about records that are in `relation` only to hold a place.
         lines: JSON lines that say by how much the line of a row is ahead of its number.
         offset: The same where it is the same for all rows.
+        path: Where the reader finds the bytes, if not in the source's own file.
+        several: Makes `relation` for several files of this shape, with a column `FILE`; None where each is read alone.
     """
 
     relation: str
@@ -49,6 +55,8 @@ class Rows:
     refused: Path | None = None
     lines: Path | None = None
     offset: int | None = None
+    path: Path | None = None
+    several: Callable[[Sequence[Path]], str] | None = None
 
     def value(self, position: int) -> str:
         """The column of the relation for one of `columns`."""

@@ -7,6 +7,7 @@ query.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +45,9 @@ class _Value:
     shown: str
 
 
-def stage_sql(rows: Rows, fields: tuple[Field, ...], source: Source, *, keep_records: bool) -> str:
+def stage_sql(
+    rows: Rows, fields: tuple[Field, ...], source: Source, *, keep_records: bool, carried: Sequence[str] = ()
+) -> str:
     """A query that gives, for each row of the relation in its order, typed columns, violations and raw record.
 
     Args:
@@ -52,6 +55,7 @@ def stage_sql(rows: Rows, fields: tuple[Field, ...], source: Source, *, keep_rec
         fields: The columns of the table.
         source: The contract.
         keep_records: Whether every row keeps its raw record, or only those with violations.
+        carried: Further columns of the relation to keep.
     """
     contract = source.contract
     values = [_value(rows, field, source, position) for position, field in enumerate(fields)]
@@ -74,7 +78,9 @@ def stage_sql(rows: Rows, fields: tuple[Field, ...], source: Source, *, keep_rec
         bad = f"coalesce({condition}, false) OR {bad}"
         alone = f"[{{'rule': {literal(rule)}, 'column': NULL, 'value': NULL, 'reason': {literal(reason)}}}]"
         listed = f"CASE WHEN coalesce({condition}, false) THEN {alone} ELSE {listed} END"
-    names = ", ".join([quote(field.name) for field in fields] + [quote(name) for name in contract.computed])
+    names = ", ".join(
+        [quote(field.name) for field in fields] + [quote(name) for name in (*contract.computed, *carried)]
+    )
     record = rows.record if keep_records else f"CASE WHEN __bad THEN {rows.record} END"
     return (
         f"SELECT {names}, CAST(CASE WHEN __bad THEN {listed} END AS {VIOLATION_TYPE}) AS {VIOLATIONS}, "

@@ -38,6 +38,20 @@ def has_repeats(ws: Workspace, source: Source, fields: tuple[Field, ...], writte
     return False
 
 
+def keys_met_again(ws: Workspace, source: Source, rows: str) -> bool:
+    """Whether any two rows of a query, or one of them and one of the table, have the same key, where there is one."""
+    if source.contract.load != "merge":
+        return False
+    keys = [quote(key) for key in source.contract.key]
+    listed = ", ".join(keys)
+    (repeats,) = ws.query(f"SELECT count(*) <> count(DISTINCT row({listed})) FROM ({rows})").fetchall()[0]
+    if repeats or not ws.exists(source.table):
+        return bool(repeats)
+    same = " AND ".join(f"new.{key} = held.{key}" for key in keys)
+    known = f"SELECT 1 FROM ({rows}) AS new SEMI JOIN {source.table.sql} AS held ON {same} LIMIT 1"
+    return bool(ws.query(known).fetchall())
+
+
 def repeats_sql(ws: Workspace, source: Source, fields: tuple[Field, ...], sound: str) -> str:
     """A query for the rows that repeat a value: `row, column, value, reason`, one for each column it repeats.
 

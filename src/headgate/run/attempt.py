@@ -13,8 +13,8 @@ from headgate.events import Checked, Emit, Loaded, Note, Planned, Rebased
 from headgate.faults import Point, reached
 from headgate.ingest.accounting import contract_checks
 from headgate.ingest.ledger import LEDGER, KnownLoad, Load, known_loads, record, recorded_loads
-from headgate.ingest.load import load
 from headgate.ingest.plan import PlannedLoad, outdated, plan_loads
+from headgate.ingest.together import load_all
 from headgate.quality.books import BOOKS, check_books
 from headgate.quality.outside import check_outside
 from headgate.quality.reconciliation import reconcile
@@ -101,18 +101,16 @@ class Attempt:
                     f"To read the files again: headgate run --select {source.name}+ --full-refresh"
                 )
             )
-        for step in plan_loads(
+        planned = plan_loads(
             self._lake.project, sources, known, self._lake.storage, self._lake.db, full_refresh=refresh
-        ):
-            self._load(step)
+        )
+        for result in load_all(planned, self.workspace, self._emit, self._not_loadable):
+            self.loads.append(result)
         record(self.workspace, self.loads)
         self.judge_loads(self.loads)
 
-    def _load(self, step: PlannedLoad) -> None:
-        try:
-            self.loads.append(load(step, self.workspace, self._emit))
-        except ContractError as error:
-            self.judge_files({f"contract:{step.source.name}:{step.name}": _in_one_line(error)})
+    def _not_loadable(self, step: PlannedLoad, error: ContractError) -> None:
+        self.judge_files({f"contract:{step.source.name}:{step.name}": _in_one_line(error)})
 
     def keep(self, loads: Sequence[Load]) -> None:
         """Take over what a change other than a plain load did, and enter it in the books."""

@@ -1,0 +1,288 @@
+"""Many small files in one go: read by one statement, written into one data file, and entered in the books one by one.
+
+What a load costs besides its rows (a statement, a data file, a snapshot, a count) is the same for a hundred rows as for
+a million. So neighbours in the plan that have the same shape are staged together, each row with the file it came from.
+A file with anything to refuse takes the way of its own, where that is done with all the care it needs.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from headgate.engines.workspace import Workspace
+from headgate.errors import ContractError, DataError, HeadgateError, QueryError
+from headgate.events import Emit, Loaded, LoadStarted, ignore
+from headgate.faults import Point, reached
+from headgate.ingest.bronze import audit_columns, schema_mode, table_layout, utc_now
+from headgate.ingest.fields import Field, match
+from headgate.ingest.files import InputFile
+from headgate.ingest.ledger import Load
+from headgate.ingest.load import OF_ROWS, discard_files, load, scratch_folder
+from headgate.ingest.plan import PlannedLoad
+from headgate.ingest.progress import watched
+from headgate.ingest.reading import open_rows
+from headgate.ingest.rows import FILE, Raw, Rows
+from headgate.ingest.staging import VIOLATIONS, stage_sql
+from headgate.ingest.uniqueness import has_repeats, keys_met_again
+from headgate.types import literal, quote
+
+_SMALL = 8 << 20
+_TOGETHER = 256 << 20
+
+
+def load_all(
+    planned: Sequence[PlannedLoad],
+    ws: Workspace,
+    emit: Emit = ignore,
+    broken: Callable[[PlannedLoad, ContractError], None] | None = None,
+) -> Iterator[Load]:
+    """Carry out a plan, load by load; its rows are in the workspace afterwards, `record` writes it to the ledger.
+
+    Args:
+        planned: What `plan_loads` planned.
+        ws: The state, which is changed.
+        emit: Is told of each file.
+        broken: Is told of a file that breaks its contract as a whole, and the others are loaded.
+
+    Raises:
+        ContractError: A file breaks its contract as a whole, and `broken` is not there to be told.
+        DataError: A file is damaged, changes while it is read, or does not fit the table.
+    """
+    for steps in _neighbours(planned):
+        together = _load_together(steps, ws, emit)
+        yield from together
+        done = {each.load_id for each in together}
+        for step in steps:
+            if step.load_id in done:
+                continue
+            try:
+                yield load(step, ws, emit)
+            except ContractError as error:
+                if broken is None:
+                    raise
+                broken(step, error)
+
+
+def _neighbours(planned: Sequence[PlannedLoad]) -> Iterator[list[PlannedLoad]]:
+    """The plan in its order, cut into loads that may be carried out together and loads that stand alone."""
+    group: list[PlannedLoad] = []
+    size = 0
+    for step in planned:
+        small = step.file is not None and step.file.bytes <= _SMALL and not step.removes
+        bytes_ = step.file.bytes if step.file is not None else 0
+        fits = small and size + bytes_ <= _TOGETHER and (not group or group[0].source is step.source)
+        if group and not fits:
+            yield group
+            group, size = [], 0
+        if small:
+            group.append(step)
+            size += bytes_
+        else:
+            yield [step]
+    if group:
+        yield group
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A file of the plan that is open, and what it can share with others: its shape."""
+
+    step: PlannedLoad
+    file: InputFile
+    rows: Rows
+    path: str
+    fields: tuple[Field, ...]
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        dialect = self.rows.csv[1] if self.rows.csv is not None else None
+        return (self.rows.raw, self.rows.columns, self.rows.types, dialect, self.fields)
+
+
+def _load_together(steps: Sequence[PlannedLoad], ws: Workspace, emit: Emit = ignore) -> list[Load]:
+    """Load what can be loaded together; every step that has no load in the answer is left to `load`.
+
+    Args:
+        steps: Loads of one source, see `_neighbours`.
+        ws: The state, which has the rows afterwards.
+        emit: Is told of each file.
+    """
+    if len(steps) < 2:
+        return []
+    done: list[Load] = []
+    with scratch_folder(ws) as scratch, watched(ws.session, steps[0].source.name, steps[0].name, emit):
+        shapes: dict[tuple[object, ...], list[_Opened]] = {}
+        for number, step in enumerate(steps):
+            opened = _opened(step, ws, scratch / str(number))
+            if opened is not None:
+                shapes.setdefault(opened.shape, []).append(opened)
+        for group in shapes.values():
+            done += _Group(ws, group, scratch, emit).load()
+    return done
+
+
+def _opened(step: PlannedLoad, ws: Workspace, scratch: Path) -> _Opened | None:
+    """The file, or None if it has to be looked at alone, which is where its errors are told."""
+    assert step.file is not None, "neighbours have files"
+    scratch.mkdir()
+    try:
+        file = step.file.at_hand()
+        rows = open_rows(ws.session, step.source, file, scratch)
+        if rows.several is None or (rows.csv is not None and rows.csv[1].comment is not None):
+            return None
+        told = rows.raw is not Raw.JSON or bool(rows.columns)
+        fields = match(step.source, rows.columns, file.name, typed=rows.raw is Raw.TYPED, told=told)
+    except (HeadgateError, OSError):
+        return None
+    return _Opened(step, file, rows, str(rows.path or file.path), fields) if fields else None
+
+
+class _Group:
+    """Files of one source and one shape."""
+
+    def __init__(self, ws: Workspace, files: list[_Opened], scratch: Path, emit: Emit) -> None:
+        self.ws, self.files, self.scratch, self.emit = ws, files, scratch, emit
+        self.source, self.fields = files[0].step.source, files[0].fields
+
+    def load(self) -> list[Load]:
+        """The loads of the files that are sound."""
+        if len(self.files) < 2:
+            return []
+        clock = time.perf_counter()
+        staged = self.scratch / f"together-{uuid.uuid4().hex[:8]}.parquet"
+        try:
+            self._stage(staged)
+        except QueryError as error:
+            if not isinstance(error.__cause__, OF_ROWS):
+                raise
+            # One of them stops the reader: the others are in the half that reads.
+            half = len(self.files) // 2
+            halves = (self.files[:half], self.files[half:])
+            return [done for each in halves for done in _Group(self.ws, each, self.scratch, self.emit).load()]
+        try:
+            return self._write(staged, clock)
+        finally:
+            staged.unlink()
+
+    def _stage(self, staged: Path) -> None:
+        rows = self.files[0].rows
+        assert rows.several is not None, "only such files are opened"
+        together = replace(rows, relation=rows.several([Path(each.path) for each in self.files]))
+        query = stage_sql(together, self.fields, self.source, keep_records=False, carried=(FILE,))
+        self.ws.session.execute(f"COPY ({query}) TO {literal(str(staged))} (FORMAT parquet)")
+
+    def _write(self, staged: Path, clock: float) -> list[Load]:
+        """Write the sound files' rows to the table; nothing where their rows have to be weighed one file at a time."""
+        counted = self._counted(staged)
+        if counted is None:
+            return []
+        reached(Point.SOURCE_READ)
+        sound = [each for each in self.files if each.path not in counted or not counted[each.path][2]]
+        if len(sound) < 2 or not all(_unchanged(each.file) for each in sound):
+            return []
+        started = utc_now()
+        known = self.ws.session.temporary("files")
+        firsts = [counted[each.path][1] if each.path in counted else 0 for each in sound]
+        self.ws.session.execute(
+            f"CREATE TEMP TABLE {known} AS SELECT unnest($1::VARCHAR[]) AS path, unnest($2::VARCHAR[]) AS name,"
+            " unnest($3::VARCHAR[]) AS load_id, unnest($4::BIGINT[]) AS first",
+            [
+                [each.path for each in sound],
+                [each.file.name for each in sound],
+                [each.step.load_id for each in sound],
+                firsts,
+            ],
+        )
+        try:
+            rows = self._rows(staged, known)
+            if keys_met_again(self.ws, self.source, rows):
+                return []
+            audit = audit_columns("__name", "_source_row", "__load", started)
+            columns = ", ".join(map(quote, [*(field.name for field in self.fields), *self.source.contract.computed]))
+            written = self.ws.write_files(
+                self.source.table,
+                f"SELECT {columns}, {audit} FROM ({rows}) ORDER BY __position",
+                layout=table_layout(self.source, self.fields),
+                schema_mode=schema_mode(self.ws, self.source),
+            )
+        finally:
+            self.ws.session.execute(f"DROP TABLE IF EXISTS {known}")
+        if has_repeats(self.ws, self.source, self.fields, written):
+            discard_files(self.ws, written)
+            return []
+        self.ws.append_files(self.source.table, written)
+        reached(Point.LOADED)
+        return self._books(sound, {path: rows for path, (rows, _, _) in counted.items()}, started, clock)
+
+    def _counted(self, staged: Path) -> dict[str, tuple[int, int, int]] | None:
+        """Rows, position of the first, and refused rows of each file that has any; None if they are not in order."""
+        found = self.ws.session.rows(
+            f"SELECT {FILE}, count(*), min(file_row_number), max(file_row_number), count({VIOLATIONS})"
+            f" FROM read_parquet({literal(str(staged))}, file_row_number = true) GROUP BY ALL"
+        )
+        if any(last - first + 1 != rows for _, rows, first, last, _ in found):
+            return None
+        return {path: (rows, first, refused) for path, rows, first, _, refused in found}
+
+    def _rows(self, staged: Path, known: str) -> str:
+        return (
+            "SELECT staged.*, file_row_number AS __position, file_row_number - known.first + 1 AS _source_row,"
+            " known.name AS __name, known.load_id AS __load"
+            f" FROM read_parquet({literal(str(staged))}, file_row_number = true) AS staged"
+            f" JOIN {known} AS known ON staged.{FILE} = known.path"
+        )
+
+    def _books(self, sound: list[_Opened], read: dict[str, int], started: datetime, clock: float) -> list[Load]:
+        """One load per file, with what the table has of each, counted in it."""
+        ids = ", ".join(literal(each.step.load_id) for each in sound)
+        table = self.source.table
+        held = (
+            dict(
+                self.ws.query(
+                    f"SELECT _load_id, count(*) FROM {table.sql} WHERE _load_id IN ({ids}) GROUP BY ALL"
+                ).fetchall()
+            )
+            if self.ws.exists(table)
+            else {}
+        )
+        share = (time.perf_counter() - clock) / len(sound)
+        done = []
+        for position, each in enumerate(sound):
+            rows = read.get(each.path, 0)
+            result = Load(
+                load_id=each.step.load_id,
+                source=self.source.name,
+                table=str(table),
+                file=each.step.name,
+                sha256=each.file.sha256,
+                bytes=each.file.bytes,
+                read=rows,
+                loaded=rows,
+                quarantined=0,
+                duplicates=0,
+                seconds=share,
+                replaces=each.step.replaces,
+                contract_hash=self.source.contract_hash,
+                # Loads are read back in the order of their times.
+                started=started + timedelta(microseconds=position),
+                finished=utc_now(),
+                found_loaded=int(held.get(each.step.load_id, 0)),
+            )
+            self.emit(LoadStarted(self.source.name, each.file.name, each.file.bytes))
+            self.emit(Loaded(result))
+            each.file.release()
+            done.append(result)
+        return done
+
+
+def _unchanged(file: InputFile) -> bool:
+    try:
+        file.check_unchanged()
+    except DataError:
+        return False
+    return True

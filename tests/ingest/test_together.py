@@ -1,0 +1,139 @@
+"""Small files that are loaded together: in the books, and row by row, each is as if it had been loaded alone."""
+
+from __future__ import annotations
+
+import gzip
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from headgate.errors import DataError
+from headgate.events import Event, Loaded, LoadStarted
+from headgate.ingest import together
+from headgate.ingest.ledger import known_loads
+from headgate.ingest.plan import plan_loads
+from headgate.ingest.together import load_all
+
+if TYPE_CHECKING:
+    from tests.ingest.conftest import Lake
+
+COLUMNS = "columns: {id: {type: bigint, required: true}, v: 'decimal(6,2)'}\n"
+
+
+def text(start: int, rows: int) -> str:
+    return "id,v\n" + "".join(f"{start + row},{row}.25\n" for row in range(rows))
+
+
+def test_each_row_knows_its_file_and_its_place_in_it(lake: Lake) -> None:
+    for number in range(12):
+        lake.file(f"data/f{number:02}.csv", text(100 * number, number))
+    lake.source("a", "table: a\nfiles: data/*.csv\n" + COLUMNS)
+    loads = lake.load()
+    assert [(each.file, each.read, each.loaded) for each in loads] == [
+        (f"data/f{number:02}.csv", number, number) for number in range(12)
+    ]
+    assert lake.rows("SELECT * EXCLUDE (_load_id, _loaded_at) FROM bronze.a ORDER BY id") == [
+        (100 * number + row, Decimal(f"{row}.25"), f"data/f{number:02}.csv", row + 1)
+        for number in range(12)
+        for row in range(number)
+    ]
+    by_load = dict(lake.rows("SELECT _load_id, any_value(_source_file) FROM bronze.a GROUP BY ALL"))
+    assert by_load == {each.load_id: each.file for each in loads if each.read}
+    assert len([path for path in lake.data_files() if "bronze/a-" in str(path)]) == 1
+    assert [each.file for each in known_loads(lake.ws)] == [each.file for each in loads]
+
+
+def test_only_files_with_something_to_refuse_go_alone(lake: Lake) -> None:
+    for number in range(10):
+        lake.file(f"data/f{number}.csv", text(100 * number, 5))
+    lake.file("data/f3.csv", "id,v\n300,1.0\nthree,2.0\n302,3.0\n")
+    lake.file("data/f5.csv", "v,id\n1.5,500\n")
+    lake.file("data/f6.csv", 'id,v\n600,1.0\n601,"2.0\n602,3.0\n')
+    lake.file("data/f7.csv", "id,v\n700\n701,1.0\n")
+    (lake.root / "data/f8.csv").unlink()
+    lake.file("data/f8.csv.gz", gzip.compress(text(800, 5).encode()))
+    lake.source("a", "table: a\nfiles: data/*.csv*\n" + COLUMNS)
+    figures = {each.file[5:]: (each.read, each.loaded, each.quarantined) for each in lake.load()}
+    sound = dict.fromkeys(("f0.csv", "f1.csv", "f2.csv", "f4.csv", "f8.csv.gz", "f9.csv"), (5, 5, 0))
+    assert {name: figures[name] for name in sound} == sound
+    assert figures["f3.csv"] == (3, 2, 1)
+    assert figures["f5.csv"] == (1, 1, 0)
+    assert figures["f7.csv"] == (2, 1, 1)
+    assert lake.rows("SELECT file, row FROM quarantine.a WHERE file NOT LIKE '%f6%' ORDER BY ALL") == [
+        ("data/f3.csv", 2),
+        ("data/f7.csv", 1),
+    ]
+    assert lake.rows("SELECT id, _source_row FROM bronze.a WHERE _source_file = 'data/f3.csv' ORDER BY id") == [
+        (300, 1),
+        (302, 3),
+    ]
+    assert lake.rows("SELECT DISTINCT _source_row FROM bronze.a WHERE id = 804") == [(5,)]
+
+
+def test_parquet_files_with_other_columns(lake: Lake) -> None:
+    for number in range(6):
+        table = {"id": [number * 10, number * 10 + 1]} | ({"n": [1.5, 2.5]} if number == 4 else {})
+        (lake.root / "data").mkdir(exist_ok=True)
+        pq.write_table(pa.table(table), lake.root / f"data/f{number}.parquet")
+    lake.source("a", "table: a\nfiles: data\ncolumns: {id: bigint}\n")
+    assert [(each.read, each.loaded) for each in lake.load()] == [(2, 2)] * 6
+    assert lake.rows("SELECT id, n, _source_row FROM bronze.a WHERE id BETWEEN 30 AND 49 ORDER BY id") == [
+        (30, None, 1),
+        (31, None, 2),
+        (40, 1.5, 1),
+        (41, 2.5, 2),
+    ]
+
+
+def test_keys_that_meet_are_merged_file_by_file(lake: Lake) -> None:
+    merge = "table: a\nfiles: data/*.csv\nkey: [id]\nload: merge\n" + COLUMNS
+    for number in range(4):
+        lake.file(f"data/f{number}.csv", text(10 * number, 3))
+    lake.source("a", merge)
+    assert [(each.loaded, each.duplicates) for each in lake.load()] == [(3, 0)] * 4
+    lake.file("data/g0.csv", "id,v\n0,9.0\n50,1.0\n")
+    lake.file("data/g1.csv", "id,v\n0,8.0\n50,1.0\n")
+    assert [(each.loaded, each.duplicates) for each in lake.load()] == [(2, 0), (1, 1)]
+    assert lake.rows("SELECT id, v FROM bronze.a WHERE id IN (0, 50) ORDER BY id") == [
+        (0, Decimal("8.00")),
+        (50, Decimal("1.00")),
+    ]
+
+
+def test_a_value_that_another_file_has_is_refused(lake: Lake) -> None:
+    for number in range(3):
+        lake.file(f"data/f{number}.csv", text(10 * number, 3))
+    lake.file("data/f3.csv", "id,v\n11,1.0\n31,2.0\n")
+    lake.source("a", "table: a\nfiles: data/*.csv\ncolumns: {id: {type: bigint, unique: true}, v: 'decimal(6,2)'}\n")
+    assert [(each.loaded, each.quarantined) for each in lake.load()] == [(3, 0), (3, 0), (3, 0), (1, 1)]
+    assert lake.refused("a") == [(1, "unique", "id", "11")]
+
+
+def test_a_file_that_changes_meanwhile_is_not_loaded(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        lake.file(f"data/f{number}.csv", text(10 * number, 3))
+    lake.source("a", "table: a\nfiles: data/*.csv\n" + COLUMNS)
+    planned = plan_loads(lake.project, lake.sources(), [], lake.session.storage, lake.db)
+    stage = together._Group._stage
+
+    def stage_while_somebody_writes(*args: object) -> None:
+        stage(*args)  # type: ignore[arg-type]  # what it is called with
+        lake.file("data/f1.csv", text(90, 4))
+
+    monkeypatch.setattr(together._Group, "_stage", stage_while_somebody_writes)
+    with pytest.raises(DataError, match=r"'data/f1\.csv' changed while it was read"):
+        list(load_all(planned, lake.ws))
+    assert lake.rows("SELECT max(id) FROM bronze.a") == [(2,)]
+
+
+def test_every_file_is_told_of(lake: Lake) -> None:
+    for number in range(3):
+        lake.file(f"data/f{number}.csv", text(10 * number, 3))
+    lake.source("a", "table: a\nfiles: data/*.csv\n" + COLUMNS)
+    told: list[Event] = []
+    loads = list(load_all(plan_loads(lake.project, lake.sources(), [], lake.session.storage), lake.ws, told.append))
+    assert [each.file for each in told if isinstance(each, LoadStarted)] == [each.file for each in loads]
+    assert [each.result for each in told if isinstance(each, Loaded)] == loads
