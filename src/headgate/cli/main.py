@@ -15,6 +15,7 @@ from typer.exceptions import TyperException
 
 from headgate.cli.commands import projects, quarantine, reading, records, run, serving, versions
 from headgate.cli.invocation import Invocation, shared_options
+from headgate.cli.parameters import spare_validators
 from headgate.errors import Cancelled, HeadgateError, UsageError, did_you_mean
 from headgate.version import __version__
 
@@ -78,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str], invocation: Invocation) -> int:
-    command = typer.main.get_command(program())
+    command = spare_validators(typer.main.get_command(program()))
     try:
         if "_HEADGATE_COMPLETE" in os.environ:
             command.main(args=arguments, prog_name="headgate")
