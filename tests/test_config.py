@@ -142,6 +142,13 @@ profiles: {prod: {storage: "s3://lake/prod", catalog: {url: "nessie+http://nessi
     assert (prod.catalog.url, prod.catalog.protect) == ("nessie+http://nessie:19120", True)
 
 
+def test_a_value_from_the_environment_is_hidden_below_a_key_that_is_no_text(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError) as caught:
+        settings(tmp_path, 'name: lake\nstorage: {~: "${KEY}", 1.5: "${KEY}", url: [1]}\n', KEY="hidden")
+    assert caught.value.place == "headgate.yml:2"
+    assert "hidden" not in str(caught.value)
+
+
 def test_without_a_profile_nothing_is_laid_over(tmp_path: Path) -> None:
     assert settings(tmp_path, PROFILES).engine.threads == 2
 

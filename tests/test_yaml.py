@@ -110,8 +110,10 @@ def test_a_missing_file_and_wrong_bytes_are_project_errors(tmp_path: Path) -> No
     with pytest.raises(ProjectError, match="There is no file"):
         read_yaml(tmp_path / "gone.yml")
     (tmp_path / "latin.yml").write_bytes("a: é".encode("latin-1"))
-    with pytest.raises(ProjectError, match="cannot be read"):
+    with pytest.raises(ProjectError, match="not UTF-8"):
         read_yaml(tmp_path / "latin.yml")
+    with pytest.raises(ProjectError, match="cannot be read"):
+        read_yaml(tmp_path)
 
 
 def test_a_byte_order_mark_and_an_empty_file_are_fine(tmp_path: Path) -> None:
@@ -134,3 +136,50 @@ def test_dotenv_does_not_show_a_line_it_cannot_read(tmp_path: Path) -> None:
         read_dotenv(tmp_path / ".env")
     assert "hunter2" not in str(caught.value)
     assert str(caught.value.place).endswith(".env:2")
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "line"),
+    [
+        ("a: 1\nb: !!int x", "'x' is no int", 2),
+        ("a: !!int ''", "'' is no int", 1),
+        ("a: !!float 1,5", "'1,5' is no float", 1),
+        ("!!bool x: 1", "'x' is no bool", 1),
+        ("a: !!timestamp x", "'x' is no timestamp", 1),
+        ("a:\n- " + "9" * 5000, f"'{'9' * 57}...' is no int", 2),
+        ("a: b\nc: \x00", r"control character '\x00'", 2),
+        ("a: \x7f", r"control character '\x7f'", 1),
+        ("a: &a [*a]", "nested more than 100 deep", 1),
+        ("a: &a\n  b: *a", "nested more than 100 deep", 1),
+        ("a: " + "[" * 101 + "]" * 101, "nested more than 100 deep", 1),
+        # As deep as this, PyYAML overflows the stack of the process.
+        ("a:\n  " + "[" * 200_000 + "]" * 200_000, "nested more than 100 deep", 2),
+        ("- " * 100_000 + "a", "nested more than 100 deep", 1),
+        ("\n".join(" " * depth + "a:" for depth in range(1500)), "nested more than 100 deep", 101),
+        ("b0: &b0 1\n" + "".join(f"b{n}: &b{n} [{f'*b{n - 1}, ' * 9}]\n" for n in range(1, 9)), "1,000,000 values", 2),
+        ("? [a]\n: b", "A key is a list or a mapping", 1),
+    ],
+)
+def test_what_cannot_be_read_says_so_with_its_line(text: str, message: str, line: int) -> None:
+    with pytest.raises(ProjectError) as raised:
+        parse_yaml(text, FILE)
+    assert message in raised.value.message
+    assert raised.value.place == f"file.yml:{line}"
+    assert raised.value.hint
+
+
+def test_what_is_nested_as_deep_as_may_be_is_read() -> None:
+    found = parse_yaml("a: " + "[" * 99 + "]" * 99, FILE).data["a"]
+    depth = 1
+    while found:
+        found, depth = found[0], depth + 1
+    assert depth == 99
+
+
+@pytest.mark.parametrize("name", ["file.yml", ".env"])
+def test_bytes_that_are_not_utf8_have_a_line(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"A=1\nB=\xe9\n")
+    with pytest.raises(ProjectError, match=r"not UTF-8: .*0xe9") as raised:
+        read_dotenv(path) if name == ".env" else read_yaml(path)
+    assert raised.value.place == f"{path}:2"

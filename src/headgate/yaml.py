@@ -21,6 +21,13 @@ from headgate.errors import ProjectError
 Location = tuple[str | int, ...]
 """Keys and positions from the top of a document to a value."""
 
+# PyYAML composes by recursion, in C: a file of nothing but brackets ends the process.
+_DEEPEST = 100
+# Aliases of aliases make as many values of a few lines as one likes.
+_MOST_VALUES = 1_000_000
+# What YAML 1.2 does not allow in a file.
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
 VARIABLE = re.compile(r"\$(\$?)\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 """`${NAME}` or `${NAME:-default}`; `$${` stands for itself."""
 
@@ -86,21 +93,35 @@ def read_yaml(path: Path, environment: Mapping[str, str] | None = None) -> YamlD
     Raises:
         ProjectError: The file is missing, is not YAML, has a key twice, or names a variable that is not set.
     """
+    return parse_yaml(_text(path), path, environment)
+
+
+def _text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        data = path.read_bytes()
     except FileNotFoundError:
         raise ProjectError(f"There is no file {display_path(path)}.", hint="Create it, or correct the path.") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise ProjectError(
-            f"The file cannot be read: {error}.", place=display_path(path), hint="Save it as UTF-8, readable by you."
+            f"The file cannot be read: {error}.", place=display_path(path), hint="Make it a file that you may read."
         ) from error
-    return parse_yaml(text, path, environment)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ProjectError(
+            f"The file is not UTF-8: {error.reason}, 0x{data[error.start]:02x}.",
+            place=f"{display_path(path)}:{line}",
+            hint="Save it as UTF-8.",
+        ) from error
 
 
 def parse_yaml(text: str, path: Path, environment: Mapping[str, str] | None = None) -> YamlDocument:
     """As `read_yaml`, for text that was read already; `path` is named in errors."""
     loader = None
+    _check_characters(text, path)
     try:
+        _check_depth(text, path)
         loader = _Loader(text)
         node = loader.get_single_node()
         reading = _Reading(path, environment)
@@ -113,14 +134,39 @@ def parse_yaml(text: str, path: Path, environment: Mapping[str, str] | None = No
             place=f"{display_path(path)}:{mark.line + 1 if mark else 1}",
             hint="Look at the indentation, and put text with ': ', '#', '*', '&' or '{' into quotes.",
         ) from None
-    except yaml.YAMLError as error:
-        raise ProjectError(
-            f"This is not YAML: {error}.", place=display_path(path), hint="Save it as plain text in UTF-8."
-        ) from None
     finally:
         if loader is not None:
             loader.dispose()
     return YamlDocument(path, data, reading.lines, frozenset(reading.secrets), frozenset(reading.hidden))
+
+
+def _check_characters(text: str, path: Path) -> None:
+    found = _UNPRINTABLE.search(text)
+    if found:
+        raise ProjectError(
+            f"This is not YAML: it has the control character {found.group()!a}.",
+            place=f"{display_path(path)}:{text.count(chr(10), 0, found.start()) + 1}",
+            hint='Remove it, or write it as an escape in double quotes, such as "\\x01".',
+        )
+
+
+def _check_depth(text: str, path: Path) -> None:
+    """Refuse what is nested too deep; only a file with very many brackets or very long lines is looked at."""
+    if text.count("[") + text.count("{") + max(map(len, text.split("\n"))) < 10 * _DEEPEST:
+        return
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise _too_deep(path, event.start_mark.line + 1)
+
+
+def _too_deep(path: Path, line: int) -> ProjectError:
+    return ProjectError(
+        f"Lists and mappings are nested more than {_DEEPEST} deep.",
+        place=f"{display_path(path)}:{line}",
+        hint="Close what is open, or write it flatter.",
+    )
 
 
 class _Reading:
@@ -132,15 +178,39 @@ class _Reading:
         self.lines: dict[Location, int] = {}
         self.secrets: set[Location] = set()
         self.hidden: set[str] = set()
+        self._count = 0
 
     def value(self, loader: _Loader, node: yaml.Node, location: Location) -> Any:
-        self.lines.setdefault(location, node.start_mark.line + 1)
+        line = node.start_mark.line + 1
+        self.lines.setdefault(location, line)
+        self._count += 1
+        if self._count > _MOST_VALUES:
+            raise ProjectError(
+                f"The file has more than {_MOST_VALUES:,} values, aliases counted as what they stand for.",
+                place=f"{display_path(self.path)}:{line}",
+                hint="Write out fewer aliases of aliases.",
+            )
+        # An alias of what is around it has no end.
+        if len(location) > _DEEPEST:
+            raise _too_deep(self.path, line)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(loader, node, location)
         if isinstance(node, yaml.SequenceNode):
             return [self.value(loader, item, (*location, index)) for index, item in enumerate(node.value)]
-        value = loader.construct_object(node)
+        value = self._scalar(loader, node)
         return self._interpolated(value, location) if isinstance(value, str) else value
+
+    def _scalar(self, loader: _Loader, node: yaml.Node) -> Any:
+        try:
+            return loader.construct_object(node)
+        except (ValueError, LookupError, AttributeError):
+            # PyYAML takes it for granted that a text is what its tag says.
+            text = str(node.value)
+            raise ProjectError(
+                f"'{text if len(text) <= 60 else text[:57] + '...'}' is no {node.tag.rpartition(':')[2]}.",
+                place=f"{display_path(self.path)}:{node.start_mark.line + 1}",
+                hint="Correct the value or its tag; put text into quotes.",
+            ) from None
 
     def _mapping(self, loader: _Loader, node: yaml.MappingNode, location: Location) -> dict[Hashable, Any]:
         own = {id(key) for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"}
@@ -148,13 +218,13 @@ class _Reading:
         mapping: dict[Hashable, Any] = {}
         seen: dict[Hashable, int] = {}
         for key_node, value_node in node.value:
-            key = loader.construct_object(key_node)
-            inner = (*location, key if isinstance(key, str | int) else str(key))
             line = key_node.start_mark.line + 1
-            if not isinstance(key, Hashable) or isinstance(key_node, yaml.CollectionNode):
+            if isinstance(key_node, yaml.CollectionNode):
                 raise ProjectError(
                     "A key is a list or a mapping.", place=f"{display_path(self.path)}:{line}", hint="Use text as key."
                 )
+            key = self._scalar(loader, key_node)
+            inner = (*location, key if isinstance(key, str | int) else str(key))
             if key in seen:
                 raise ProjectError(
                     f"The key '{key}' stands here a second time.",
@@ -226,7 +296,7 @@ def read_dotenv(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     variables: dict[str, str] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+    for number, line in enumerate(_text(path).splitlines(), start=1):
         text = line.strip()
         if not text or text.startswith("#"):
             continue
