@@ -158,7 +158,7 @@ def _check_depth(text: str, path: Path) -> None:
     for event in yaml.parse(text, Loader=_Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
-            raise _too_deep(path, event.start_mark.line + 1)
+            raise _too_deep(path, event.start_mark.line + 1 if event.start_mark else 1)
 
 
 def _too_deep(path: Path, line: int) -> ProjectError:

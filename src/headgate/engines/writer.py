@@ -19,6 +19,7 @@ from headgate.engines.partitions import partition_expressions, partition_values,
 from headgate.engines.required import check_required
 from headgate.engines.scan import ORDERED, SOURCE_ROW
 from headgate.engines.statistics import column_stats
+from headgate.errors import HeadgateError
 from headgate.faults import Point, reached
 from headgate.types import WrittenFile, literal, quote
 
@@ -159,7 +160,13 @@ def _copy(
         options += [f"FILENAME_PATTERN {literal(prefix + '-{uuidv7}')}", "OVERWRITE_OR_IGNORE true"]
         options += [f"PARTITION_BY ({', '.join(keys)})"] if keys else [f"FILE_SIZE_BYTES {_target_bytes(version)}"]
     reached(Point.DATA_DUE)
-    reported = session.rows(f"COPY ({rows}) TO {literal(target)} ({', '.join(options)})")
+    try:
+        reported = session.rows(f"COPY ({rows}) TO {literal(target)} ({', '.join(options)})")
+    except HeadgateError:
+        if whole:
+            # DuckDB leaves the beginning of the file where it is.
+            session.storage.delete([target])
+        raise
     reached(Point.DATA_WRITTEN)
     return [file for row in reported if (file := _written(session, version, row, keys, constants or {})) is not None]
 

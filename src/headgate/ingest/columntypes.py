@@ -82,12 +82,17 @@ class ColumnType:
             return f"{self.items[0].sql}[]"
         if self.base == "MAP":
             return f"MAP({self.items[0].sql}, {self.items[1].sql})"
+        if self.base == "HUGEINT":
+            # Neither Parquet nor Iceberg has it; DuckDB writes it as DOUBLE.
+            return "DECIMAL(38, 0)"
         if self.arguments:
             return f"{self.base}({', '.join(map(str, self.arguments))})"
         return self.base
 
     def __str__(self) -> str:
-        return self.sql.lower() if not self.nested else self.sql
+        if self.nested:
+            return self.sql
+        return "hugeint" if self.base == "HUGEINT" else self.sql.lower()
 
 
 VARCHAR = ColumnType("VARCHAR")

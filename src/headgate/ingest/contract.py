@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 import json
 import re
@@ -23,6 +22,10 @@ Scalar = bool | int | float | str
 
 AUDIT_COLUMNS = ("_source_file", "_source_row", "_load_id", "_loaded_at")
 BRONZE = "bronze"
+# Those of headgate, and of DuckDB.
+_TAKEN_SCHEMAS = ("quarantine", "headgate", "system", "temp", "information_schema", "pg_catalog")
+# Folders are named after tables, with 37 bytes more, and a file system takes 255.
+_LONGEST_NAME = 200
 ISO = "iso"
 DURATION = "h:mm:ss"
 
@@ -39,6 +42,12 @@ def column_name(text: str) -> str:
     """
     spaced = re.sub(r"(?<=[a-z]{2})(?=[A-Z])", "_", text)
     return re.sub(r"[^\w]+|_+", "_", spaced).strip("_").lower()
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a column of a loaded table cannot have this name, because headgate or DuckDB adds one that has."""
+    lower = name.lower()
+    return lower in (*AUDIT_COLUMNS, "file_row_number") or lower.startswith("__")
 
 
 def _listed(value: object) -> object:
@@ -171,8 +180,11 @@ class Options(Section):
     @classmethod
     def _encoding_exists(cls, value: str) -> str:
         try:
-            codecs.lookup(value)
-        except LookupError:
+            # Python also has codecs, such as `hex`, that make no text.
+            b" ".decode(value)
+        except UnicodeDecodeError:
+            pass  # one space is not enough for a character of UTF-16
+        except (LookupError, ValueError):
             known = ("utf-8", "utf-16", "latin-1", "cp1252", "iso-8859-15", "cp437", "shift_jis", "gb18030")
             hint = did_you_mean(value.lower(), known) or ""
             raise ValueError(f"there is no encoding '{value}'. {hint}".strip()) from None
@@ -249,6 +261,18 @@ class Contract(Section):
         default=(), description="Columns, each with an optional ` desc`."
     )
 
+    @field_validator("table")
+    @classmethod
+    def _table_has_a_place(cls, value: str) -> str:
+        name = Name.parse(value)
+        if not all(part.strip() and part.isprintable() for part in name.parts):
+            raise ValueError("a table's name is `table` or `schema.table`, each with letters one can see")
+        if max(len(part.encode()) for part in name.parts) > _LONGEST_NAME:
+            raise ValueError(f"a table's name may have {_LONGEST_NAME} bytes")
+        if name.schema.lower() in _TAKEN_SCHEMAS:
+            raise ValueError(f"the schema '{name.schema}' is not one that sources fill; leave it out for {BRONZE}")
+        return value
+
     @field_validator("columns", mode="before")
     @classmethod
     def _keys_are_text(cls, value: object) -> object:
@@ -293,8 +317,8 @@ class Contract(Section):
             if name.lower() in names:
                 raise ValueError(f"the computed column '{name}' has the name of the column '{names[name.lower()]}'")
             names[name.lower()] = name
-        for reserved in AUDIT_COLUMNS:
-            if reserved in names:
+        for reserved in names:
+            if is_reserved(reserved):
                 raise ValueError(
                     f"the name '{reserved}' is taken by a column that headgate adds; choose another `name`"
                 )

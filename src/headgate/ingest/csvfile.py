@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 from headgate.errors import DataError
 from headgate.ingest.contract import Options
-from headgate.ingest.plain import CHUNK, PlainFile
+from headgate.ingest.plain import CHUNK, PlainFile, path_literal
 from headgate.types import literal
 
 # DuckDB refuses longer records unless it is told; a header is no longer either.
@@ -133,11 +133,17 @@ def header_names(record: list[str], file: str) -> tuple[str, ...]:
     """The columns that a header names.
 
     Raises:
-        DataError: It names one twice.
+        DataError: It names one twice, or one that no column can be called.
     """
     names = [name.strip() or nameless(position) for position, name in enumerate(record, start=1)]
     seen: dict[str, int] = {}
     for position, name in enumerate(names, start=1):
+        if "\0" in name:
+            raise DataError(
+                f"The name of column {position} in the header holds a NUL character: {name!a}.",
+                place=file,
+                hint="Correct the header, or say how the file is encoded, such as `options: {encoding: utf-16-le}`.",
+            )
         if name in seen:
             raise DataError(
                 f"The header names the column '{name}' twice, in columns {seen[name]} and {position}.",
@@ -174,9 +180,20 @@ class _Lines:
         self.bytes += len(line)
 
     def record(self, delimiter: str, quote: str, escape: str) -> list[str] | None:
-        """The first record, or None at the end of the file."""
+        """The first record, or None at the end of the file.
+
+        Raises:
+            DataError: It cannot be read.
+        """
         reader = csv.reader(self._texts(), **_format(delimiter, quote, escape))
-        return next(reader, None)
+        try:
+            return next(reader, None)
+        except csv.Error as error:
+            raise DataError(
+                f"The first record cannot be read: {error}.",
+                place=f"{self._name}:{self.count}",
+                hint="Let all lines end alike, and check delimiter and quote in `options`.",
+            ) from error
 
     def _texts(self) -> Iterator[str]:
         for line in self._lines:
@@ -211,7 +228,7 @@ def read_csv(
     struct = "{" + ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in types.items()) + "}"
     texts = [_NEVER] if nulls is None else list(nulls) or [_NEVER]
     parts = [
-        literal(str(path)) if isinstance(path, Path) else f"[{', '.join(literal(str(each)) for each in path)}]",
+        path_literal(path) if isinstance(path, Path) else f"[{', '.join(map(path_literal, path))}]",
         "auto_detect = false",
         f"columns = {struct}",
         "header = false",

@@ -66,6 +66,9 @@ def _csv(rows: Rows, fields: tuple[Field, ...], source: Source, nul: bool) -> st
             else:
                 types[raw] = "DOUBLE"
                 guards.append(inexact_double(raw))
+        elif kind.base == "TIMESTAMPTZ":
+            # The reader itself makes NULL of a time that is none.
+            raw = value = f"CAST({raw} AS {kind.sql})"
         else:
             types[raw] = kind.sql
         # The raw value is NULL, and compares, as the integer made of it does, without making it twice.

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 _PLAIN = re.compile(r"^[A-Za-z_/][\w /().%-]*$")
+# What may not stand in YAML, or ends a line there.
+_ESCAPED = re.compile("[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _WORDS = ("true", "false", "null")
 _WIDTH = 100
 
@@ -57,7 +59,10 @@ def render(draft: Draft) -> str:
         lines.append("columns:")
     for column in draft.columns:
         note = f"  # {column.note}" if column.note else ""
-        lines.append(f"  {_scalar(column.source)}: {_flow(column.settings)}{note}")
+        key = _scalar(column.source)
+        # A key on one line with its value may not be longer than this in YAML.
+        key = f"  ? {key}\n  : " if len(key) > 1000 else f"  {key}: "
+        lines.append(f"{key}{_flow(column.settings)}{note}")
     if draft.key:
         lines.append(f"key: {_flow(draft.key)}")
     lines += ["load: append  # or merge: one row per key, the newest wins; or replace: what the files hold now", ""]
@@ -78,4 +83,8 @@ def _scalar(value: object) -> str:
         return json.dumps(value)
     text = str(value)
     plain = _PLAIN.match(text) and text.lower() not in _WORDS and text == text.strip()
-    return text if plain else json.dumps(text, ensure_ascii=False)
+    return text if plain else _ESCAPED.sub(_escape, json.dumps(text, ensure_ascii=False))
+
+
+def _escape(found: re.Match[str]) -> str:
+    return f"\\U{ord(found.group()):08x}"

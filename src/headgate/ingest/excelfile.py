@@ -11,6 +11,7 @@ import datetime as dt
 import json
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,22 @@ from headgate.errors import DataError, MissingExtra, did_you_mean
 from headgate.ingest.contract import Options
 from headgate.ingest.csvfile import Dialect, by_position, header_names
 from headgate.ingest.plain import PlainFile
+
+# What openpyxl, its XML reader and zipfile raise for a workbook that is damaged: it checks nothing beforehand.
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    SyntaxError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    EOFError,
+    OSError,
+    NotImplementedError,
+    RuntimeError,
+)
 
 
 def excel_as_csv(
@@ -64,12 +81,16 @@ def _cells(path: Path, name: str, options: Options) -> Iterator[tuple[int, list[
         raise MissingExtra(
             "Reading Excel needs openpyxl.", place=name, hint="Install it: pip install 'headgate[excel]'"
         ) from error
-    try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
-        raise DataError(
-            f"The file is not an Excel workbook: {error}.", place=name, hint="Save it as .xlsx, or fetch it again."
-        ) from error
+    # openpyxl leaves a file open that it cannot read.
+    with path.open("rb") as file:
+        try:
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+        except _DAMAGED as error:
+            raise _no_workbook(error, name) from error
+        yield from _rows(book, name, options)
+
+
+def _rows(book: Any, name: str, options: Options) -> Iterator[tuple[int, list[str]]]:
     try:
         if options.sheet and options.sheet not in book.sheetnames:
             raise DataError(
@@ -77,6 +98,8 @@ def _cells(path: Path, name: str, options: Options) -> Iterator[tuple[int, list[
                 place=name,
                 hint=did_you_mean(options.sheet, book.sheetnames),
             )
+        if not book.worksheets:
+            raise DataError("The workbook has no sheet with cells.", place=name, hint="Save it again as .xlsx.")
         sheet = book[options.sheet] if options.sheet else book.worksheets[0]
         bounds = _bounds(options.range)
         sheet.reset_dimensions()
@@ -85,8 +108,16 @@ def _cells(path: Path, name: str, options: Options) -> Iterator[tuple[int, list[
             texts = [_text(value) for value in values]
             if line - bounds.get("min_row", 1) >= options.skip and any(texts):
                 yield line, texts
+    except _DAMAGED as error:
+        raise _no_workbook(error, name) from error
     finally:
         book.close()
+
+
+def _no_workbook(error: Exception, name: str) -> DataError:
+    return DataError(
+        f"The file is not an Excel workbook: {error}.", place=name, hint="Save it as .xlsx, or fetch it again."
+    )
 
 
 def _bounds(text: str | None) -> dict[str, int]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from headgate.errors import ContractError, did_you_mean
 from headgate.ingest.columntypes import VARCHAR, ColumnType
-from headgate.ingest.contract import AUDIT_COLUMNS, Column, Source, column_name
+from headgate.ingest.contract import Column, Source, column_name, is_reserved
 
 
 @dataclass(frozen=True)
@@ -109,13 +109,13 @@ def _check_missing(source: Source, taken: dict[str, int], rest: Sequence[str], f
 def _new(rest: Sequence[int], found: Sequence[str], taken: set[str], typed: bool) -> list[Field]:
     """Fields for columns that the contract does not name, under names that are still free."""
     fields = []
-    taken = {name.lower() for name in (*taken, *AUDIT_COLUMNS)}
+    taken = {name.lower() for name in taken}
     for position in rest:
         base = column_name(found[position])
         if not base or base.isdigit():
             base = f"column_{base or position + 1}"
         name, number = base, 2
-        while name in taken:
+        while name in taken or is_reserved(name):
             name, number = f"{base}_{number}", number + 1
         taken.add(name)
         fields.append(Field(name, None if typed else VARCHAR, position, found[position], None))

@@ -160,6 +160,12 @@ def _missing(path: Path, source: Source) -> DataError:
 
 def _input_file(path: Path, name: str, hash_of: Callable[[Path], Digest]) -> InputFile:
     try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise DataError(
+            f"The name of the file {name!a} is not UTF-8.", place=ascii(name), hint="Rename the file."
+        ) from None
+    try:
         before = stamp(path)
         found = hash_of(path)
     except OSError as error:

@@ -16,7 +16,7 @@ from headgate.catalog.storage import Storage
 from headgate.engines.duckdb import Session
 from headgate.errors import DataError, QueryError, UsageError
 from headgate.ingest.addresses import holds_secret, is_address, shown_address
-from headgate.ingest.contract import Contract, Options, Source, column_name
+from headgate.ingest.contract import Contract, Options, Source, column_name, is_reserved
 from headgate.ingest.draft import Draft, DraftColumn, render
 from headgate.ingest.files import InputFile, discover
 from headgate.ingest.formats import format_of
@@ -166,7 +166,7 @@ class _Inference:
             self.files[name] = self.files.get(name, 0) + 1
             if rows.types:
                 self.types[name] = rows.types[position]
-        items = ", ".join(f"{rows.value(i)} AS {quote(name)}" for i, name in enumerate(rows.columns))
+        items = ", ".join(map(rows.value, range(len(rows.columns))))
         broken = " OR ".join(f"coalesce({condition}, false)" for _, condition, _ in rows.broken) or "false"
         staged = scratch / "rows.parquet"
         query = f"SELECT {items}{', ' if items else ''}{broken} AS {_BROKEN} FROM {rows.relation}"
@@ -189,7 +189,8 @@ class _Inference:
         refused = self._session.value(f"SELECT count(*) FROM {scan} WHERE NOT ({sound})")
         if refused:
             self.doubts.append(f"{file.name}: {refused:,} records do not parse and will be in quarantine.")
-        return f"(SELECT * EXCLUDE (file_row_number, {_BROKEN}) FROM {scan} WHERE {sound})"
+        named = ", ".join(f"{rows.value(i)} AS {quote(name)}" for i, name in enumerate(rows.columns))
+        return f"(SELECT {named or f'* EXCLUDE (file_row_number, {_BROKEN})'} FROM {scan} WHERE {sound})"
 
     def _open(self, file: InputFile, scratch: Path) -> Rows:
         options = Options.model_validate(self._sniffed.options)
@@ -242,7 +243,7 @@ class _Inference:
 def _free(name: str, taken: set[str], position: int) -> str:
     base = name if name and not name.isdigit() else f"column_{name or position}"
     numbered = (f"{base}_{number}" for number in itertools.count(2))
-    name = next(each for each in itertools.chain([base], numbered) if each not in taken)
+    name = next(each for each in itertools.chain([base], numbered) if each not in taken and not is_reserved(each))
     taken.add(name)
     return name
 

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from headgate.engines.duckdb import Session
 from headgate.errors import DataError, QueryError, did_you_mean
 from headgate.ingest.contract import Options
-from headgate.ingest.plain import CHUNK, PlainFile, shown
+from headgate.ingest.plain import CHUNK, PlainFile, path_literal, shown
 from headgate.ingest.rows import Raw, Rows
 from headgate.ingest.rules import pointer
 from headgate.types import literal
@@ -24,8 +24,8 @@ _BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}\[\]]|"', re.DOTALL)
 
 def ndjson_rows(session: Session, file: PlainFile, options: Options) -> Rows:
     """A file with one record per line; a line that is no JSON is a record without content."""
-    relation = f"(SELECT json AS __j FROM read_ndjson_objects({literal(str(file.path))}, ignore_errors = true))"
-    return replace(_rows(session, relation, options), lines_of=None if options.unnest else file)
+    relation = f"(SELECT json AS __j FROM read_ndjson_objects({path_literal(file.path)}, ignore_errors = true))"
+    return replace(_rows(session, relation, options, file.name), lines_of=None if options.unnest else file)
 
 
 def document_rows(session: Session, file: PlainFile, options: Options, scratch: Path) -> Rows:
@@ -45,9 +45,9 @@ def document_rows(session: Session, file: PlainFile, options: Options, scratch: 
     if not first:
         raise DataError("The file is empty.", place=file.name, hint="Fetch it again, or remove it.")
     shape = "array" if first == b"[" else "unstructured"
-    relation = f"(SELECT json AS __j FROM read_json_objects({literal(str(path))}, format = '{shape}'))"
+    relation = f"(SELECT json AS __j FROM read_json_objects({path_literal(path)}, format = '{shape}'))"
     try:
-        return _rows(session, relation, options)
+        return _rows(session, relation, options, file.name)
     except QueryError as error:
         raise DataError(
             f"The file is not a JSON document: {error.message.splitlines()[0]}",
@@ -56,7 +56,7 @@ def document_rows(session: Session, file: PlainFile, options: Options, scratch: 
         ) from error
 
 
-def _rows(session: Session, relation: str, options: Options) -> Rows:
+def _rows(session: Session, relation: str, options: Options, file: str) -> Rows:
     """Rows with a column per key, after unnesting."""
     parts = [("", "__j")]
     for number, path in enumerate(options.unnest):
@@ -70,7 +70,7 @@ def _rows(session: Session, relation: str, options: Options) -> Rows:
         )
         relation = f"(SELECT *, unnest({elements}) AS __e{number} FROM {relation})"
         parts.append((f"{path}.", f"__e{number}"))
-    columns = _columns(session, relation, parts, options.unnest)
+    columns = _columns(session, relation, parts, options.unnest, file)
     items = [f"json_extract({part}, {literal(pointer(key))})" if key is not None else part for part, key, _ in columns]
     names = tuple(name for _, _, name in columns)
     record = "__j"
@@ -90,7 +90,7 @@ def _rows(session: Session, relation: str, options: Options) -> Rows:
 
 
 def _columns(
-    session: Session, relation: str, parts: list[tuple[str, str]], unnested: tuple[str, ...]
+    session: Session, relation: str, parts: list[tuple[str, str]], unnested: tuple[str, ...], file: str
 ) -> list[tuple[str, str | None, str]]:
     """Every key that any record has: the JSON that holds it, the key (None for the whole), its full name."""
     found: list[tuple[str, str | None, str]] = []
@@ -101,10 +101,19 @@ def _columns(
         )
         first = session.value(f"SELECT json_keys({part}) FROM {relation} LIMIT 1") or []
         names = list(dict.fromkeys((*first, *(str(key) for (key,) in keys))))
+        wrong = next((name for name in names if "\0" in name), None)
+        if wrong is not None:
+            raise DataError(
+                f"The key {wrong!a} holds a NUL character, which no column can be called.",
+                place=file,
+                hint="Correct the file: a key is text that one can see.",
+            )
         for path in unnested if not prefix else ():
             if "." not in path and path not in names and names:
                 raise DataError(
-                    f"No record has the key '{path}', which `unnest` names.", hint=did_you_mean(path, names)
+                    f"No record has the key '{path}', which `unnest` names.",
+                    place=file,
+                    hint=did_you_mean(path, names) or "Correct `options: {unnest: ...}`.",
                 )
         found += [(part, key, prefix + key) for key in names if prefix + key not in unnested]
         if prefix and not names:
@@ -213,13 +222,22 @@ def _value_at(source: BinaryIO, path: list[str], name: str) -> Iterator[bytes]:
         yield part
 
 
+def _key(token: bytes, name: str) -> str | None:
+    try:
+        return str(json.loads(token)) if token.startswith(b'"') else None
+    except ValueError as error:
+        raise DataError(
+            f"The file is not a JSON document: a key cannot be read: {error}.", place=name, hint="Fetch or correct it."
+        ) from error
+
+
 def _enter(tokens: _Tokens, token: bytes, key: str, path: str, name: str) -> bytes:
     """The first token of the value of a key of the object that begins with a token."""
     seen: list[str] = []
     if token == b"{":
         token = tokens.next()
         while token != b"}":
-            found = json.loads(token) if token.startswith(b'"') else None
+            found = _key(token, name)
             tokens.next()
             value = tokens.next()
             if found == key:

@@ -18,6 +18,7 @@ from headgate.errors import DataError, QueryError
 from headgate.events import Emit, Loaded, LoadStarted, ignore
 from headgate.faults import Point, reached
 from headgate.ingest.bronze import audit_columns, schema_mode, table_layout, utc_now, write_rows
+from headgate.ingest.constants import check_constants
 from headgate.ingest.contract import Source
 from headgate.ingest.direct import direct_sql
 from headgate.ingest.fields import Field, match
@@ -36,6 +37,8 @@ from headgate.types import literal
 
 # Errors of a statement that tell of the rows, not of the machine.
 OF_ROWS = (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfRangeException)
+# Errors of reading pages of Parquet; those of Thrift and of decompressors have no class of their own.
+_OF_FILES = (duckdb.IOException, duckdb.InternalException)
 
 
 @dataclass(frozen=True)
@@ -165,7 +168,7 @@ class _FileLoad:
         except QueryError as error:
             if isinstance(error.__cause__, OF_ROWS):
                 return None
-            raise
+            raise self._unreadable(error) from error
         if has_repeats(self.ws, self.source, fields, written):
             discard_files(self.ws, written)
             return None
@@ -227,8 +230,9 @@ class _FileLoad:
                 place=str(self.source.path),
                 hint="Computed columns may use the columns' names in the lake; check types and functions.",
             )
-        if not isinstance(error.__cause__, OF_ROWS):
+        if not isinstance(error.__cause__, (*OF_ROWS, *_OF_FILES)) and type(error.__cause__) is not duckdb.Error:
             return error
+        check_constants(self.ws.session, self.source)
         return DataError(
             f"The file cannot be read: {error.message.splitlines()[0]}",
             place=self.file.name,

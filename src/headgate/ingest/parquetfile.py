@@ -6,6 +6,7 @@ from pathlib import Path
 
 from headgate.engines.duckdb import Session
 from headgate.errors import DataError, QueryError
+from headgate.ingest.plain import path_literal
 from headgate.ingest.rows import FILE, Raw, Rows
 from headgate.types import literal, quote
 
@@ -16,7 +17,7 @@ def parquet_rows(session: Session, path: Path, name: str) -> Rows:
     Raises:
         DataError: It is none, or is cut off.
     """
-    scan = f"read_parquet({literal(str(path))})"
+    scan = f"read_parquet({path_literal(path)})"
     try:
         columns = session.rows(f"DESCRIBE FROM {scan}")
     except QueryError as error:
@@ -34,6 +35,6 @@ def parquet_rows(session: Session, path: Path, name: str) -> Rows:
         record=f"json_object({values})",
         several=lambda paths: (
             f"(SELECT {items}, {FILE} FROM"
-            f" read_parquet([{', '.join(literal(str(each)) for each in paths)}], filename = {literal(FILE)}))"
+            f" read_parquet([{', '.join(path_literal(each) for each in paths)}], filename = {literal(FILE)}))"
         ),
     )

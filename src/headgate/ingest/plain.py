@@ -7,6 +7,7 @@ so compressed files are unpacked here, where checksums are looked at.
 from __future__ import annotations
 
 import codecs
+import glob
 import gzip
 import zlib
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from headgate.errors import DataError
+from headgate.types import literal
 
 CHUNK = 1 << 20
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
@@ -60,6 +62,11 @@ def plain_file(path: Path, name: str, encoding: str, scratch: Path) -> PlainFile
         for chunk in _chunks(stream) if utf8 else _transcoded(stream, encoding):
             out.write(chunk)
     return PlainFile(target, name, "utf-8" if utf8 else encoding, target.stat().st_size)
+
+
+def path_literal(path: Path) -> str:
+    """A file's path for a function of DuckDB, which would read every file that a `*`, `?` or `[` in it stands for."""
+    return literal(glob.escape(str(path)))
 
 
 def is_compressed(path: Path) -> bool:
@@ -109,7 +116,9 @@ def _chunks(stream: opened) -> Iterator[bytes]:
 
 def _transcoded(stream: opened, encoding: str) -> Iterator[bytes]:
     codecs.register_error(_ESCAPE, _escape)
-    decoder = codecs.getincrementaldecoder(encoding)(_ESCAPE)
+    # Without a mark, UTF-16 and UTF-32 are little-endian: what Windows writes.
+    bare = {"utf-16": "utf-16-le", "utf-32": "utf-32-le"}
+    decoder = codecs.getincrementaldecoder(bare.get(codecs.lookup(encoding).name, encoding))(_ESCAPE)
     for chunk in _chunks(stream):
         yield decoder.decode(chunk).encode("utf-8", "surrogatepass")
     yield decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")

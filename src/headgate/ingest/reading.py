@@ -99,7 +99,7 @@ def repaired_rows(rows: Rows, scratch: Path) -> tuple[Rows, int]:
     return (
         replace(
             again,
-            relation=_with_room(again.relation, repaired.longest),
+            relation=_lined(again.relation, repaired.longest),
             broken=rows.broken,
             refused=repaired.refused if repaired.refusals else None,
             lines=rows.lines or repaired.lines,
@@ -109,9 +109,12 @@ def repaired_rows(rows: Rows, scratch: Path) -> tuple[Rows, int]:
     )
 
 
-def _with_room(relation: str, longest: int) -> str:
-    """The reader with buffers that hold the longest record, if the usual ones do not."""
-    if longest <= 1_000_000:
-        return relation
-    options = f", max_line_size = {longest + 2}, buffer_size = {_BUFFER_ROOM * longest})"
+def _lined(relation: str, longest: int) -> str:
+    """The reader told how lines end, which it guesses wrong where the first record holds a carriage return.
+
+    Its buffers hold the longest record, if the usual ones do not.
+    """
+    options = ", new_line = '\\n')"
+    if longest > 1_000_000:
+        options = f", max_line_size = {longest + 2}, buffer_size = {_BUFFER_ROOM * longest}{options}"
     return relation.removesuffix(")") + options

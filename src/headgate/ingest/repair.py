@@ -102,11 +102,13 @@ class _Pass:
         """Whole lines."""
         if not self._clean(block):
             for line in block.split(b"\n")[:-1]:
-                self._one(line.removesuffix(b"\r"))
+                self._one(line)
             return
         quote, delimiter, wanted, whole = self._quote, self._delimiter, self._wanted, self._grammar.whole
         sound: list[bytes] = []
-        for line in block.replace(b"\r\n", b"\n").split(b"\n")[:-1]:
+        lines = block.split(b"\n")[:-1]
+        bare = block.replace(b"\r\n", b"\n").split(b"\n") if b"\r" in block else lines
+        for ended, line in zip(lines, bare, strict=False):
             if not self._open:
                 if quote and quote in line:
                     if whole(line):
@@ -116,7 +118,7 @@ class _Pass:
                     sound.append(line)
                     continue
                 self._flush(sound)
-            self._one(line)
+            self._one(ended)
         self._flush(sound)
 
     def _clean(self, block: bytes) -> bool:
@@ -136,16 +138,17 @@ class _Pass:
         self.longest = max(self.longest, max(map(len, sound)))
         sound.clear()
 
-    def _one(self, line: bytes) -> None:
-        """A line: a record, the beginning of one, or more of one."""
+    def _one(self, ended: bytes) -> None:
+        """A line, with the carriage return that may end it: a record, the beginning of one, or more of one."""
         if self._open:
-            self._more(line)
+            self._more(ended)
             return
+        line = ended.removesuffix(b"\r")
         if not line or (self._comment and line.startswith(self._comment)):
             self._line += 1
             return
         if self._quote and self._quote in line and self._grammar.unclosed(line):
-            self._open, self._open_bytes = [line], len(line)
+            self._open, self._open_bytes = [ended], len(ended)
             return
         self._record(line, 1)
 
@@ -158,7 +161,7 @@ class _Pass:
             return
         if self._quote not in line:
             return
-        record = b"\n".join(self._open)
+        record = b"\n".join(self._open).removesuffix(b"\r")
         if self._grammar.unclosed(record):
             return
         if self._grammar.values(record) != self._wanted + 1:
@@ -172,7 +175,7 @@ class _Pass:
         """Refuse the line with the quote that was not closed, and read those after it again."""
         first, *others = self._open
         self._open = []
-        self._refuse(first, "quote", "a quote is opened and not closed", 1)
+        self._refuse(first.removesuffix(b"\r"), "quote", "a quote is opened and not closed", 1)
         for line in others:
             self._one(line)
 

@@ -19,6 +19,7 @@ _DURATION = r"^\s*-?\d+:[0-5]?\d(:[0-5]?\d(\.\d+)?)?\s*$"
 LARGEST_EXACT = 2**53
 # strptime reads `20` as the year 20 where %Y is asked for; nobody means that.
 _FIRST_YEAR = 1000
+_DAYS = MOMENTS - {"TIME"}
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ def value_sql(text: str, kind: ColumnType, formats: tuple[str, ...], options: Op
         return text
     if kind.base in NUMBERS:
         text = _plain_number(text, options)
-    plain = f"TRY_CAST({text} AS {kind.sql})"
+    # DuckDB raises an error of the whole statement for a time with a zone that is beyond its range.
+    plain = f"TRY(CAST({text} AS {kind.sql}))" if kind.base == "TIMESTAMPTZ" else f"TRY_CAST({text} AS {kind.sql})"
     parts = []
     if DURATION in formats:
         seconds = f"epoch(TRY_CAST(CASE WHEN regexp_matches({text}, {literal(_DURATION)}) THEN {text} END AS INTERVAL))"
@@ -140,6 +142,9 @@ def violations(
     found: list[Violation] = []
     if text is not None and (kind.base != "VARCHAR"):
         found.append(_type_violation(text, value, kind, column, options))
+    if kind.base in _DAYS:
+        # The largest number of days or microseconds to every other reader of the table.
+        found.append(Violation("type", f"isinf({value})", literal(f"is no {kind} but without end")))
     if kind.base == "VARCHAR" and nul:
         found.append(Violation("nul", f"contains({value}, chr(0))", literal("holds a NUL character")))
     if column is None:

@@ -100,7 +100,7 @@ def _sniff_json(path: Path, name: str, text: str, encoding: str) -> Sniffed:
             parts.append(chunk)
     try:
         document = json.loads(b"".join(parts).decode("utf-8-sig" if encoding == "utf-8" else encoding))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         if "Extra data" in str(error):
             return Sniffed("json")
         raise DataError(f"The file is not a JSON document: {error}.", place=name, hint="Correct it.") from error
@@ -120,7 +120,7 @@ def _sniff_json(path: Path, name: str, text: str, encoding: str) -> Sniffed:
 def _is_object(line: str) -> bool:
     try:
         return isinstance(json.loads(line), dict)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
 
@@ -134,6 +134,17 @@ def _arrays(value: object, path: tuple[str, ...]) -> list[tuple[tuple[str, ...],
 
 
 def _sniff_csv(text: str, name: str, format_: Format, *, whole: bool) -> Sniffed:
+    try:
+        return _sniffed_csv(text, name, format_, whole=whole)
+    except csv.Error as error:
+        raise DataError(
+            f"The file cannot be told apart into rows: {error}.",
+            place=name,
+            hint="Let all lines end alike and close every quote, or write the contract by hand.",
+        ) from error
+
+
+def _sniffed_csv(text: str, name: str, format_: Format, *, whole: bool) -> Sniffed:
     lines = text.splitlines(keepends=True)
     if not whole and len(lines) > 1:
         lines.pop()

@@ -97,8 +97,12 @@ def _value(rows: Rows, field: Field, source: Source, number: int) -> _Value:
     if rows.raw is Raw.TYPED and same_type(rows.types[field.position], kind):
         return _Value(field, None, raw, f"CAST({raw} AS VARCHAR)")
     assert kind is not None, "only typed values keep the file's type"
-    if kind.nested:
+    if kind.nested and rows.raw is Raw.JSON:
         return _Value(field, None, f"TRY_CAST({raw} AS {kind.sql})", f"CAST({raw} AS VARCHAR)")
+    if kind.nested:
+        # TRY_CAST makes NULL of a part that does not fit, and keeps the rest.
+        whole = f"TRY(CAST({text_sql(raw, nulls if rows.raw is Raw.TEXT else ())} AS {kind.sql}))"
+        return _Value(field, text_sql(f"CAST({raw} AS VARCHAR)", nulls), whole, f"__t{number}")
     if kind.base == "JSON" and rows.raw is Raw.JSON:
         return _Value(field, None, f"CASE WHEN json_type({raw}) <> 'NULL' THEN {raw} END", f"CAST({raw} AS VARCHAR)")
     text = {Raw.TEXT: raw, Raw.JSON: f"({raw} ->> '$')", Raw.TYPED: f"CAST({raw} AS VARCHAR)"}[rows.raw]
