@@ -12,6 +12,7 @@ import os
 import resource
 import signal
 import sqlite3
+import struct
 import subprocess
 import sys
 import threading
@@ -105,8 +106,19 @@ def _change(action: Json) -> None:
             file.write(action["text"])
 
 
-def _chmod(action: Json) -> None:
-    Path(action["path"]).chmod(action["mode"])
+_held: list[sqlite3.Connection] = []
+
+
+def _lock(action: Json) -> None:
+    """Hold the state database to the end of the process, as another process would that keeps writing to it."""
+    _held.append(sqlite3.connect(action["path"], isolation_level=None))
+    _held[-1].execute("BEGIN IMMEDIATE")
+
+
+def _clock(action: Json) -> None:
+    """Set the clock that `test_clock.py` puts before the process's own."""
+    with Path(action["path"]).open("r+b") as file:
+        file.write(struct.pack("=q", action["seconds"]))
 
 
 ACTS = {
@@ -116,7 +128,8 @@ ACTS = {
     "full database": _full_database,
     "limit files": _limit_files,
     "change": _change,
-    "chmod": _chmod,
+    "clock": _clock,
+    "lock": _lock,
 }
 
 

@@ -127,8 +127,11 @@ def storage_errors(location: str) -> Iterator[None]:
         ) from error
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = (
+            "Free some space" if full else "Make it writable, or name another folder under `storage` in headgate.yml,"
+        )
         raise StorageError(
             f"No space left on the disk for '{location}'." if full else f"Cannot use '{location}': {error.strerror}.",
             place=location,
-            hint="Free some space and run again: nothing refers to what was half written." if full else None,
+            hint=f"{remedy} and run again: nothing refers to what was half written.",
         ) from error

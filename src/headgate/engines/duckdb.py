@@ -36,6 +36,7 @@ _DISK = (
     "No space left on device",
     "Permission denied",
     "Disk quota exceeded",
+    "File too large",
     "Read-only file system",
     "Failed to create directory",
 )
@@ -239,7 +240,7 @@ def translate(error: duckdb.Error, sql: str) -> HeadgateError:
             hint="Raise engine.memory_limit in headgate.yml, or let it spill to a larger engine.temp_directory.",
         )
     if isinstance(error, duckdb.IOException) and any(sign in message for sign in _DISK):
-        full = "No space" in message or "quota" in message
+        full = any(sign in message for sign in ("No space", "quota", "too large"))
         hint = "Free some space and run again." if full else "Give the user who runs headgate access to the folder."
         return StorageError(message.splitlines()[0], hint=f"{hint} Nothing refers to what was half written.")
     if isinstance(error, duckdb.IOException) and is_s3_error(message):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import shutil
 import time
 import uuid
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import duckdb
 
+from headgate.catalog.localfiles import storage_errors
 from headgate.engines.workspace import Workspace
 from headgate.engines.writer import Written
 from headgate.errors import DataError, QueryError
@@ -35,6 +38,8 @@ from headgate.ingest.staging import VIOLATIONS, stage_sql, staged_rows
 from headgate.ingest.uniqueness import has_repeats, repeats_sql
 from headgate.types import literal
 
+# What goes wrong with temporary copies, never with reading a source.
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 # Errors of a statement that tell of the rows, not of the machine.
 OF_ROWS = (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfRangeException)
 # Errors of reading pages of Parquet; those of Thrift and of decompressors have no class of their own.
@@ -68,7 +73,11 @@ def load(planned: PlannedLoad, ws: Workspace, emit: Emit = ignore) -> Load:
         emit(LoadStarted(source.name, file.name, file.bytes))
         reached(Point.LOAD_DUE)
         try:
-            with scratch_folder(ws) as scratch, watched(ws.session, source.name, file.name, emit):
+            with (
+                scratch_folder(ws) as scratch,
+                _disk_errors(file, scratch),
+                watched(ws.session, source.name, file.name, emit),
+            ):
                 figures = _FileLoad(ws, source, file.at_hand(), planned, scratch).run()
         finally:
             file.release()
@@ -125,6 +134,23 @@ def count_again(ws: Workspace, source: Source, result: Load) -> Load:
         sample_columns=columns,
         sample=rows,
     )
+
+
+@contextlib.contextmanager
+def _disk_errors(file: InputFile, scratch: Path) -> Iterator[None]:
+    """Tell what the operating system says of a source file, or of the folder for its temporary copies."""
+    try:
+        yield
+    except OSError as error:
+        ours = error.filename is not None and Path(os.fsdecode(error.filename)).is_relative_to(scratch)
+        if ours or error.errno in _OF_THE_DISK:
+            with storage_errors(str(scratch)):
+                raise
+        raise DataError(
+            f"The file '{file.name}' cannot be read: {error.strerror}.",
+            place=file.name,
+            hint="Run again when it is there and nobody writes to it.",
+        ) from error
 
 
 class _FileLoad:

@@ -96,7 +96,10 @@ class Course:
                     break
                 self._lost()
             settled = result.status in (RunStatus.MERGED, RunStatus.UNCHANGED)
-            self._lake.history.finish(result, fingerprint if settled else None)
+            try:
+                self._lake.history.finish(result, fingerprint if settled else None)
+            except StorageError as error:
+                raise _unrecorded(result, error) from error
         return result
 
     def _try(self, attempt_once: Callable[[Attempt], RunResult]) -> RunResult | None:
@@ -259,6 +262,14 @@ class Course:
             checks=tuple(attempt.checks.values()) if attempt else (),
             error=error,
         )
+
+
+def _unrecorded(result: RunResult, error: StorageError) -> StorageError:
+    """What to tell when the outcome of a run cannot be recorded: first of all, what became of `main`."""
+    if result.status is not RunStatus.MERGED:
+        return error
+    told = f"main has the run's commit {result.commit[:10]}, and the next run records that."
+    return StorageError(error.message, place=error.place, hint=f"{told} {error.hint or ''}".strip())
 
 
 def _status_of(error: HeadgateError) -> RunStatus:
