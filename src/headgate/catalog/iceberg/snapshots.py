@@ -209,12 +209,7 @@ def produce_snapshot(
             rest, deleted = writer.without(manifest, removed)
             manifests += rest
             gone += deleted
-        if len(gone) != len(removed):
-            missing = sorted(set(removed) - {file.file_path for file in gone})
-            raise CorruptHistory(
-                f"Data file '{missing[0]}' is to be removed but is not in the table.",
-                hint="`headgate doctor` tells what else is wrong; a backup of the warehouse has the file as it was.",
-            )
+        _check_all_found(removed, gone)
         idle = _idle(io, deletes, _oldest(manifests, metadata.next_sequence_number()))
     else:
         manifests = writer.merged(data) + manifests
@@ -223,6 +218,15 @@ def produce_snapshot(
     gone += [entry.data_file for entry in live_entries(io, idle, ManifestContent.DELETES)]
     summary = _summary(operation, added, gone, totals_of(io, parent), properties or {})
     return _make_current(writer, manifests, summary)
+
+
+def _check_all_found(removed: Collection[str], gone: Sequence[DataFile]) -> None:
+    missing = sorted(set(removed) - {file.file_path for file in gone})
+    if missing:
+        raise CorruptHistory(
+            f"Data file '{missing[0]}' is to be removed but is not in the table.",
+            hint="`headgate doctor` tells what else is wrong; a backup of the warehouse has the file as it was.",
+        )
 
 
 def _oldest(manifests: Sequence[ManifestFile], following: int) -> int:
