@@ -42,7 +42,7 @@ def test_strings_and_options_not_given_need_no_pydantic(spared: bool, loaded: st
 )
 def test_values_are_those_that_typer_gives(name: str, typed: list[str]) -> None:
     def parsed(command: object) -> object:
-        return command.commands[name].make_context(name, list(typed)).params  # type: ignore[attr-defined]  # a group
+        return command.commands[name].make_context(name, list(typed)).params  # type: ignore[attr-defined]  # a group has commands
 
     typers = parsed(typer.main.get_command(program()))
     assert parsed(spare_validators(typer.main.get_command(program()))) == typers

@@ -24,6 +24,9 @@ from headgate.ingest.objects import RemoteFile, find_objects
 from headgate.project import Project
 
 _CHUNK = 1 << 18
+# From so many bytes on, hashing takes long enough for something else to be done meanwhile, and in pieces that are large
+# enough for the interpreter to get to it.
+_LONG, _LONG_CHUNK = 1 << 26, 1 << 24
 # A file that was written to this recently may be written to again without its time of change moving.
 _SETTLED_NS = 2_000_000_000
 # Remembered behind the hash of a file that has bytes that are zero.
@@ -80,7 +83,13 @@ class InputFile:
         )
 
 
-def discover(project: Project, source: Source, storage: Storage, db: Database | None = None) -> list[InputFile]:
+def discover(
+    project: Project,
+    source: Source,
+    storage: Storage,
+    db: Database | None = None,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> list[InputFile]:
     """The files of a source, in the order of its patterns and by name within each; each file once.
 
     Args:
@@ -89,6 +98,8 @@ def discover(project: Project, source: Source, storage: Storage, db: Database | 
         storage: The lake's, with which a source's objects are reached, unless the source says otherwise.
         db: Remembers hashes of files that did not change, those of this machine's disks on this machine; None to
             compute them all.
+        meanwhile: Called, perhaps often, when a large file of this machine is about to be hashed: begins what can go on
+            beside that.
 
     Raises:
         DataError: A path without wildcards does not exist, or an address does not answer.
@@ -96,7 +107,7 @@ def discover(project: Project, source: Source, storage: Storage, db: Database | 
         StorageError: An object store does not answer.
     """
     cache = HashCache(db) if db else None
-    local = HashCache(db.local(project.state_dir)) if db else None
+    local = HashCache(db.local(project.state_dir), meanwhile) if db else None
     found: dict[str, InputFile] = {}
     for pattern in source.contract.files:
         if is_object(pattern):
@@ -197,7 +208,7 @@ def digest(path: Path) -> Digest:
     found = hashlib.sha256()
     nul = False
     # Into one buffer that stays in the processor's cache: a third less time than making a new one for each piece.
-    buffer = bytearray(_CHUNK)
+    buffer = bytearray(_LONG_CHUNK if path.stat().st_size >= _LONG else _CHUNK)
     with path.open("rb", buffering=0) as file, memoryview(buffer) as view:
         while size := file.readinto(buffer):
             found.update(view[:size])
@@ -208,8 +219,9 @@ def digest(path: Path) -> Digest:
 class HashCache:
     """Hashes of files, remembered in the state database for as long as size, time of change and inode stay."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, meanwhile: Callable[[], object] = lambda: None) -> None:
         self._db = db
+        self._meanwhile = meanwhile
         self._known: dict[str, tuple[tuple[int, int, int], str]] | None = None
 
     def digest(self, path: Path) -> Digest:
@@ -217,6 +229,8 @@ class HashCache:
         now = stamp(path)
         found = self.known(str(path), now)
         if found is None:
+            if now[0] >= _LONG:
+                self._meanwhile()
             found = digest(path)
             reached(Point.SOURCE_HASHED)
             if stamp(path) == now and time.time_ns() - now[1] > _SETTLED_NS:

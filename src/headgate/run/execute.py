@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
+import threading
 import time
 
 from headgate.catalog.interface import MAIN
@@ -86,13 +89,21 @@ def clean_up(lake: Lake, emit: Emit = ignore) -> None:
     lake.history.sweep()
 
 
+@functools.cache
+def _warm_up() -> None:
+    """Import in a thread what a run will need: a file that has to be hashed will mostly have to be loaded."""
+    threading.Thread(target=importlib.import_module, args=("headgate.run.course",), daemon=True).start()
+
+
 def _fingerprint(lake: Lake, sources: list[Source], selection: Selection) -> str | None:
     """The identity of what a run would work on; None when only the network could tell, or a file is not there."""
     if any(is_address(pattern) for source in sources for pattern in source.contract.files):
         return None
     try:
         files = [
-            (source.name, file) for source in sources for file in discover(lake.project, source, lake.storage, lake.db)
+            (source.name, file)
+            for source in sources
+            for file in discover(lake.project, source, lake.storage, lake.db, meanwhile=_warm_up)
         ]
     except (DataError, StorageError):
         return None  # the run meets it again, and tells of it as a run that failed
