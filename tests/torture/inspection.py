@@ -18,8 +18,9 @@ from headgate.types import Kind, quote
 
 # What differs from run to run: when, in which run, and the names that follow from it.
 _AUDIT = {"_loaded_at", "refused_at", "decided_at", "started", "finished", "run_id"}
-# SQLite's own, that come and go with connections, and cached manifests, named for times of files.
-_COMES_AND_GOES = re.compile(r"\.db-(wal|shm)$|\.lock$|/manifests/[^/]+/[0-9a-f]{64}$")
+# SQLite's own, that come and go with connections; cached manifests, named for times of files; the note that is left
+# where the times of files allow it.
+_COMES_AND_GOES = re.compile(r"^settled\.json$|\.db-(wal|shm)$|\.lock$|/manifests/[^/]+/[0-9a-f]{64}$")
 _HELD = re.compile(r"^runs/.*\.lock$")
 
 

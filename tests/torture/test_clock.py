@@ -13,7 +13,7 @@ from tests.torture import scenarios
 from tests.torture.conftest import Record
 from tests.torture.harness import Driver, Json, Lake, begin, settled, undisturbed, wrong
 from tests.torture.scenarios import SCENARIOS
-from tests.torture.sizes import Part
+from tests.torture.sizes import LONG, Part
 
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 DAY = 86_400
@@ -85,6 +85,7 @@ def clocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lake, Cl
     driver.close()
 
 
+@pytest.mark.skipif(not LONG, reason="a lake with a clock of its own takes as long as ten trials")
 def test_a_clock_that_goes_back_changes_nothing_but_times(clocked: tuple[Lake, Clock], record: Record) -> None:
     lake, clock = clocked
     scenario = BY_NAME["new file"]

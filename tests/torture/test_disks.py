@@ -42,11 +42,11 @@ FULL = {
 }
 
 
-@pytest.mark.parametrize("point", FULL)
+@pytest.mark.parametrize("point", pick(["commit due"], list(FULL)))
 def test_no_space_at_a_point_is_an_error_and_the_next_run_is_fine(lake: Lake, point: str, record: Record) -> None:
     scenario = BY_NAME["changed file"]
     clean = undisturbed(lake, scenario)
-    count = Counter(clean.points)[point]
+    count = max(Counter(clean.points)[point], 1)
     rng = seeded(f"no space {point}")
     for occurrence in sorted({rng.randint(1, count) for _ in range(pick(1, 12))}):
         begin(lake, scenario)
@@ -114,7 +114,7 @@ def test_a_disk_that_fills_up_is_an_error_and_with_room_again_all_is_fine(
         assert not problems, f"{kilobytes} kB: {problems}"
 
 
-@pytest.mark.parametrize("folder", [".headgate/warehouse", ".headgate"])
+@pytest.mark.parametrize("folder", pick([".headgate/warehouse"], [".headgate/warehouse", ".headgate"]))
 def test_a_folder_that_cannot_be_written_to_is_an_error_and_the_next_run_is_fine(
     small: Lake, lake: Lake, folder: str, record: Record
 ) -> None:
@@ -129,7 +129,7 @@ def test_a_folder_that_cannot_be_written_to_is_an_error_and_the_next_run_is_fine
     error = answer.result["error"]
     assert "bug in headgate" not in str(error), answer
     assert "Traceback" not in answer.err
-    assert "read-only" in error["message"].lower() or "readonly" in error["message"].lower(), error
+    assert any(words in error["message"].lower() for words in ("read-only", "readonly", "unable to open")), error
     assert "writable" in error["hint"], error
     small.shell(f"umount {small.root}/{folder}")
     assert small.call("log").result["commits"][0]["id"] == head

@@ -25,7 +25,7 @@ from tests.torture.scenarios import FRESH, SCENARIOS
 from tests.torture.sizes import LONG, Part, seconds
 
 # Chains of kills in the short run; the other scenarios are for the long one.
-SHORT = {"first run": 4, "changed file": 1, "replay": 1, "merge": 1}
+SHORT = {"first run": 2, "changed file": 1, "merge": 1}
 # Of the budget for faults; the first run has the most to kill.
 SHARE = {"first run": 0.14, "branch create": 0.01, "branch delete": 0.01, "merge into a branch": 0.02}
 OTHERS = 0.04
