@@ -377,9 +377,12 @@ def test_ctrl_c_ends_a_query_that_has_no_end(shop: Path) -> None:
         while not list(temporary.glob("session-*")) and time.monotonic() < deadline:
             time.sleep(0.05)
         # The statement runs, or is about to.
-        time.sleep(0.5)
+        time.sleep(2)
         running.send_signal(signal.SIGINT)
-        _, told = running.communicate(timeout=60)
+        try:
+            _, told = running.communicate(timeout=60)
+        finally:
+            running.kill()
     assert running.returncode == 130, told
     assert b"stopped" in told
     assert b"Traceback" not in told

@@ -178,7 +178,9 @@ class Session:
             self.connection.interrupt()
 
     def close(self) -> None:
-        """Drop the database and what it spilled."""
+        """Drop the database and what it spilled, and end what still runs."""
+        # A signal ends a call of DuckDB's Python API and not the threads that work for it, which closing waits for.
+        self.interrupt()
         self.connection.close()
         shutil.rmtree(self.scratch, ignore_errors=True)
 
