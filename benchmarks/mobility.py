@@ -3,7 +3,10 @@
 Beside the first and the last: the same reading and the same SQL as one plain script, each time a new process. Beside
 the one with nothing to do: a Python that imports DuckDB and ends. What both sides built is compared, row for row.
 
-Run with `python benchmarks/mobility.py [--json FILE] [--rounds N]`.
+Cold also with more rows: what both sides take longer then tells the cost of a row, and what is left the fixed cost of
+a run.
+
+Run with `python benchmarks/mobility.py [--json FILE] [--rounds N] [--times N]`.
 """
 
 from __future__ import annotations
@@ -11,11 +14,13 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 from measure import Figure, Peer, Taken, alternate, process, program
 from plain import MODELS, script
+from scaled import multiply
 
 import headgate
 from headgate.events import Checked, Event, ModelFinished
@@ -26,15 +31,17 @@ HEADGATE = str(Path(sys.executable).with_name("headgate"))
 PART = "Mobility example, whole processes"
 PEER = "the same SQL as a plain DuckDB script"
 GOAL_WARM = 4.0
+GOAL_ROWS = 1.5
 # What tells loads apart, and has other values in a lake than in a script.
 PROVENANCE = ("_load_id", "source_file")
 
 
-def figures(rounds: int = 3) -> list[Figure]:
-    """The three figures.
+def figures(rounds: int = 3, times: int = 40) -> list[Figure]:
+    """All figures.
 
     Args:
         rounds: How often each is taken; the one with nothing to do five times at least.
+        times: The most times the example's rows with which the cold run is taken, and a quarter of that.
     """
     with tempfile.TemporaryDirectory() as scratch:
         lake = copied(Path(scratch, "lake"))
@@ -50,6 +57,7 @@ def figures(rounds: int = 3) -> list[Figure]:
                 "plain": lambda: plain(lake, sql),
             },
         )
+        larger = {size: with_rows(Path(scratch), size, sql, max(1, rounds // 2)) for size in (times // 4, times)}
         run(lake)
         import_duckdb = [sys.executable, "-c", "import duckdb"]
         warm = alternate(max(5, rounds), {"ours": lambda: run(lake), "duckdb": lambda: process(import_duckdb)})
@@ -60,6 +68,11 @@ def figures(rounds: int = 3) -> list[Figure]:
         compare(lake, sql)
     return [
         Figure.beside(PART, "cold: load, build, check, merge", cold["ours"], Peer.took(PEER, cold["plain"])),
+        *(
+            Figure.beside(PART, f"cold, {size} times the rows", taken["ours"], Peer.took(PEER, taken["plain"]))
+            for size, taken in larger.items()
+        ),
+        *beyond(cold, larger[times], times),
         Figure.beside(
             PART,
             "nothing to do",
@@ -68,6 +81,35 @@ def figures(rounds: int = 3) -> list[Figure]:
         ),
         Figure.beside(PART, "one of 15 files changed", changed["ours"], Peer.took(PEER, changed["plain"])),
     ]
+
+
+def with_rows(scratch: Path, times: int, sql: Path, rounds: int) -> dict[str, Taken]:
+    """A cold run and the script with so many times the rows."""
+    lake = copied(scratch / f"times-{times}")
+    multiply(lake, times)
+
+    def cold() -> Taken:
+        shutil.rmtree(lake / ".headgate", ignore_errors=True)
+        return run(lake)
+
+    taken = alternate(rounds, {"ours": cold, "plain": lambda: plain(lake, sql)})
+    compare(lake, sql)
+    shutil.rmtree(lake)
+    return taken
+
+
+def beyond(once: dict[str, Taken], many: dict[str, Taken], times: int) -> Iterator[Figure]:
+    """What more rows cost, and what a run costs whatever its rows: a line through the least and the most of them."""
+    grown = {
+        side: Taken(many[side].wall - once[side].wall, many[side].cpu - once[side].cpu) for side in ("ours", "plain")
+    }
+    rows = Figure.beside(
+        PART, f"cold: what {times} times the rows add", grown["ours"], Peer.took(PEER, grown["plain"], GOAL_ROWS)
+    )
+    yield rows
+    wall = once["ours"].wall - once["plain"].wall * grown["ours"].wall / grown["plain"].wall
+    cpu = once["ours"].cpu - once["plain"].cpu * grown["ours"].cpu / grown["plain"].cpu
+    yield Figure.beside(PART, "cold: fixed cost, whatever the rows", Taken(wall, cpu))
 
 
 def copied(folder: Path) -> Path:
@@ -138,4 +180,4 @@ def compare(lake: Path, sql: Path) -> None:
 
 
 if __name__ == "__main__":
-    program(__doc__, lambda options: figures(int(options.rounds)), rounds=3)
+    program(__doc__, lambda options: figures(int(options.rounds), int(options.times)), rounds=3, times=40)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gzip
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from headgate.errors import DataError
+from headgate.engines.workspace import Workspace
+from headgate.errors import Conflict, DataError
 from headgate.events import Event, Loaded, LoadStarted
 from headgate.ingest import together
 from headgate.ingest.ledger import known_loads
@@ -137,3 +139,39 @@ def test_every_file_is_told_of(lake: Lake) -> None:
     loads = list(load_all(plan_loads(lake.project, lake.sources(), [], lake.session.storage), lake.ws, told.append))
     assert [each.file for each in told if isinstance(each, LoadStarted)] == [each.file for each in loads]
     assert [each.result for each in told if isinstance(each, Loaded)] == loads
+
+
+@pytest.mark.parametrize("files", [1, 3])
+def test_new_keys_are_not_joined_with_those_that_another_run_added(lake: Lake, files: int) -> None:
+    lake.source("a", "table: a\nfiles: data/*.csv\nkey: [id]\nload: merge\n" + COLUMNS)
+    lake.file("data/f.csv", text(0, 3))
+    lake.load()
+    for number in range(files):
+        lake.file(f"data/g{number}.csv", text(100 + 10 * number, 3))
+    other = Workspace(lake.ws.catalog, "main", lake.session)
+    planned = plan_loads(lake.project, lake.sources(), known_loads(lake.ws), lake.session.storage)
+    for ws in (lake.ws, other):
+        assert sum(each.loaded for each in load_all(planned, ws)) == 3 * files
+    lake.ws.commit("one")
+    with pytest.raises(Conflict, match=r"bronze\.a"):
+        other.commit("the other")
+    assert lake.rows("SELECT count(*), count(DISTINCT id) FROM bronze.a") == [(3 + 3 * files, 3 + 3 * files)]
+
+
+def test_files_that_are_read_for_long_are_not_read_twice(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(together, "_SMALL", 200)
+    staged: list[int] = []
+    stage = together._Group._stage
+
+    def counted(group: together._Group, path: Path) -> None:
+        staged.append(len(group.files))
+        stage(group, path)
+
+    monkeypatch.setattr(together._Group, "_stage", counted)
+    for number in range(3):
+        lake.file(f"data/f{number}.csv", text(10 * number, 3))
+        # Small as it lies there, but not when it is unpacked.
+        lake.file(f"data/g{number}.csv.gz", gzip.compress(b"id,v\n" + f"{number},1\n".encode() * 500 + b"x,1\n"))
+    lake.source("a", "table: a\nfiles: data\n" + COLUMNS)
+    assert [(each.loaded, each.quarantined) for each in lake.load()] == [(3, 0)] * 3 + [(500, 1)] * 3
+    assert staged == [3]

@@ -147,6 +147,15 @@ class Workspace(Reader):
             self._pending[name] = PendingAppend(name, base, version, written, summary)
         return WriteResult(inserted=written.rows, files_added=len(written.files))
 
+    def insert_files(self, name: Name, written: Written) -> WriteResult:
+        """As `append_files`, of rows that are there because the table lacks their keys.
+
+        What others add meanwhile may have the same keys, so this and that cannot be joined.
+        """
+        self._settle(name)
+        self._put(name, written.version.rewrite((), written.files))
+        return WriteResult(inserted=written.rows, files_added=len(written.files))
+
     def append(
         self, name: Name, sql: str, *, layout: Layout | None = None, schema_mode: Mode | str = Mode.ADD
     ) -> WriteResult:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from headgate.engines.workspace import Workspace
 from headgate.ingest.contract import Source
+from headgate.ingest.uniqueness import keys_held
 from headgate.types import Layout, quote
 
 
@@ -36,26 +37,34 @@ def merge_rows(
         layout: For the table.
     """
     outcomes = ws.session.temporary("outcomes")
-    ws.query(f"CREATE TEMP TABLE {outcomes} AS {_outcomes(ws, source, sound, columns)}")
+    # Most files bring new keys only, and reading two columns of keys tells that sooner than comparing all the rows.
+    held = keys_held(ws, source, sound)
+    ws.query(f"CREATE TEMP TABLE {outcomes} AS {_outcomes(ws, source, sound, columns if held else None)}")
     try:
         rows = (
             f"SELECT {selected} FROM ({sound}) JOIN {outcomes} USING (_source_row) WHERE {outcomes}.outcome = 'written'"
         )
-        result = ws.merge(source.table, rows, source.contract.key, layout=layout)
+        if held:
+            result = ws.merge(source.table, rows, source.contract.key, layout=layout)
+        else:
+            result = ws.insert_files(source.table, ws.write_files(source.table, rows, layout=layout))
         lost = ws.session.value(f"SELECT count(*) FROM {outcomes} WHERE outcome <> 'written'")
     finally:
         ws.session.execute(f"DROP TABLE IF EXISTS {outcomes}")
     return Merged(result.rows, int(lost))
 
 
-def _outcomes(ws: Workspace, source: Source, sound: str, columns: Sequence[str]) -> str:
-    """A query that says of each sound row, by `_source_row`, what becomes of it."""
+def _outcomes(ws: Workspace, source: Source, sound: str, columns: Sequence[str] | None) -> str:
+    """A query that says of each sound row, by `_source_row`, what becomes of it.
+
+    Columns are those to be compared with the table's rows; None if it has none of the keys.
+    """
     contract = source.contract
     keys = ", ".join(map(quote, contract.key))
     newest = quote(contract.newest_by) if contract.newest_by else None
     order = f"{newest} DESC NULLS LAST, _source_row DESC" if newest else "_source_row DESC"
     ranked = f"SELECT *, row_number() OVER (PARTITION BY {keys} ORDER BY {order}) AS __rank FROM ({sound})"
-    if not ws.exists(source.table):
+    if columns is None:
         return (
             f"SELECT _source_row, CASE WHEN __rank > 1 THEN 'superseded' ELSE 'written' END AS outcome FROM ({ranked})"
         )

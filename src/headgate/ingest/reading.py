@@ -70,11 +70,13 @@ def csv_rows(file: PlainFile, dialect: Dialect) -> Rows:
     types = {f"__c{position}": "VARCHAR" for position in range(len(dialect.columns))}
     names = tuple(dialect.columns)
     values = ", ".join(f"{literal(name)}, __c{position}" for position, name in enumerate(names))
-    repeats = " AND ".join(
+    same = [
         f"trim(__c{position}) = {literal(name)}"
         for position, name in enumerate(names)
         if name != nameless(position + 1)
-    )
+    ]
+    # DuckDB evaluates every part of an AND for every row, and of a CASE only where it comes to it.
+    repeats = f"CASE WHEN {same[0]} THEN {' AND '.join(same[1:]) or 'true'} ELSE false END" if same else ""
     return Rows(
         relation=read_csv(file.path, dialect, types),
         columns=names,

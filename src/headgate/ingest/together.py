@@ -31,7 +31,8 @@ from headgate.ingest.staging import VIOLATIONS, stage_sql
 from headgate.ingest.uniqueness import has_repeats, keys_met_again
 from headgate.types import literal, quote
 
-_SMALL = 8 << 20
+# Bytes of text that are read again for next to nothing, if a file turns out to have something to refuse.
+_SMALL = 1 << 20
 _TOGETHER = 256 << 20
 
 
@@ -133,7 +134,8 @@ def _opened(step: PlannedLoad, ws: Workspace, scratch: Path) -> _Opened | None:
     try:
         file = step.file.at_hand()
         rows = open_rows(ws.session, step.source, file, scratch)
-        if rows.several is None or (rows.csv is not None and rows.csv[1].comment is not None):
+        unpacked = (rows.path or file.path).stat().st_size
+        if unpacked > _SMALL or rows.several is None or (rows.csv is not None and rows.csv[1].comment is not None):
             return None
         told = rows.raw is not Raw.JSON or bool(rows.columns)
         fields = match(step.source, rows.columns, file.name, typed=rows.raw is Raw.TYPED, told=told)
@@ -215,7 +217,8 @@ class _Group:
         if has_repeats(self.ws, self.source, self.fields, written):
             discard_files(self.ws, written)
             return []
-        self.ws.append_files(self.source.table, written)
+        add = self.ws.insert_files if self.source.contract.load == "merge" else self.ws.append_files
+        add(self.source.table, written)
         reached(Point.LOADED)
         return self._books(sound, {path: rows for path, (rows, _, _) in counted.items()}, started, clock)
 

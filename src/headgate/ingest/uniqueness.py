@@ -42,12 +42,16 @@ def keys_met_again(ws: Workspace, source: Source, rows: str) -> bool:
     """Whether any two rows of a query, or one of them and one of the table, have the same key, where there is one."""
     if source.contract.load != "merge":
         return False
-    keys = [quote(key) for key in source.contract.key]
-    listed = ", ".join(keys)
+    listed = ", ".join(map(quote, source.contract.key))
     (repeats,) = ws.query(f"SELECT count(*) <> count(DISTINCT row({listed})) FROM ({rows})").fetchall()[0]
-    if repeats or not ws.exists(source.table):
-        return bool(repeats)
-    same = " AND ".join(f"new.{key} = held.{key}" for key in keys)
+    return bool(repeats) or keys_held(ws, source, rows)
+
+
+def keys_held(ws: Workspace, source: Source, rows: str) -> bool:
+    """Whether the table has the key of any row of a query."""
+    if not ws.exists(source.table):
+        return False
+    same = " AND ".join(f"new.{quote(key)} = held.{quote(key)}" for key in source.contract.key)
     known = f"SELECT 1 FROM ({rows}) AS new SEMI JOIN {source.table.sql} AS held ON {same} LIMIT 1"
     return bool(ws.query(known).fetchall())
 
