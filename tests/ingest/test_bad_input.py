@@ -59,6 +59,16 @@ def test_line_ends(lake: Lake, content: bytes, rows: list[tuple[Any, ...]]) -> N
         ("hugeint", "9" * 38, Decimal("9" * 38)),
         ("hugeint", "9" * 39, None),
         ("hugeint", "1.5", None),
+        # A whole number is refused a fraction, whatever it is called; others keep the digits that they say.
+        ("decimal(38,0)", "1.5", None),
+        ("decimal(5,0)", "0.4", None),
+        ("decimal(5,0)", "7.0", Decimal(7)),
+        ("decimal(5,0)", "99999.6", None),
+        ("decimal(5,2)", "2.345", Decimal("2.35")),
+        ("timestamp", "2024-01-05 10:00:00.1234569", dt.datetime(2024, 1, 5, 10, 0, 0, 123456)),
+        ("timestamptz", "2024-01-05 10:00:00+25", None),
+        ("timestamptz", "2024-01-05 10:00:00-99", None),
+        ("timestamptz", "2024-01-05 10:00:00+15:59", dt.datetime(2024, 1, 4, 18, 1, tzinfo=dt.UTC)),
         ("int[]", "[1,x]", None),
         ("int[]", "1", None),
         ("int[]", "[1, 2]", [1, 2]),
@@ -214,6 +224,29 @@ def test_what_cannot_be_inferred_says_why(lake: Lake, content: bytes) -> None:
         infer_source(lake.project, [str(path)], lake.session.storage, "t")
     assert (raised.value.place or "").startswith("data/a.csv")
     assert raised.value.hint
+
+
+def test_a_path_that_is_too_long_is_told(lake: Lake) -> None:
+    lake.file("data/b.csv", "a,b\n")
+    lake.source("t", f"table: t\nfiles: data/{'x' * 300}.csv\ncolumns: {AB}\n")
+    with pytest.raises(DataError, match="too long") as raised:
+        lake.load()
+    assert (raised.value.place or "").endswith("t.yml: files")
+
+
+def test_one_column_under_two_keys_is_told(lake: Lake) -> None:
+    lake.source(
+        "t", "table: t\nfiles: data/a.csv\noptions: {header: false}\ncolumns:\n  1: {name: a}\n  '1': {name: b}\n"
+    )
+    with pytest.raises(ProjectError, match="'1' stands there twice"):
+        lake.load()
+
+
+def test_tables_that_differ_in_case_alone_are_told(lake: Lake) -> None:
+    lake.source("t", "table: t\nfiles: data/a.csv\n")
+    lake.source("u", "table: Bronze.T\nfiles: data/a.csv\n")
+    with pytest.raises(ProjectError, match="differ in nothing but case"):
+        lake.load()
 
 
 def test_a_file_name_that_is_not_utf8_is_told(lake: Lake) -> None:

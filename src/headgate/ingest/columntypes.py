@@ -74,6 +74,11 @@ class ColumnType:
         return self.base in ("STRUCT", "LIST", "MAP")
 
     @property
+    def whole(self) -> bool:
+        """Whether the type has whole numbers only."""
+        return self.base in INTEGERS or (self.base == "DECIMAL" and self.arguments[1] == 0)
+
+    @property
     def sql(self) -> str:
         """The type as DuckDB reads it."""
         if self.base == "STRUCT":

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import warnings
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -71,7 +72,8 @@ class Column(Section):
     name: str | None = Field(default=None, description="Name in the lake. Default: the source's, in snake_case.")
     type: str = Field(
         default="varchar",
-        description="DuckDB type, such as `bigint`, `decimal(10,2)`, `date`, `struct(a int, b varchar[])`.",
+        description="DuckDB type, such as `bigint`, `decimal(10,2)`, `date`, `struct(a int, b varchar[])`. A number is "
+        "rounded to the digits after the point that its type has, unless that has none; a time is cut to microseconds.",
     )
     format: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
         default=(),
@@ -279,7 +281,12 @@ class Contract(Section):
     @field_validator("columns", mode="before")
     @classmethod
     def _keys_are_text(cls, value: object) -> object:
-        return {str(key): column for key, column in value.items()} if isinstance(value, dict) else value
+        if not isinstance(value, dict):
+            return value
+        for text, count in Counter(map(str, value)).items():
+            if count > 1:
+                raise ValueError(f"the column '{text}' stands there twice, as a number and as text")
+        return {str(key): column for key, column in value.items()}
 
     @field_validator("max_bad")
     @classmethod
@@ -371,7 +378,7 @@ def load_sources(project: Project) -> list[Source]:
     """The sources of a project, by name.
 
     Raises:
-        ProjectError: A contract does not validate, or two have one name.
+        ProjectError: A contract does not validate, or two have one name, or tables that differ in nothing but case.
     """
     sources: dict[str, Source] = {}
     for path in project.contract_files():
@@ -381,6 +388,13 @@ def load_sources(project: Project) -> list[Source]:
                 f"Two contracts are named '{source.name}'.",
                 place=f"{sources[source.name].path} and {path}",
                 hint="The name is the file's, without its ending: rename one of them.",
+            )
+        alike = [other for other in sources.values() if str(other.table).lower() == str(source.table).lower()]
+        if alike and alike[0].table != source.table:
+            raise ProjectError(
+                f"The tables '{alike[0].table}' and '{source.table}' differ in nothing but case.",
+                place=f"{alike[0].path} and {path}",
+                hint="Rename one of them: SQL sees no case.",
             )
         sources[source.name] = source
     return list(sources.values())

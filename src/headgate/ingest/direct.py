@@ -6,13 +6,13 @@ way.
 
 from __future__ import annotations
 
-from headgate.ingest.columntypes import INTEGERS, VARCHAR, ColumnType
+from headgate.ingest.columntypes import VARCHAR, ColumnType
 from headgate.ingest.contract import Source
 from headgate.ingest.csvfile import Dialect, first_records, read_csv
 from headgate.ingest.fields import Field
 from headgate.ingest.plain import PlainFile
 from headgate.ingest.rows import Raw, Rows
-from headgate.ingest.rules import inexact, inexact_double, named, null_texts, typed_directly, violations
+from headgate.ingest.rules import beyond_zones, inexact, inexact_double, named, null_texts, typed_directly, violations
 from headgate.ingest.staging import same_type
 
 _SAMPLE = 100
@@ -59,7 +59,7 @@ def _csv(rows: Rows, fields: tuple[Field, ...], source: Source, nul: bool) -> st
         if not typed_directly(field.column, kind, options):
             return None
         raw = value = f"__c{field.position}"
-        if kind.base in INTEGERS:
+        if kind.whole:
             value = f"CAST({raw} AS {kind.sql})"
             if field.position in long:
                 guards.append(inexact(raw, value))
@@ -68,6 +68,7 @@ def _csv(rows: Rows, fields: tuple[Field, ...], source: Source, nul: bool) -> st
                 guards.append(inexact_double(raw))
         elif kind.base == "TIMESTAMPTZ":
             # The reader itself makes NULL of a time that is none.
+            guards.append(beyond_zones(raw))
             raw = value = f"CAST({raw} AS {kind.sql})"
         else:
             types[raw] = kind.sql

@@ -31,6 +31,7 @@ _LONG, _LONG_CHUNK = 1 << 26, 1 << 24
 _SETTLED_NS = 2_000_000_000
 # Remembered behind the hash of a file that has bytes that are zero.
 _NUL = "+nul"
+_SHOWN = 80
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def discover(
                 if remote.location not in found:
                     found[remote.location] = _remote_file(remote, project.temp_directory, cache)
             continue
-        for path, name in _matches(project, source, pattern):
+        for path, name in _found(project, source, pattern):
             if name in found and found[name].path != path:
                 raise UsageError(
                     f"Two addresses of the source '{source.name}' differ in nothing but what is hidden: {name}.",
@@ -138,6 +139,21 @@ def _remote_file(remote: RemoteFile, temporary: Path, cache: HashCache | None) -
         if cache is not None:
             cache.remember(remote.location, remote.stamp, found)
     return InputFile(remote.location, path, remote.stored.bytes, found.sha256, remote.stamp, found.nul, remote)
+
+
+def _found(project: Project, source: Source, pattern: str) -> list[tuple[Path, str]]:
+    try:
+        return list(_matches(project, source, pattern))
+    except OSError as error:
+        raise DataError(
+            f"The files '{_cut(pattern)}' cannot be looked for: {error.strerror}.",
+            place=f"{source.path}: files",
+            hint="Correct `files` of the contract, or check who may read the folder.",
+        ) from error
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def _matches(project: Project, source: Source, pattern: str) -> Iterator[tuple[Path, str]]:

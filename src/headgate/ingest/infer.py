@@ -151,6 +151,12 @@ class _Inference:
         self.files: dict[str, int] = {}
         parts = [self._part(file, scratch / str(number)) for number, file in enumerate(files)]
         self._parts = dict(zip((file.name for file in files), parts, strict=True))
+        if not self.files:
+            raise DataError(
+                "No record has a value with a name, so nothing can be told.",
+                place=files[0].name,
+                hint="Give a file with rows.",
+            )
         self.relation = f"({' UNION ALL BY NAME '.join(parts)})"
         # A key that some record lacks may be missing from all records of the next file.
         self.sparse = self.raw is Raw.JSON and bool(self.files)

@@ -25,7 +25,12 @@ _BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}\[\]]|"', re.DOTALL)
 def ndjson_rows(session: Session, file: PlainFile, options: Options) -> Rows:
     """A file with one record per line; a line that is no JSON is a record without content."""
     relation = f"(SELECT json AS __j FROM read_ndjson_objects({path_literal(file.path)}, ignore_errors = true))"
-    return replace(_rows(session, relation, options, file.name), lines_of=None if options.unnest else file)
+    try:
+        rows = _rows(session, relation, options, file.name)
+    except QueryError as error:
+        _check_length(error, file.name)
+        raise
+    return replace(rows, lines_of=None if options.unnest else file)
 
 
 def document_rows(session: Session, file: PlainFile, options: Options, scratch: Path) -> Rows:
@@ -49,10 +54,21 @@ def document_rows(session: Session, file: PlainFile, options: Options, scratch: 
     try:
         return _rows(session, relation, options, file.name)
     except QueryError as error:
+        _check_length(error, file.name)
         raise DataError(
             f"The file is not a JSON document: {error.message.splitlines()[0]}",
             place=file.name,
             hint="Correct it; if it has one record per line, say `format: ndjson`, and bad lines are set aside.",
+        ) from error
+
+
+def _check_length(error: QueryError, file: str) -> None:
+    """Tell of a record that is longer than DuckDB's buffers, which it allocates in full for every thread."""
+    if "maximum_object_size" in error.message:
+        raise DataError(
+            "A record is longer than 16 MiB, which is as long as records of JSON may be.",
+            place=file,
+            hint="Let each record be shorter, or load the file as Parquet.",
         ) from error
 
 

@@ -41,7 +41,13 @@ from headgate.types import literal
 # What goes wrong with temporary copies, never with reading a source.
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 # Errors of a statement that tell of the rows, not of the machine.
-OF_ROWS = (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfRangeException)
+OF_ROWS = (
+    duckdb.InvalidInputException,
+    duckdb.ConversionException,
+    duckdb.OutOfRangeException,
+    # A record of CSV that is longer than several of the reader's buffers.
+    duckdb.NotImplementedException,
+)
 # Errors of reading pages of Parquet; those of Thrift and of decompressors have no class of their own.
 _OF_FILES = (duckdb.IOException, duckdb.InternalException)
 

@@ -19,7 +19,9 @@ from headgate.errors import DataError
 from headgate.types import literal
 
 CHUNK = 1 << 20
-_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_GZIP = b"\x1f\x8b"
+# A frame of zstd, and a frame to be passed over (RFC 8878, 3.1.2), with which some programs begin.
+_ZSTD = (b"\x28\xb5\x2f\xfd", *(bytes([kind]) + b"\x2a\x4d\x18" for kind in range(0x50, 0x60)))
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _ESCAPE = "headgate-escape"
 
@@ -72,7 +74,7 @@ def path_literal(path: Path) -> str:
 def is_compressed(path: Path) -> bool:
     """Whether the first bytes are those of gzip or zstd, whatever the file is called."""
     with path.open("rb") as file:
-        return file.read(4).startswith((_GZIP, _ZSTD))
+        return file.read(4).startswith((_GZIP, *_ZSTD))
 
 
 class opened:  # noqa: N801  # used as a function, `with opened(path, name) as stream`

@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from headgate.ingest.columntypes import INTEGERS, MOMENTS, NUMBERS, ColumnType
+from headgate.ingest.columntypes import MOMENTS, NUMBERS, ColumnType
 from headgate.ingest.contract import DURATION, ISO, Column, Options, Scalar
 from headgate.types import literal, quote
 
 WHOLE = r"^\s*[-+]?\d[\d_]*(\.0*)?\s*$"
 _DURATION = r"^\s*-?\d+:[0-5]?\d(:[0-5]?\d(\.\d+)?)?\s*$"
 LARGEST_EXACT = 2**53
+_NO_OFFSET = r":\d\d(\.\d+)?\s*[-+](1[6-9]|[2-9]\d)"
 # strptime reads `20` as the year 20 where %Y is asked for; nobody means that.
 _FIRST_YEAR = 1000
 _DAYS = MOMENTS - {"TIME"}
@@ -112,13 +113,18 @@ def typed_directly(column: Column | None, kind: ColumnType, options: Options) ->
 
 
 def inexact(text: str, value: str) -> str:
-    """Where an integer was made of a text that is another number: DuckDB makes 2 of `1.5`, without a word.
+    """Where a whole number was made of a text that is another number: DuckDB makes 2 of `1.5`, without a word.
 
     Only an integer that is written in another way than DuckDB writes it is looked at closely.
     """
     number = f"TRY_CAST({text} AS DOUBLE)"
     other = f"NOT regexp_matches({text}, {literal(WHOLE)}) AND coalesce({number} <> CAST({value} AS DOUBLE), true)"
     return f"CAST({value} AS VARCHAR) <> {text} AND {other}"
+
+
+def beyond_zones(text: str) -> str:
+    """Where a time has an offset from UTC of 16 hours or more, which no place has; DuckDB reads up to 99."""
+    return f"regexp_matches({text}, {literal(_NO_OFFSET)})"
 
 
 def inexact_double(number: str) -> str:
@@ -175,9 +181,11 @@ def _about(rule: str, condition: str, shown: str, what: str) -> Violation:
 def _type_violation(text: str, value: str, kind: ColumnType, column: Column | None, options: Options) -> Violation:
     condition = f"{text} IS NOT NULL AND {value} IS NULL"
     formats = column.format if column else ()
-    if DURATION not in formats and kind.base in INTEGERS:
+    if DURATION not in formats and kind.whole:
         number = _plain_number(text, options)
         condition = f"({condition}) OR ({inexact(number, value)})"
+    if kind.base == "TIMESTAMPTZ":
+        condition = f"({condition}) OR {beyond_zones(text)}"
     if formats:
         return _about("format", condition, f"coalesce({text}, '')", f"is no {kind} written as {' or '.join(formats)}")
     return _about("type", condition, f"coalesce({text}, '')", f"is no {kind}")
@@ -215,7 +223,7 @@ def _fits(json: str, kind: ColumnType, extra_allowed: bool, depth: int) -> str:
         return "true"
     if not kind.nested:
         text = f"({json} ->> '$')"
-        whole = f" AND regexp_matches({text}, {literal(WHOLE)})" if kind.base in INTEGERS else ""
+        whole = f" AND regexp_matches({text}, {literal(WHOLE)})" if kind.whole else ""
         return f"({absent} OR (TRY_CAST({text} AS {kind.sql}) IS NOT NULL{whole}))"
     if kind.base == "STRUCT":
         parts = [
