@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import secrets
+import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 import pytest
 
+from headgate import faults
 from headgate.catalog.storage import Storage
 from headgate.config import StorageSettings
 from headgate.errors import FileChanged, FileMissing, FileTaken
+from headgate.faults import Point
 
 SERVERS = {"versitygw": "versitygw_server", "minio": "minio_server"}
 PLACES = ["local", *(pytest.param(name, marks=pytest.mark.services) for name in SERVERS)]
@@ -73,6 +77,25 @@ def test_several_files_are_written_or_none_of_them(storage: Storage, at: Callabl
         storage.write_all({at("c"): b"three", at("b"): b"another", at("d"): b"four"})
     assert {file.location for file in storage.list(storage.warehouse)} == {at("a"), at("b")}
     assert storage.read(at("b")) == b"two"
+
+
+@pytest.mark.parametrize("nth", [1, 3])
+def test_an_interrupt_while_several_files_are_written_leaves_none(
+    storage: Storage, at: Callable[[str], str], nth: int
+) -> None:
+    written = count(1)
+
+    def interrupt(point: Point) -> None:
+        if point is Point.FILE_WRITTEN and next(written) == nth:
+            signal.raise_signal(signal.SIGINT)
+
+    faults.arm(interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            storage.write_all({at(name): name.encode() for name in "abc"})
+    finally:
+        faults.arm(None)
+    assert list(storage.list(storage.warehouse)) == []
 
 
 def test_what_is_not_there_is_told(storage: Storage, at: Callable[[str], str]) -> None:

@@ -45,26 +45,26 @@ Json = dict[str, Any]
 class Faults:
     """What happens at which point; every point that is reached is noted in a file, even if the process dies there.
 
-    An action is a mapping with `point` (a name) and `occurrence`, or `index` (of all points), and `act`.
+    An action is a mapping with `point` (a name), `occurrence` (0 for each) and `act`.
     """
 
     def __init__(self, actions: list[Json], notes: Path) -> None:
         self._actions = actions
         self._notes = os.open(notes, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         self._counts: Counter[str] = Counter()
-        self._total = 0
+        self._lock = threading.Lock()
 
     def __call__(self, point: faults.Point) -> None:
-        # A heartbeat or a renewal would make the numbers differ from trial to trial.
-        if threading.current_thread() is not threading.main_thread():
+        # Heartbeats and renewals come when it is time and would make the numbers differ from trial to trial: they are
+        # daemons. The threads that write files side by side count, one at a time.
+        if threading.current_thread().daemon:
             return
-        os.write(self._notes, f"{point.value}\n".encode())
-        self._counts[point.value] += 1
-        self._total += 1
+        with self._lock:
+            os.write(self._notes, f"{point.value}\n".encode())
+            self._counts[point.value] += 1
+            count = self._counts[point.value]
         for action in self._actions:
-            if action.get("index") == self._total or (
-                action.get("point") == point.value and action["occurrence"] in (self._counts[point.value], 0)
-            ):
+            if action["point"] == point.value and action["occurrence"] in (count, 0):
                 ACTS[action["act"]](action)
 
 

@@ -115,7 +115,7 @@ class Storage:
         reached(Point.FILE_WRITTEN)
 
     def write_all(self, files: Mapping[str, bytes]) -> None:
-        """As `write`, of several new files at the same time; none of them is left when one cannot be written.
+        """As `write`, of several new files at the same time; one that fails, or an interrupt, leaves none of them.
 
         Raises:
             FileTaken: There is one of such a name; it stays as it is.
@@ -127,16 +127,22 @@ class Storage:
         for location in files:
             # What reaches an object store is made once, and not by several threads.
             self._files(location)
-        with ThreadPoolExecutor(min(len(files), _AT_ONCE)) as threads:
-            tried = {location: threads.submit(self.write, location, content) for location, content in files.items()}
-        failed = [error for future in tried.values() if (error := future.exception()) is not None]
-        if not failed:
-            return
+        written: list[str] = []
+
+        def write(location: str) -> None:
+            self.write(location, files[location])
+            written.append(location)
+
         try:
-            self.delete(location for location, future in tried.items() if future.exception() is None)
-        except StorageError as error:
-            raise failed[0] from error
-        raise failed[0]
+            with ThreadPoolExecutor(min(len(files), _AT_ONCE)) as threads:
+                for _ in threads.map(write, files):
+                    pass
+        except BaseException as error:  # an interrupt as well, which finds the threads done
+            try:
+                self.delete(written)
+            except StorageError as left:
+                raise error from left
+            raise
 
     def exists(self, location: str) -> bool:
         """Whether there is a file at a location."""
