@@ -46,7 +46,7 @@ def tried(lake: Lake, record: Record, what: str) -> None:
 
 _NOTHING: Json = {
     "unbalanced": [], "running": [], "doctor": [], "files": {"missing": [], "orphans": []}, "refs": ["main"],
-}  # fmt: skip  # a table
+}  # fmt: skip  # a table is read better so
 
 
 def contracts(lake: Lake) -> list[bytes]:

@@ -27,7 +27,7 @@ from headgate.ingest.plan import plan_loads
 
 PIECES = [b"\n", b"\r", b"\r\n", b'"', b'""', b",", b"\0", b"\xff", b"\xef\xbb\xbf", b"\xe2\x80\xa8", b"\x85", b"\x1a",
           b"1e400", b"NaN", b"infinity", b"9" * 40, b"{", b"}", b"[", b"]", b":", b"\\", b"\\u0000", b"null", b"-0",
-          b"*", b"&a ", b"!!int x", b"- ", b"? ", b"<<: ", b"x" * 3000]  # fmt: skip
+          b"*", b"&a ", b"!!int x", b"- ", b"? ", b"<<: ", b"x" * 3000]  # fmt: skip  # a table is read better so
 CONTRACT = b"""table: t
 files: data/*
 columns:
@@ -97,7 +97,7 @@ def test_a_mutated_file_is_loaded_refused_or_told(project_dir: Path, tmp_path: P
                 assert balanced(load(step, lake.ws)), path.read_bytes()
                 record(Part.BAD_INPUT, "files loaded or refused row by row")
             except HeadgateError as error:
-                assert error.place and error.hint, (name, str(error), path.read_bytes())  # noqa: PT017, PT018
+                assert error.place and error.hint, (name, str(error), path.read_bytes())  # noqa: PT017, PT018  # an error is one of the two outcomes
                 assert lake.data_files() == before, path.read_bytes()
                 record(Part.BAD_INPUT, "files that are one clear error")
             path.unlink()
@@ -118,4 +118,4 @@ def test_a_mutated_contract_is_read_or_told_with_its_line(project_dir: Path, rec
         try:
             load_sources(Project.open(project_dir))
         except ProjectError as error:
-            assert (error.place or "").rpartition(":")[2].isdigit() and error.hint, (str(error), text)  # noqa: PT017, PT018
+            assert (error.place or "").rpartition(":")[2].isdigit() and error.hint, (str(error), text)  # noqa: PT017, PT018  # an error is one of the two outcomes

@@ -253,7 +253,7 @@ class TableMachine(RuleBasedStateMachine):
         for client in (slow, quick):
             # Nobody lines up: the one that is stopped would keep the other waiting.
             client.catalog._lander._busy.clear()
-        mover.move = late  # type: ignore[method-assign]
+        mover.move = late  # type: ignore[method-assign]  # it is stopped in the middle
         try:
             # What is expected depends on what the other does, so that it is worked out afterwards.
             outcome: Any = None
@@ -262,7 +262,7 @@ class TableMachine(RuleBasedStateMachine):
             except Conflict as error:
                 outcome = error
         finally:
-            mover.move = move  # type: ignore[method-assign]
+            mover.move = move  # type: ignore[method-assign]  # it is stopped in the middle
         head = self.heads[slow.branch]
         after, clashes = self.expected(slow)
         if isinstance(outcome, Conflict):
