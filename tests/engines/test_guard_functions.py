@@ -106,8 +106,10 @@ def answer(guarded: Workspace, sql: str) -> str:
         return str(error).replace(sql, "")
 
 
-def test_every_function_was_looked_at(session: Session) -> None:
+def test_every_function_was_looked_at(make_session: Callable[..., Session]) -> None:
     """Goes red when another DuckDB brings a function that nobody has looked at."""
+    # Of a new session: one that wrote to buckets has functions for that, which headgate defined.
+    session = make_session()
     rows = session.rows("SELECT DISTINCT function_type = 'pragma', function_name FROM duckdb_functions()")
     assert sorted(name for pragma, name in rows if pragma) == sorted(LISTED["pragma"])
     listed = [name for part in ("refused", "files", "session", "computes") for name in LISTED[part]]
