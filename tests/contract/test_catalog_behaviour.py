@@ -301,6 +301,8 @@ class TestNamingAState:
         assert "It began at" in str(caught.value.hint)
         with pytest.raises(RefNotFound, match="neither a commit nor a time"):
             catalog.resolve("main@yesterday")
+        with pytest.raises(RefNotFound, match="neither a commit nor a time"):
+            catalog.resolve("main@9999-12-31T23:59:59-14:00")
         with pytest.raises(RefNotFound, match="no branch or tag 'nowhere'"):
             catalog.resolve("nowhere@2026-01-01")
 

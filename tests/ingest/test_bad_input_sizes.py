@@ -153,3 +153,9 @@ def test_a_long_line_that_is_no_row_is_refused(lake: Lake) -> None:
     (result,) = lake.load()
     assert (result.read, result.loaded, result.quarantined) == (3, 2, 1)
     assert lake.rows("SELECT a, b FROM bronze.t ORDER BY a") == [(1, "x"), (2, "y")]
+
+
+def test_a_long_last_line_without_an_end_is_not_lost(lake: Lake) -> None:
+    write(lake, "a.csv", b"a,b\n1,x\n" + b"x" * LONG)
+    (result,) = lake.load()
+    assert (result.read, result.loaded, result.quarantined) == (2, 1, 1)

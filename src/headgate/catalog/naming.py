@@ -53,12 +53,12 @@ class Resolver:
             )
         try:
             time = datetime.fromisoformat(moment)
-        except ValueError as error:
+            time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        except (ValueError, OverflowError) as error:
             raise RefNotFound(
                 f"'{moment}' in '{ref}@{moment}' is neither a commit nor a time",
                 hint=f"Write a time like {ref}@2026-11-20T21:30:00Z, or a commit id of headgate log {ref}",
             ) from error
-        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
         return self._commits.header(self._refs.at(ref, time))
 
     def _by_id(self, text: str) -> Header | None:

@@ -87,6 +87,16 @@ def dialect_of(
     return file, dialect
 
 
+def ends_long(file: PlainFile) -> bool:
+    """Whether the last line is longer than any record may be, which DuckDB's reader leaves out without a word."""
+    if file.bytes <= LONGEST_RECORD:
+        return False
+    with file.path.open("rb") as stream:
+        stream.seek(-LONGEST_RECORD, io.SEEK_END)
+        tail = stream.read(LONGEST_RECORD)
+    return b"\n" not in tail[:-1] and b"\r" not in tail[:-1]
+
+
 def first_records(file: PlainFile, dialect: Dialect, count: int) -> list[list[str]]:
     """Some of the first rows of a file, as Python's own reader has them; for a look, not for loading."""
     with file.path.open("rb") as stream:

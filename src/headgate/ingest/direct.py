@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from headgate.ingest.columntypes import VARCHAR, ColumnType
 from headgate.ingest.contract import Source
-from headgate.ingest.csvfile import Dialect, first_records, read_csv
+from headgate.ingest.csvfile import Dialect, ends_long, first_records, read_csv
 from headgate.ingest.fields import Field
 from headgate.ingest.plain import PlainFile
 from headgate.ingest.rows import Raw, Rows
@@ -45,7 +45,7 @@ def _csv(rows: Rows, fields: tuple[Field, ...], source: Source, nul: bool) -> st
     file, dialect = rows.csv
     options = source.contract.options
     # A blank line is a row of no value to DuckDB where there is one column, and no row anywhere else.
-    if dialect.comment or len(dialect.columns) < 2 or rows.refused:
+    if dialect.comment or len(dialect.columns) < 2 or rows.refused or ends_long(file):
         return None
     types = {f"__c{position}": "VARCHAR" for position in range(len(dialect.columns))}
     long = _long_columns(file, dialect)

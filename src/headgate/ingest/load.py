@@ -23,6 +23,7 @@ from headgate.faults import Point, reached
 from headgate.ingest.bronze import audit_columns, schema_mode, table_layout, utc_now, write_rows
 from headgate.ingest.constants import check_constants
 from headgate.ingest.contract import Source
+from headgate.ingest.csvfile import ends_long
 from headgate.ingest.direct import direct_sql
 from headgate.ingest.fields import Field, match
 from headgate.ingest.files import InputFile
@@ -229,9 +230,9 @@ class _FileLoad:
 
     def _stage(self, rows: Rows, fields: tuple[Field, ...], staged: Path) -> tuple[Rows, int]:
         """Write the staged file; a CSV file that stops the reader is read record by record."""
-        commented = rows.csv is not None and rows.csv[1].comment is not None
+        alone = rows.csv is not None and (rows.csv[1].comment is not None or ends_long(rows.csv[0]))
         try:
-            if not commented:
+            if not alone:
                 return rows, self._copy(rows, fields, staged)
         except QueryError as error:
             if rows.csv is None or not isinstance(error.__cause__, OF_ROWS):
