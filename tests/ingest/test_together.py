@@ -142,12 +142,18 @@ def test_every_file_is_told_of(lake: Lake) -> None:
 
 
 @pytest.mark.parametrize("files", [1, 3])
-def test_new_keys_are_not_joined_with_those_that_another_run_added(lake: Lake, files: int) -> None:
-    lake.source("a", "table: a\nfiles: data/*.csv\nkey: [id]\nload: merge\n" + COLUMNS)
+@pytest.mark.parametrize("rule", ["merge", "unique", "unique, some refused"])
+def test_new_keys_are_not_joined_with_those_that_another_run_added(lake: Lake, files: int, rule: str) -> None:
+    if rule == "merge":
+        lake.source("a", "table: a\nfiles: data/*.csv\nkey: [id]\nload: merge\n" + COLUMNS)
+    else:
+        columns = COLUMNS.replace("bigint,", "bigint, unique: true,")
+        lake.source("a", "table: a\nfiles: data/*.csv\nload: append\n" + columns)
     lake.file("data/f.csv", text(0, 3))
     lake.load()
     for number in range(files):
-        lake.file(f"data/g{number}.csv", text(100 + 10 * number, 3))
+        refused = "x,1\n" if "refused" in rule else ""
+        lake.file(f"data/g{number}.csv", text(100 + 10 * number, 3) + refused)
     other = Workspace(lake.ws.catalog, "main", lake.session)
     planned = plan_loads(lake.project, lake.sources(), known_loads(lake.ws), lake.session.storage)
     for ws in (lake.ws, other):

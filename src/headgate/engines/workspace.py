@@ -148,9 +148,9 @@ class Workspace(Reader):
         return WriteResult(inserted=written.rows, files_added=len(written.files))
 
     def insert_files(self, name: Name, written: Written) -> WriteResult:
-        """As `append_files`, of rows that are there because the table lacks their keys.
+        """As `append_files`, of rows that are there because the table lacks their keys or values.
 
-        What others add meanwhile may have the same keys, so this and that cannot be joined.
+        What others add meanwhile may have the same, so this and that cannot be joined.
         """
         self._settle(name)
         self._put(name, written.version.rewrite((), written.files))

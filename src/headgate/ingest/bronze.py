@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 
+from headgate.engines.changes import WriteResult
 from headgate.engines.workspace import Workspace
+from headgate.engines.writer import Written
 from headgate.ingest.contract import Source
 from headgate.ingest.fields import Field
 from headgate.ingest.merging import Merged, merge_rows
@@ -34,8 +36,19 @@ def write_rows(ws: Workspace, source: Source, fields: tuple[Field, ...], sound: 
     if source.contract.load == "merge":
         return merge_rows(ws, source, sound, columns, selected, layout)
     rows = f"SELECT {selected} FROM ({sound})"
-    written = ws.append(source.table, rows, layout=layout, schema_mode=schema_mode(ws, source))
-    return Merged(written.inserted, 0)
+    written = ws.write_files(source.table, rows, layout=layout, schema_mode=schema_mode(ws, source))
+    return Merged(add_files(ws, source, written).inserted, 0)
+
+
+def add_files(ws: Workspace, source: Source, written: Written) -> WriteResult:
+    """Make rows that were written part of a source's table.
+
+    Where keys or values of a column may not come twice, the rows were held against those that the table has here: with
+    what another run adds meanwhile they cannot be joined.
+    """
+    contract = source.contract
+    alone = contract.load == "merge" or any(column.unique for column in contract.columns.values())
+    return (ws.insert_files if alone else ws.append_files)(source.table, written)
 
 
 def audit_columns(file: str, row: str, load_id: str, now: dt.datetime) -> str:

@@ -20,7 +20,7 @@ from headgate.engines.writer import Written
 from headgate.errors import DataError, QueryError
 from headgate.events import Emit, Loaded, LoadStarted, ignore
 from headgate.faults import Point, reached
-from headgate.ingest.bronze import audit_columns, schema_mode, table_layout, utc_now, write_rows
+from headgate.ingest.bronze import add_files, audit_columns, schema_mode, table_layout, utc_now, write_rows
 from headgate.ingest.constants import check_constants
 from headgate.ingest.contract import Source
 from headgate.ingest.csvfile import ends_long
@@ -211,7 +211,7 @@ class _FileLoad:
         except DataError:
             discard_files(self.ws, written)
             raise
-        loaded = self.ws.append_files(self.source.table, written).inserted
+        loaded = add_files(self.ws, self.source, written).inserted
         return _Figures(written.rows, loaded, 0, 0)
 
     # The staged way

@@ -18,7 +18,7 @@ from headgate.engines.workspace import Workspace
 from headgate.errors import ContractError, DataError, HeadgateError, QueryError
 from headgate.events import Emit, Loaded, LoadStarted, ignore
 from headgate.faults import Point, reached
-from headgate.ingest.bronze import audit_columns, schema_mode, table_layout, utc_now
+from headgate.ingest.bronze import add_files, audit_columns, schema_mode, table_layout, utc_now
 from headgate.ingest.fields import Field, match
 from headgate.ingest.files import InputFile
 from headgate.ingest.ledger import Load
@@ -217,8 +217,7 @@ class _Group:
         if has_repeats(self.ws, self.source, self.fields, written):
             discard_files(self.ws, written)
             return []
-        add = self.ws.insert_files if self.source.contract.load == "merge" else self.ws.append_files
-        add(self.source.table, written)
+        add_files(self.ws, self.source, written)
         reached(Point.LOADED)
         return self._books(sound, {path: rows for path, (rows, _, _) in counted.items()}, started, clock)
 
