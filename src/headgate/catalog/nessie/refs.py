@@ -175,12 +175,13 @@ class RefReader:
             )
         try:
             at = datetime.fromisoformat(moment)
-        except ValueError as error:
+            at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        except (ValueError, OverflowError) as error:
             raise RefNotFound(
                 f"'{moment}' in '{name}@{moment}' is neither a commit nor a time",
                 hint=f"Write a time like {name}@2026-11-20T21:30:00Z, or a commit id of headgate log {name}",
             ) from error
-        return self._at_time(name, at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC))
+        return self._at_time(name, at)
 
     def _at_time(self, name: str, at: datetime) -> str:
         """The newest commit in the history of a ref that was made by a time."""
