@@ -22,6 +22,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from dbt.contracts.project import Configuration, PackageConfig, ProfileConfig, Project, ProjectFlags
+from dbt.contracts.selection import SelectorFile
 from sqlalchemy.exc import OperationalError
 from tests.torture.inspection import inspect
 
@@ -185,6 +187,8 @@ def _wait(pid: int, request: Json) -> int:
 
 def serve() -> None:
     """Answer requests until the input ends."""
+    for contract in (Configuration, PackageConfig, ProfileConfig, Project, ProjectFlags, SelectorFile):
+        contract.json_schema()  # dbt keeps it, and each child would make it again
     assert threading.active_count() == 1, threading.enumerate()
     for line in sys.stdin:
         request = json.loads(line)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import enum
 import os
+import random
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -48,6 +50,20 @@ BUDGETS = {
 def seconds(part: Part, share: float) -> float:
     """What a test may take that has this share (0 to 1) of its part; shares of a part add up to 1 at most."""
     return share * (BUDGETS[part].long if LONG else BUDGETS[part].short)
+
+
+def sample(name: str, values: Sequence[_Value], short: int = 1) -> list[_Value]:
+    """All values in a long run; some, which the seed chooses, in a short one."""
+    return list(values) if LONG else random.Random(f"{SEED} {name}").sample(values, short)
+
+
+# Each needs clean runs of its own to compare with: the short run takes two of them.
+DRAWN = sample("faults", ["changing sources", "limited files", "small disks", "locked", "second signals"], 2)
+
+
+def drawn(name: str, values: Sequence[_Value]) -> list[_Value]:
+    """All values in a long run; in a short one, one of them where the seed has drawn that fault, and else none."""
+    return sample(name, values, short=int(name in DRAWN))
 
 
 def pick(short: _Value, long: _Value) -> _Value:

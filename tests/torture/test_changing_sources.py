@@ -9,7 +9,7 @@ import pytest
 from tests.torture.conftest import Record
 from tests.torture.harness import Json, Lake, begin, settled, undisturbed, wrong
 from tests.torture.scenarios import LOADED, SCENARIOS
-from tests.torture.sizes import Part, pick
+from tests.torture.sizes import Part, drawn
 
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 MOMENTS = ("source hashed", "load due", "source opened", "source read")
@@ -29,16 +29,7 @@ HOW: dict[str, Json] = {
         "text": HEADER + LINE,
     },
 }
-# Each moment and each way once; all pairs in the long run.
-PAIRS = pick(
-    [
-        ("source hashed", "shrinks"),
-        ("load due", "disappears"),
-        ("source opened", "is replaced"),
-        ("source read", "grows"),
-    ],
-    [(moment, how) for moment in MOMENTS for how in HOW],
-)
+PAIRS = drawn("changing sources", [(moment, how) for moment in MOMENTS for how in HOW])
 
 
 @pytest.mark.parametrize(("moment", "how"), PAIRS)
