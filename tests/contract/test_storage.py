@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -95,6 +96,27 @@ def test_an_interrupt_while_several_files_are_written_leaves_none(
             storage.write_all({at(name): name.encode() for name in "abc"})
     finally:
         faults.arm(None)
+    assert list(storage.list(storage.warehouse)) == []
+
+
+def test_an_interrupt_while_a_thread_starts_leaves_no_file(
+    storage: Storage, at: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Thread] = []
+    start = Thread.start
+
+    def interrupted(thread: Thread) -> None:
+        start(thread)
+        started.append(thread)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            storage.write_all({at(name): name.encode() for name in "abc"})
+    for thread in started:
+        thread.join(60)
+    assert len(started) == 1
     assert list(storage.list(storage.warehouse)) == []
 
 

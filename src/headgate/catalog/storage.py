@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
+from threading import Condition
 from typing import Protocol
 
 from headgate.catalog.localfiles import LocalFiles, StoredFile
@@ -128,16 +129,32 @@ class Storage:
             # What reaches an object store is made once, and not by several threads.
             self._files(location)
         written: list[str] = []
+        begun: set[str] = set()
+        turn = Condition()
+        given_up = False
 
         def write(location: str) -> None:
-            self.write(location, files[location])
-            written.append(location)
+            with turn:
+                if given_up:
+                    return
+                begun.add(location)
+            try:
+                self.write(location, files[location])
+                written.append(location)
+            finally:
+                with turn:
+                    begun.discard(location)
+                    turn.notify_all()
 
         try:
             with ThreadPoolExecutor(min(len(files), _AT_ONCE)) as threads:
                 for _ in threads.map(write, files):
                     pass
-        except BaseException as error:  # an interrupt as well, which finds the threads done
+        except BaseException as error:
+            # An interrupt while a thread starts leaves one that the pool does not know and does not wait for.
+            with turn:
+                given_up = True
+                turn.wait_for(lambda: not begun)
             try:
                 self.delete(written)
             except StorageError as left:
