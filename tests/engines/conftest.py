@@ -15,8 +15,9 @@ from headgate.catalog import Catalog, open_catalog
 from headgate.catalog.storage import Storage
 from headgate.config import EngineSettings, StorageSettings
 from headgate.engines.duckdb import Session
+from headgate.engines.guard import lock
 from headgate.engines.workspace import Workspace
-from headgate.types import quote
+from headgate.types import Name, quote
 
 Rows = list[dict[str, Any]]
 MakeSession = Callable[..., Session]
@@ -109,8 +110,7 @@ def by_pyiceberg(storage: Storage) -> Callable[..., Rows]:
 
     def read(metadata_location: str, row_filter: str = "true") -> Rows:
         scan = StaticTable.from_metadata(metadata_location, storage.client_config()).scan()
-        table = (scan if row_filter == "true" else scan.filter(row_filter)).to_arrow()
-        return _ordered(_plain(table.to_pylist()))
+        return _ordered(_plain((scan if row_filter == "true" else scan.filter(row_filter)).to_arrow().to_pylist()))
 
     return read
 
@@ -135,3 +135,16 @@ def _plain(value: Any) -> Any:
         pairs = bool(value) and all(isinstance(item, tuple) for item in value)
         return {key: _plain(item) for key, item in value} if pairs else [_plain(item) for item in value]
     return value
+
+
+@pytest.fixture(scope="module")
+def locked(make_session: MakeSession) -> Session:
+    lock(session := make_session())
+    return session
+
+
+@pytest.fixture
+def guarded(workspace: Workspace, locked: Session) -> Workspace:
+    workspace.replace(Name.of("silver", "orders"), "SELECT i AS id, i % 3 AS kind FROM range(6) AS t(i)")
+    workspace.commit("orders")
+    return Workspace(workspace.catalog, "main", locked)

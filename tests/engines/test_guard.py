@@ -9,21 +9,6 @@ from headgate.engines.duckdb import Session
 from headgate.engines.guard import guarded_query, lock
 from headgate.engines.workspace import Workspace
 from headgate.errors import HeadgateError, QueryError, ReadOnly
-from headgate.types import Name
-
-
-@pytest.fixture(scope="module")
-def locked(make_session: Callable[..., Session]) -> Session:
-    session = make_session()
-    lock(session)
-    return session
-
-
-@pytest.fixture
-def guarded(workspace: Workspace, locked: Session) -> Workspace:
-    workspace.replace(Name.of("silver", "orders"), "SELECT i AS id, i % 3 AS kind FROM range(6) AS t(i)")
-    workspace.commit("orders")
-    return Workspace(workspace.catalog, "main", locked)
 
 
 @pytest.mark.parametrize(

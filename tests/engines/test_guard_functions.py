@@ -16,7 +16,7 @@ from headgate.engines.guard import guarded_query, lock
 from headgate.engines.references import respaced
 from headgate.engines.workspace import Workspace
 from headgate.errors import HeadgateError, QueryError, ReadOnly
-from headgate.types import Name, literal, quote
+from headgate.types import literal, quote
 
 SECRET = "text-that-no-query-may-see"
 _PARTS = re.compile(r"^\[(\w+)\]\n((?:(?!\[).+\n)+)", re.MULTILINE)
@@ -71,20 +71,6 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
     found = Outside(tmp_path_factory.mktemp("outside"))
     yield found
     found.close()
-
-
-@pytest.fixture(scope="module")
-def locked(make_session: Callable[..., Session]) -> Session:
-    session = make_session()
-    lock(session)
-    return session
-
-
-@pytest.fixture
-def guarded(workspace: Workspace, locked: Session) -> Workspace:
-    workspace.replace(Name.of("silver", "orders"), "SELECT i AS id, i % 3 AS kind FROM range(6) AS t(i)")
-    workspace.commit("orders")
-    return Workspace(workspace.catalog, "main", locked)
 
 
 def functions(session: Session, *kinds: str) -> list[tuple[str, str, tuple[str, ...]]]:

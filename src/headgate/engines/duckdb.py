@@ -20,8 +20,8 @@ from headgate.catalog.s3errors import is_s3_error, s3_error
 from headgate.catalog.storage import Storage
 from headgate.config import EngineSettings
 from headgate.engines.reach import reach
-from headgate.engines.scratch import claim_folder
 from headgate.errors import Cancelled, HeadgateError, MissingExtra, QueryError, StorageError
+from headgate.scratch import claim_folder
 from headgate.types import literal
 
 if TYPE_CHECKING:

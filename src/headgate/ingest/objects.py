@@ -19,10 +19,10 @@ from pathlib import Path
 
 from headgate.catalog.localfiles import StoredFile, storage_errors
 from headgate.catalog.storage import Storage
-from headgate.engines.scratch import process_folder
 from headgate.errors import DataError, FileChanged, did_you_mean
 from headgate.ingest.contract import Source
 from headgate.ingest.formats import is_data_name
+from headgate.scratch import process_folder
 
 _MAGIC = re.compile(r"[*?\[]")
 # Copies are made ahead of the load only while so much of the disk stays free.

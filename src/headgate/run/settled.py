@@ -85,7 +85,7 @@ def leave_note(project: Project, sources: Iterable[Source], selection: Selection
     if database is None or selection.full_refresh or any("://" in pattern for pattern in patterns):
         return
     from headgate.run.fingerprint import definition_tree
-    from headgate.transform.definition import write_atomically
+    from headgate.scratch import write_atomically
 
     with suppress(OSError):
         files, folders = definition_tree(project.root)

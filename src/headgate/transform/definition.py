@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import glob
-import os
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
-from headgate.engines.scratch import is_alive
-from headgate.faults import Point, reached
 from headgate.project import Project
+from headgate.scratch import write_atomically
 
 FILE = "dbt_project.yml"
 DEFAULT_SCHEMA = "silver"
@@ -63,21 +59,6 @@ def find_definition(project: Project) -> Definition:
         environment=dict(project.environment),
         hidden=project.hidden,
     )
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file that other processes may be reading or writing; an equal file is left alone."""
-    if path.is_file() and path.read_bytes() == content:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(f"{glob.escape(path.name)}.*"):
-        process = left.suffix.removeprefix(".").partition("-")[0]
-        if process.isdigit() and not is_alive(int(process)):
-            left.unlink(missing_ok=True)
-    scratch = path.with_name(f"{path.name}.{os.getpid()}-{uuid.uuid4().hex}")
-    scratch.write_bytes(content)
-    reached(Point.CACHE_WRITTEN)
-    scratch.replace(path)
 
 
 def _generated(project: Project) -> str:

@@ -30,8 +30,8 @@ from dbt.parser.manifest import (
 )
 from dbt.version import __version__ as dbt_version
 
-from headgate.engines.scratch import is_alive
-from headgate.transform.definition import Definition, write_atomically
+from headgate.scratch import is_alive, write_atomically
+from headgate.transform.definition import Definition
 from headgate.transform.mentions import link_named_tables
 from headgate.transform.runtime import Invocation, dbt_invocation
 from headgate.version import __version__

@@ -10,7 +10,8 @@ import yaml
 
 from headgate.ingest.contract import Contract, column_name, load_sources
 from headgate.project import Project
-from headgate.transform.definition import Definition, write_atomically
+from headgate.scratch import write_atomically
+from headgate.transform.definition import Definition
 from headgate.types import Name
 
 _FILE = "contracts.yml"

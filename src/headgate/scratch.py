@@ -1,7 +1,11 @@
-"""Folders for temporary files: each process has its own, and those of killed processes are swept away."""
+"""What a process writes before it counts: folders of its own, and files that replace others once they are whole.
+
+What killed processes left of either is swept away.
+"""
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import shutil
@@ -9,6 +13,8 @@ import socket
 import uuid
 from contextlib import suppress
 from pathlib import Path
+
+from headgate.faults import Point, reached
 
 _KIND = "session-"
 
@@ -40,6 +46,21 @@ def _sweep(temporary: Path) -> None:
         process = folder.name.removeprefix(prefix).partition("-")[0]
         if process.isdigit() and not is_alive(int(process)):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file that other processes may be reading or writing; an equal file is left alone."""
+    if path.is_file() and path.read_bytes() == content:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f"{glob.escape(path.name)}.*"):
+        process = left.suffix.removeprefix(".").partition("-")[0]
+        if process.isdigit() and not is_alive(int(process)):
+            left.unlink(missing_ok=True)
+    scratch = path.with_name(f"{path.name}.{os.getpid()}-{uuid.uuid4().hex}")
+    scratch.write_bytes(content)
+    reached(Point.CACHE_WRITTEN)
+    scratch.replace(path)
 
 
 def is_alive(process: int) -> bool:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from headgate.transform.definition import write_atomically
+from headgate.scratch import write_atomically
 
 
 def test_what_killed_processes_left_half_written_goes_and_what_others_write_stays(tmp_path: Path) -> None:
