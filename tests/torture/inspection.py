@@ -53,7 +53,7 @@ def _tables(reader: Reader) -> Iterator[tuple[str, list[Any]]]:
 
 
 def _unbalanced(reader: Reader) -> list[str]:
-    """Loads whose figures do not add up, in themselves or with the rows that the tables hold of them."""
+    """Loads whose figures do not add up."""
     sound = '"read" = loaded + quarantined + duplicates'
     wrong = reader.query(f"SELECT load_id FROM {LEDGER.sql} WHERE NOT ({sound})").fetchall()
     return [str(row[0]) for row in wrong]
