@@ -226,3 +226,19 @@ def test_files_that_do_not_fit_together(lake: Lake) -> None:
     lake.file("data/c.csv", "")
     with pytest.raises(DataError, match="is empty"):
         infer_source(lake.project, ["data/c.csv"], lake.session.storage)
+
+
+def test_wide_files(lake: Lake) -> None:
+    """More columns than one question names, in files that do not have the same ones; the key is one of the last."""
+    names = [f"c{number}" for number in range(120)]
+    rows = [["same"] * 118 + [f"x{row}", f"2024-01-{row + 13}"] for row in range(3)]
+    lake.file(
+        "data/a.csv", "".join(",".join(row) + "\n" for row in ([*names, "only_here"], *([*r, "7"] for r in rows)))
+    )
+    lake.file("data/b.csv", "".join(",".join(row) + "\n" for row in (names, ["other"] * 118 + ["y", "2024-02-01"])))
+    found, contract, loads = begin(lake, "data/*.csv", name="wide")
+    assert types(contract) == dict.fromkeys(names[:119], "varchar") | {"c119": "date", "only_here": "bigint"}
+    assert [name for name, column in contract["columns"].items() if not column.get("required")] == ["only_here"]
+    assert contract["key"] == ["c118"]
+    assert sum(load.loaded for load in loads) == 4
+    assert "4 rows" in found.text

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +33,8 @@ from headgate.yaml import interpolated
 _KEY_NAMES = re.compile(r"(?i)(^|_)(id|key|uuid|guid|number|no|code|event)$")
 _KEY_PAIRS = 8
 _BROKEN = "__broken"
+# Every question names all columns of what it asks, so that a wide relation is asked in parts of so many columns.
+_NARROW = 50
 
 
 @dataclass
@@ -85,7 +87,7 @@ def infer_source(project: Project, paths: Sequence[str], storage: Storage, name:
     ):
         inference = _Inference(session, sniffed, files, Path(folder))
         columns = inference.columns()
-        key = _key(session, inference.relation, columns) if inference.total else []
+        key = _key(session, inference, columns) if inference.total else []
     doubts = [*sniffed.doubts, *(doubt for column in columns for doubt in column.guess.doubts), *inference.doubts]
     if len(key) == 2:
         doubts.append(f"No column alone tells rows apart; {' and '.join(key)} together do.")
@@ -149,6 +151,8 @@ class _Inference:
         self.count = len(files)
         self.types: dict[str, str] = {}
         self.files: dict[str, int] = {}
+        self._columns: dict[str, tuple[str, ...]] = {}
+        self._narrow = scratch / "narrow.parquet"
         parts = [self._part(file, scratch / str(number)) for number, file in enumerate(files)]
         self._parts = dict(zip((file.name for file in files), parts, strict=True))
         if not self.files:
@@ -168,6 +172,7 @@ class _Inference:
         scratch.mkdir()
         rows = self._open(file, scratch)
         self.raw = rows.raw
+        self._columns[file.name] = tuple(rows.columns)
         for position, name in enumerate(rows.columns):
             self.files[name] = self.files.get(name, 0) + 1
             if rows.types:
@@ -207,36 +212,46 @@ class _Inference:
         """Every column, with its type and whether it tells rows apart."""
         found: list[_Column] = []
         taken: set[str] = set()
-        for source in self.files:
-            name = _free(column_name(source), taken, len(found) + 1)
-            found.append(_Column(source, name, self._guess(source)))
-            if self.raw is Raw.TEXT and found[-1].guess.type in ("date", "timestamp"):
-                self._doubt_days(source)
+        for names, relation in self.narrowed(list(self.files)):
+            for source in names:
+                name = _free(column_name(source), taken, len(found) + 1)
+                found.append(_Column(source, name, self._guess(source, relation)))
+                if self.raw is Raw.TEXT and found[-1].guess.type in ("date", "timestamp"):
+                    self._doubt_days(source, relation)
         return found
 
-    def _doubt_days(self, source: str) -> None:
+    def narrowed(self, names: Sequence[str]) -> Iterator[tuple[Sequence[str], str]]:
+        """Columns, some at a time, each time with a relation that has them; it holds until the next ones."""
+        if len(self.files) <= _NARROW:
+            yield names, self.relation
+            return
+        for start in range(0, len(names), _NARROW):
+            some = names[start : start + _NARROW]
+            query = f"SELECT {', '.join(map(quote, some))} FROM {self.relation}"
+            self._session.execute(f"COPY ({query}) TO {literal(str(self._narrow))} (FORMAT parquet)")
+            yield some, f"read_parquet({literal(str(self._narrow))})"
+
+    def _doubt_days(self, source: str, relation: str) -> None:
         for file, part in self._parts.items():
-            known = [row[0] for row in self._session.rows(f"DESCRIBE FROM {part}")]
-            count = swapped(self._session, part, quote(source)) if source in known else 0
+            rows = relation if self.count == 1 else part
+            count = swapped(self._session, rows, quote(source)) if source in self._columns[file] else 0
             if count:
                 self.doubts.append(
                     f"{file}: in {count:,} values of '{source}' day and month seem to be swapped: their months are none"
                     " that the file is about, their days are."
                 )
 
-    def _guess(self, source: str) -> Guess:
+    def _guess(self, source: str, relation: str) -> Guess:
         column = quote(source)
         if self.raw is Raw.TYPED:
-            missing = self._session.value(f"SELECT count(*) - count({column}) FROM {self.relation}")
+            missing = self._session.value(f"SELECT count(*) - count({column}) FROM {relation}")
             return Guess(self.types[source].lower(), required=missing == 0 and source in self.complete)
         if self.raw is Raw.TEXT:
-            found = guess(self._session, self.relation, column, source)
+            found = guess(self._session, relation, column, source)
         else:
-            structure = self._session.value(
-                f"SELECT CAST(json_group_structure({column}) AS VARCHAR) FROM {self.relation}"
-            )
+            structure = self._session.value(f"SELECT CAST(json_group_structure({column}) AS VARCHAR) FROM {relation}")
             kind = type_of(structure) if structure else type_of('"NULL"')
-            found = guess(self._session, self.relation, f"({column} ->> '$')", source)
+            found = guess(self._session, relation, f"({column} ->> '$')", source)
             if kind.base != "VARCHAR":
                 # A number that is written as one needs no look at how texts are written.
                 found = Guess(str(kind), required=found.required, note=found.note)
@@ -254,22 +269,23 @@ def _free(name: str, taken: set[str], position: int) -> str:
     return name
 
 
-def _key(session: Session, relation: str, columns: list[_Column]) -> list[str]:
+def _key(session: Session, inference: _Inference, columns: list[_Column]) -> list[str]:
     """Names of the columns that tell rows apart: one, else two."""
     possible = [
         c for c in columns if c.guess.required and "[" not in c.guess.type and c.guess.type not in ("double", "boolean")
     ]
     possible = [c for c in possible if not c.guess.type.startswith(("STRUCT", "MAP", "decimal"))]
-    if not possible:
-        return []
-    counts = ", ".join(f"count(DISTINCT {quote(c.source)})" for c in possible)
-    total, *distinct = session.rows(f"SELECT count(*), {counts} FROM {relation}")[0]
-    unique = [c for c, count in zip(possible, distinct, strict=True) if count == total]
+    by_source = {c.source: c for c in possible}
+    unique: list[_Column] = []
+    for names, relation in inference.narrowed(list(by_source)):
+        counts = ", ".join(f"count(DISTINCT {quote(name)})" for name in names)
+        distinct = session.rows(f"SELECT {counts} FROM {relation}")[0]
+        unique += [by_source[name] for name, count in zip(names, distinct, strict=True) if count == inference.total]
     if unique:
         return [min(unique, key=lambda c: (not _KEY_NAMES.search(c.name), columns.index(c))).name]
     for left, right in itertools.combinations(possible[:_KEY_PAIRS], 2):
-        pair = f"SELECT count(DISTINCT ({quote(left.source)}, {quote(right.source)})) FROM {relation}"
-        if session.value(pair) == total:
+        pair = f"SELECT count(DISTINCT ({quote(left.source)}, {quote(right.source)})) FROM {inference.relation}"
+        if session.value(pair) == inference.total:
             return [left.name, right.name]
     return []
 
