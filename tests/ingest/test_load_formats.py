@@ -126,6 +126,24 @@ def test_documents_that_are_none(lake: Lake, text: str, message: str) -> None:
         lake.load()
 
 
+def test_keys_of_all_kinds_keep_their_own_values(lake: Lake) -> None:
+    keys = ["id", "a/b", "~", "~1", "x.y", "*", "$", "0", 'q"q', "q'q", "é", " "]
+    values = [1, "slash", "tilde", None, 1.50, True, [1, "2"], {"k": [None]}, 'a "quote"', "", "\u00e9\n", "null"]
+    # Not every record has every key, nor all in one order.
+    few = {"0": "later", "id": 2}
+    lake.file("data/a.ndjson", lines(dict(zip(keys, values, strict=True)), few))
+    columns = "\n".join(f"  {json.dumps(key)}: {{name: c{number}, type: varchar}}" for number, key in enumerate(keys))
+    lake.source("a", f"table: a\nfiles: data/a.ndjson\ncolumns:\n{columns}\n")
+    lake.load()
+
+    texts = [value if isinstance(value, str) else json.dumps(value, separators=(",", ":")) for value in values]
+    expected = [None if value is None else text for value, text in zip(values, texts, strict=True)]
+    listed = ", ".join(f"c{number}" for number in range(len(keys)))
+    first, second = lake.rows(f"SELECT {listed} FROM bronze.a ORDER BY c0")
+    assert list(first) == expected
+    assert [value for value in second if value is not None] == ["2", "later"]
+
+
 def test_keys_that_are_numbers_and_maps(lake: Lake) -> None:
     lake.file("data/a.json", '[{"id": 1, "by power": {"2.0": 2.0, "11": 3.7}}, {"id": 2, "by power": {"2.0": "x"}}]')
     lake.source("a", 'table: a\nfiles: data/a.json\ncolumns: {id: integer, by power: "map(varchar, double)"}\n')

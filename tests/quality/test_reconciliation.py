@@ -114,6 +114,31 @@ def test_keys_that_one_side_lacks_are_shown_with_the_side(workspace: Workspace) 
     assert result.sample == (("only in bronze.sales", 3),)
 
 
+# What stands on each side of the comparison, what differs as keys, and what differs as rows, all counted by hand. A
+# value that is missing is a value like any other, and one that both sides have is none that differs.
+VALUES = [
+    ("(1), (1), (2), (NULL)", "(1), (2), (NULL)", [], [("left", 1)]),
+    ("(1), (NULL)", "(1)", [("left", None)], [("left", None)]),
+    ("(1)", "(1), (3), (3), (NULL)", [("right", 3), ("right", None)], [("right", 3), ("right", 3), ("right", None)]),
+    ("(1), (2)", "(2), (1)", [], []),
+    ("(1), (1)", "(2)", [("left", 1), ("right", 2)], [("left", 1), ("left", 1), ("right", 2)]),
+]
+
+
+@pytest.mark.parametrize(("left", "right", "keys", "rows"), VALUES)
+def test_every_value_that_stands_on_one_side_only_is_counted_and_shown(
+    workspace: Workspace, left: str, right: str, keys: list[tuple[str, Any]], rows: list[tuple[str, Any]]
+) -> None:
+    for side, values in (("left", left), ("right", right)):
+        workspace.replace(Name.of("silver", side), f"SELECT CAST(v AS INTEGER) AS v FROM (VALUES {values}) AS t(v)")
+
+    for kind, expected in (("keys", keys), ("checksum", rows)):
+        result = reconcile(check(kind=kind, columns=["v"], left="silver.left", right="silver.right"), workspace)
+
+        assert result.failures == len(expected), kind
+        assert list(result.sample) == [(f"only in silver.{side}", value) for side, value in expected], kind
+
+
 def test_a_check_that_cannot_be_carried_out_blocks(workspace: Workspace) -> None:
     result = reconcile(check(kind="sum", column="no_such_column", severity="warn"), workspace)
 

@@ -14,7 +14,7 @@ from headgate.errors import DataError, QueryError, did_you_mean
 from headgate.ingest.contract import Options
 from headgate.ingest.plain import CHUNK, PlainFile, path_literal, shown
 from headgate.ingest.rows import Raw, Rows
-from headgate.ingest.rules import pointer
+from headgate.ingest.rules import json_columns, pointer
 from headgate.types import literal
 
 # A quote alone is the beginning of a string that goes on behind what has been read.
@@ -87,14 +87,12 @@ def _rows(session: Session, relation: str, options: Options, file: str) -> Rows:
         relation = f"(SELECT *, unnest({elements}) AS __e{number} FROM {relation})"
         parts.append((f"{path}.", f"__e{number}"))
     columns = _columns(session, relation, parts, options.unnest, file)
-    items = [f"json_extract({part}, {literal(pointer(key))})" if key is not None else part for part, key, _ in columns]
     names = tuple(name for _, _, name in columns)
     record = "__j"
     if options.unnest:
         record = "json_object(" + ", ".join(f"{literal(name)}, __c{i}" for i, name in enumerate(names)) + ")"
-    listed = "".join(f", {item} AS __c{i}" for i, item in enumerate(items))
     return Rows(
-        relation=f"(SELECT __j{listed} FROM {relation})",
+        relation=json_columns(relation, [(part, key) for part, key, _ in columns]),
         columns=names,
         raw=Raw.JSON,
         record=record,

@@ -27,7 +27,8 @@ class Rows:
     """The rows of a file in their order, before the contract.
 
     Attributes:
-        relation: SQL to select from, with columns `__c0`, `__c1`, ... in the order of `columns`.
+        relation: SQL to select from, with columns `__c0`, `__c1`, ... in the order of `columns`; of JSON also with
+            `__x0`, `__x1`, ..., the texts of these.
         columns: Names in the source.
         raw: What the values are.
         types: DuckDB types of the columns, where values are typed.
@@ -61,6 +62,12 @@ class Rows:
     def value(self, position: int) -> str:
         """The column of the relation for one of `columns`."""
         return f"__c{position}"
+
+    def text(self, position: int) -> str:
+        """The raw text of one of `columns`."""
+        if self.raw is Raw.JSON:
+            return f"__x{position}"
+        return self.value(position) if self.raw is Raw.TEXT else f"CAST({self.value(position)} AS VARCHAR)"
 
     def with_refused(self, refused: Path) -> Rows:
         """The same rows, of which some turned out to be none."""

@@ -8,6 +8,7 @@ the staged load, which collects all of them.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headgate.ingest.columntypes import MOMENTS, NUMBERS, ColumnType
@@ -247,6 +248,33 @@ def _fits(json: str, kind: ColumnType, extra_allowed: bool, depth: int) -> str:
 def pointer(key: str) -> str:
     """A key of a JSON object as a JSON Pointer (RFC 6901), which needs no care for dots and quotes."""
     return "/" + key.replace("~", "~0").replace("/", "~1")
+
+
+def json_columns(relation: str, columns: Sequence[tuple[str, str | None]]) -> str:
+    """A relation with two more columns for each key: `__c0`, ... its JSON value, and `__x0`, ... the text of that.
+
+    All keys of an object are looked up at once, for DuckDB parses the object anew for every look-up.
+
+    Args:
+        relation: Has the objects.
+        columns: For each column the expression of an object and the key; None as key for the whole value.
+    """
+    keys: dict[str, list[str]] = {}
+    items: list[str] = []
+    for number, (holder, key) in enumerate(columns):
+        value, text = holder, f"({holder} ->> '$')"
+        if key is not None:
+            found = keys.setdefault(holder, [])
+            found.append(literal(pointer(key)))
+            place = f"{list(keys).index(holder)}[{len(found)}]"
+            value, text = f"__values{place}", f"__texts{place}"
+        items += [f"{value} AS __c{number}", f"{text} AS __x{number}"]
+    lists = [
+        f"json_extract({holder}, [{', '.join(paths)}]) AS __values{number},"
+        f" json_extract_string({holder}, [{', '.join(paths)}]) AS __texts{number}"
+        for number, (holder, paths) in enumerate(keys.items())
+    ]
+    return f"(SELECT {', '.join(['*', *items])} FROM (SELECT {', '.join(['*', *lists])} FROM {relation}))"
 
 
 def computed_sql(expression: str, kind: ColumnType) -> str:

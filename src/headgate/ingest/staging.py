@@ -18,9 +18,9 @@ from headgate.ingest.rows import Raw, Rows
 from headgate.ingest.rules import (
     Violation,
     computed_sql,
+    json_columns,
     nested_violation,
     null_texts,
-    pointer,
     struct_sql,
     text_sql,
     value_sql,
@@ -105,9 +105,13 @@ def _value(rows: Rows, field: Field, source: Source, number: int) -> _Value:
         return _Value(field, text_sql(f"CAST({raw} AS VARCHAR)", nulls), whole, f"__t{number}")
     if kind.base == "JSON" and rows.raw is Raw.JSON:
         return _Value(field, None, f"CASE WHEN json_type({raw}) <> 'NULL' THEN {raw} END", f"CAST({raw} AS VARCHAR)")
-    text = {Raw.TEXT: raw, Raw.JSON: f"({raw} ->> '$')", Raw.TYPED: f"CAST({raw} AS VARCHAR)"}[rows.raw]
     formats = field.column.format if field.column else ()
-    return _Value(field, text_sql(text, nulls), value_sql(f"__t{number}", kind, formats, options), f"__t{number}")
+    return _Value(
+        field,
+        text_sql(rows.text(field.position), nulls),
+        value_sql(f"__t{number}", kind, formats, options),
+        f"__t{number}",
+    )
 
 
 def same_type(native: str, kind: ColumnType | None) -> bool:
@@ -187,6 +191,7 @@ def refused_list(path: Path) -> str:
 
 def record_relation(records: str, columns: tuple[str, ...], raw: Raw) -> str:
     """Raw records `record` (JSON objects) of a relation as the columns that a reader would have given."""
-    kind = "json_extract" if raw is Raw.JSON else "json_extract_string"
-    items = ", ".join(f"{kind}(record, {literal(pointer(name))}) AS __c{i}" for i, name in enumerate(columns))
-    return f"(SELECT *, record AS __j{', ' + items if items else ''} FROM {records})"
+    found = json_columns(f"(SELECT *, record AS __j FROM {records})", [("record", name) for name in columns])
+    if raw is Raw.JSON or not columns:
+        return found
+    return f"(SELECT * REPLACE ({', '.join(f'__x{i} AS __c{i}' for i in range(len(columns)))}) FROM {found})"

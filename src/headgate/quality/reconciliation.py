@@ -26,7 +26,7 @@ from headgate.engines.references import qualified_names
 from headgate.engines.workspace import Workspace
 from headgate.errors import ProjectError, QueryError
 from headgate.project import Project
-from headgate.types import CheckResult, CheckStatus, Name, Severity, quote
+from headgate.types import CheckResult, CheckStatus, Name, Severity, literal, quote
 
 SAMPLE_ROWS = 10
 
@@ -184,23 +184,37 @@ def _compare_figures(check: Reconciliation, workspace: Workspace) -> Outcome:
 
 def _compare_rows(check: Reconciliation, workspace: Workspace) -> Outcome:
     """Rows that one side has more often than the other; for keys, that one side does not have at all."""
-    sides = []
-    for side in (check.left, check.right):
-        listed = ", ".join(quote(column) for column in side.columns or check.columns)
-        sides.append(f"SELECT {'DISTINCT ' if check.kind == 'keys' else ''}{listed} {_from(side)}")
-    left, right = sides
     names = tuple(check.left.columns or check.columns)
-    differences = (
-        f"SELECT 'only in {check.left.table}' AS side, * FROM (({left}) EXCEPT ALL ({right})) "
-        f"UNION ALL SELECT 'only in {check.right.table}', * FROM (({right}) EXCEPT ALL ({left}))"
-    )
     workspace.expose(*check.inputs)
-    counted = workspace.query(f"SELECT count(*) FROM ({differences})").fetchone()
+    differences = _differences(check)
+    counted = workspace.query(f"SELECT coalesce(sum(times), 0) FROM ({differences})").fetchone()
     failures = int(counted[0]) if counted else 0
     if not failures:
         return 0, None, (), ()
-    sample = workspace.query(f"SELECT * FROM ({differences}) ORDER BY ALL LIMIT {SAMPLE_ROWS}").fetchall()
+    each = f"SELECT *, unnest(range(least(times, {SAMPLE_ROWS}))) AS nth FROM ({differences})"
+    sample = workspace.query(f"SELECT * EXCLUDE (times, nth) FROM ({each}) ORDER BY ALL LIMIT {SAMPLE_ROWS}").fetchall()
     noun = "key" if check.kind == "keys" else "row"
     what = f"{noun} ({', '.join(names)}) stands" if failures == 1 else f"{noun}s ({', '.join(names)}) stand"
     message = f"{failures:,} {what} in only one of {check.left.table} and {check.right.table}."
     return failures, message, ("side", *names), tuple(tuple(row) for row in sample)
+
+
+def _differences(check: Reconciliation) -> str:
+    """A query for the values that differ, in one pass over both sides: `side`, values, `times`."""
+    parts = []
+    for number, side in enumerate((check.left, check.right)):
+        listed = ", ".join(quote(column) for column in side.columns or check.columns)
+        parts.append(f"SELECT {number}, {listed} {_from(side)}")
+    values = ", ".join(f"value_{number}" for number in range(len(check.left.columns or check.columns)))
+    counted = (
+        f"SELECT {values}, count(*) FILTER (side = 0) AS left_rows, count(*) FILTER (side = 1) AS right_rows"
+        f" FROM ({' UNION ALL '.join(parts)}) AS both_sides(side, {values}) GROUP BY {values}"
+    )
+    only = [literal(f"only in {side.table}") for side in (check.left, check.right)]
+    # Two operators of EXCEPT ALL would tell the same at four times the cost.
+    one_side = "CAST((left_rows = 0) <> (right_rows = 0) AS BIGINT)"
+    times = one_side if check.kind == "keys" else "abs(left_rows - right_rows)"
+    return (
+        f"SELECT CASE WHEN left_rows > right_rows THEN {only[0]} ELSE {only[1]} END AS side, {values}, {times} AS times"
+        f" FROM ({counted}) WHERE times > 0"
+    )
