@@ -81,13 +81,17 @@ def test_several_files_are_written_or_none_of_them(storage: Storage, at: Callabl
 
 
 @pytest.mark.parametrize("nth", [1, 3])
+@pytest.mark.parametrize("where", [Point.FILE_BEGUN, Point.FILE_WRITTEN])
 def test_an_interrupt_while_several_files_are_written_leaves_none(
-    storage: Storage, at: Callable[[str], str], nth: int
+    storage: Storage, at: Callable[[str], str], where: Point, nth: int
 ) -> None:
-    written = count(1)
+    if where is Point.FILE_BEGUN and not storage.is_local:
+        # An object is there when it is whole.
+        return
+    times = count(1)
 
     def interrupt(point: Point) -> None:
-        if point is Point.FILE_WRITTEN and next(written) == nth:
+        if point is where and next(times) == nth:
             signal.raise_signal(signal.SIGINT)
 
     faults.arm(interrupt)
@@ -99,6 +103,7 @@ def test_an_interrupt_while_several_files_are_written_leaves_none(
     assert list(storage.list(storage.warehouse)) == []
 
 
+@pytest.mark.parametrize("storage", PLACES[1:], indirect=True)
 def test_an_interrupt_while_a_thread_starts_leaves_no_file(
     storage: Storage, at: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

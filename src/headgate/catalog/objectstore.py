@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import urllib.parse
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from itertools import groupby
-from threading import Lock
+from threading import Condition, Lock
 from typing import TYPE_CHECKING
 
 from headgate.catalog.localfiles import StoredFile
 from headgate.catalog.s3access import S3Access
 from headgate.catalog.s3errors import s3_code, s3_error
 from headgate.errors import FileTaken, MissingExtra, StorageError
+from headgate.faults import Point, reached
 
 if TYPE_CHECKING:
     from obstore import GetOptions, ObjectMeta
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 # About ten seconds of a server that restarts; a request that is answered with an error is not asked again but for 5xx.
 _RETRIES = 6
 _PART = 8 << 20
+# A file takes as long as the server needs to have it for good; several take hardly longer than one.
+_AT_ONCE = 8
 # What is remembered at most, and of one file.
 _REMEMBERED = 16 << 20
 _SMALL = 1 << 20
@@ -70,7 +74,47 @@ class ObjectStore:
                 part = bytes(store.get(key, options=options).bytes())
             yield part
 
-    def write(self, location: str, content: bytes) -> None:
+    def write_all(self, files: Mapping[str, bytes]) -> None:
+        if len(files) == 1:
+            self._write(*next(iter(files.items())))
+            return
+        for location in files:
+            # What reaches a bucket is made once, and not by several threads.
+            self._at(location)
+        written: list[str] = []
+        begun: set[str] = set()
+        turn = Condition()
+        given_up = False
+
+        def write(location: str) -> None:
+            with turn:
+                if given_up:
+                    return
+                begun.add(location)
+            try:
+                self._write(location, files[location])
+                written.append(location)
+            finally:
+                with turn:
+                    begun.discard(location)
+                    turn.notify_all()
+
+        try:
+            with ThreadPoolExecutor(min(len(files), _AT_ONCE)) as threads:
+                for _ in threads.map(write, files):
+                    pass
+        except BaseException as error:
+            # An interrupt while a thread starts leaves one that the pool does not know and does not wait for.
+            with turn:
+                given_up = True
+                turn.wait_for(lambda: not begun)
+            try:
+                self.delete(written)
+            except StorageError as left:
+                raise error from left
+            raise
+
+    def _write(self, location: str, content: bytes) -> None:
         store, key = self._at(location)
         try:
             with self._errors(location):
@@ -80,6 +124,7 @@ class ObjectStore:
             if self._read(location) != content:
                 raise
         self._recent.put(location, content)
+        reached(Point.FILE_WRITTEN)
 
     def find(self, location: str) -> StoredFile | None:
         store, key = self._at(location)

@@ -10,20 +10,15 @@ import hashlib
 import secrets
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
-from threading import Condition
 from typing import Protocol
 
 from headgate.catalog.localfiles import LocalFiles, StoredFile
 from headgate.catalog.locations import local_path
 from headgate.catalog.s3access import AccessSettings, S3Access
 from headgate.errors import ProjectError, StorageError
-from headgate.faults import Point, reached
 
 _S3 = "s3"
-# A file takes as long as the disk or the server needs to have it for good; several take hardly longer than one.
-_AT_ONCE = 8
 
 
 class Files(Protocol):
@@ -33,7 +28,7 @@ class Files(Protocol):
 
     def parts(self, file: StoredFile) -> Iterator[bytes]: ...
 
-    def write(self, location: str, content: bytes) -> None: ...
+    def write_all(self, files: Mapping[str, bytes]) -> None: ...
 
     def find(self, location: str) -> StoredFile | None: ...
 
@@ -112,8 +107,7 @@ class Storage:
             FileTaken: There is one of that name; it stays as it is.
             StorageError: It cannot be written.
         """
-        self._files(location).write(location, content)
-        reached(Point.FILE_WRITTEN)
+        self.write_all({location: content})
 
     def write_all(self, files: Mapping[str, bytes]) -> None:
         """As `write`, of several new files at the same time; one that fails, or an interrupt, leaves none of them.
@@ -122,39 +116,13 @@ class Storage:
             FileTaken: There is one of such a name; it stays as it is.
             StorageError: One cannot be written.
         """
-        if len(files) == 1:
-            self.write(*next(iter(files.items())))
-            return
-        for location in files:
-            # What reaches an object store is made once, and not by several threads.
-            self._files(location)
         written: list[str] = []
-        begun: set[str] = set()
-        turn = Condition()
-        given_up = False
-
-        def write(location: str) -> None:
-            with turn:
-                if given_up:
-                    return
-                begun.add(location)
-            try:
-                self.write(location, files[location])
-                written.append(location)
-            finally:
-                with turn:
-                    begun.discard(location)
-                    turn.notify_all()
-
         try:
-            with ThreadPoolExecutor(min(len(files), _AT_ONCE)) as threads:
-                for _ in threads.map(write, files):
-                    pass
+            for where, group in groupby(sorted(files, key=self._is_here), self._files):
+                part = list(group)
+                where.write_all({location: files[location] for location in part})
+                written += part
         except BaseException as error:
-            # An interrupt while a thread starts leaves one that the pool does not know and does not wait for.
-            with turn:
-                given_up = True
-                turn.wait_for(lambda: not begun)
             try:
                 self.delete(written)
             except StorageError as left:
@@ -204,8 +172,12 @@ class Storage:
         """What a client of the Iceberg REST catalog has to be told to reach the files; empty on this machine."""
         return {} if self.is_local else self.access.client_config()
 
+    @staticmethod
+    def _is_here(location: str) -> bool:
+        return local_path(location) is not None
+
     def _files(self, location: str) -> Files:
-        if local_path(location) is not None:
+        if self._is_here(location):
             return self._local
         if self._remote is None:
             from headgate.catalog.objectstore import ObjectStore

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from headgate.catalog import Operation
-from headgate.catalog.iceberg import TableVersion, append_onto
+from headgate.catalog.iceberg import TableVersion, append_onto, prepare
 from headgate.catalog.storage import Storage
 from headgate.engines.writer import Written
 from headgate.types import Content, Kind, Name
@@ -20,6 +20,9 @@ class PendingAppend:
         version: The table as it is there.
         written: The files, and the table as it has to be to take them.
         summary: Further entries of the snapshot's summary.
+
+    Attributes:
+        latest: The version of the table that was stored last.
     """
 
     def __init__(
@@ -31,17 +34,20 @@ class PendingAppend:
         summary: Mapping[str, str] | None,
     ) -> None:
         self.base = base
+        self.latest: TableVersion | None = None
         self._name = name
         self._version = version
         self._written = written
         self._summary = summary
+        # Before anybody waits for the commit.
+        self._prepared = prepare(written.version.metadata, written.version.storage, written.files)
         # What was stored for a head that was lost may do for the next one, if that differs in other tables.
         self._stored: dict[Content | None, Content] = {}
 
     def content(self) -> Content:
         """The table with the files, on what they were written for."""
         if self.base not in self._stored:
-            self._store(self.base, self._written.version.append(self._written.files, self._summary))
+            self._store(self.base, self._written.version.append(self._written.files, self._summary, self._prepared))
         return self._stored[self.base]
 
     def operation(self, theirs: Content | None, storage: Storage) -> Operation:
@@ -53,7 +59,7 @@ class PendingAppend:
         if theirs != self.base and theirs is not None and theirs.kind is Kind.TABLE and theirs not in self._stored:
             current = TableVersion.load(theirs.metadata_location, storage)
             ours = self._written
-            joined = append_onto(self._version, current, ours.version, ours.files, self._summary)
+            joined = append_onto(self._version, current, ours.version, ours.files, self._summary, self._prepared)
             if joined is not None:
                 self._store(theirs, joined)
         if theirs in self._stored:
@@ -62,4 +68,5 @@ class PendingAppend:
 
     def _store(self, before: Content | None, version: TableVersion) -> None:
         stored = version.store()
+        self.latest = stored
         self._stored[before] = Content(Kind.TABLE, stored.table_id, stored.metadata_location)

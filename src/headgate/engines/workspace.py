@@ -286,6 +286,8 @@ class Workspace(Reader):
             properties=properties,
             rejoin=rejoiner(self.session.storage),
         )
+        # The next append to a table begins with what this one has made of it.
+        self._loaded |= {name: each.latest for name, each in pending.items() if each.latest is not None}
         self._move_to(commit.id)
         return commit
 
@@ -329,7 +331,7 @@ class Workspace(Reader):
         return to_uri(f"{self.session.storage.warehouse}/{folder}/{name.table}-{secrets.token_hex(4)}")
 
     def _put(self, name: Name, version: TableVersion) -> None:
-        stored = version.store()
+        self._loaded[name] = stored = version.store()
         self._set(name, Content(Kind.TABLE, stored.table_id, stored.metadata_location))
 
     def _settle(self, name: Name) -> None:

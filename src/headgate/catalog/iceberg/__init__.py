@@ -1,5 +1,6 @@
 """Iceberg tables: what PyIceberg's models say about files, schemas, partitions and snapshots."""
 
+from headgate.catalog.iceberg.added import prepare
 from headgate.catalog.iceberg.datafiles import LiveFile
 from headgate.catalog.iceberg.evolution import Mode
 from headgate.catalog.iceberg.join import append_onto, join_appends, rejoiner
@@ -17,5 +18,6 @@ __all__ = [
     "join_appends",
     "new_table",
     "outside_changes",
+    "prepare",
     "rejoiner",
 ]

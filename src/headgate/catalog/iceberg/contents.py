@@ -11,6 +11,7 @@ from pyiceberg.io import FileIO
 from pyiceberg.manifest import DataFile, DataFileContent, ManifestContent, ManifestEntry, ManifestFile
 from pyiceberg.table.snapshots import Snapshot
 
+from headgate.catalog.iceberg.manifests import read_entries, read_list
 from headgate.errors import CorruptHistory, HeadgateError
 
 ENGINE = "engine-name"
@@ -43,7 +44,7 @@ def live_manifests(io: FileIO, snapshot: Snapshot | None) -> list[ManifestFile]:
     if snapshot is None:
         return []
     with avro_errors(snapshot.manifest_list):
-        manifests = snapshot.manifests(io)
+        manifests = read_list(io, snapshot.manifest_list)
     return [manifest for manifest in manifests if manifest.has_added_files() or manifest.has_existing_files()]
 
 
@@ -63,7 +64,7 @@ def entries_of(io: FileIO, manifest: ManifestFile) -> list[ManifestEntry]:
         CorruptHistory: The file is no manifest.
     """
     with avro_errors(manifest.manifest_path):
-        return manifest.fetch_manifest_entry(io, discard_deleted=True)
+        return read_entries(io, manifest)
 
 
 @contextmanager

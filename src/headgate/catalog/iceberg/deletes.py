@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pyiceberg.manifest import ManifestContent, read_manifest_list
+from pyiceberg.manifest import ManifestContent
 
 from headgate.catalog.iceberg.contents import avro_errors
+from headgate.catalog.iceberg.manifests import read_list
 from headgate.catalog.iceberg.storage import StorageIO
 from headgate.catalog.storage import Storage
 
@@ -15,7 +16,7 @@ def adds_deletes_across_specs(manifest_list: str, snapshot_id: int, storage: Sto
     By the specification a position delete applies to data files of its own spec and partition (scan planning).
     """
     with avro_errors(manifest_list):
-        listed = list(read_manifest_list(StorageIO(storage).new_input(manifest_list)))
+        listed = read_list(StorageIO(storage), manifest_list)
     manifests = [manifest for manifest in listed if manifest.has_added_files() or manifest.has_existing_files()]
     added = [
         manifest

@@ -9,6 +9,7 @@ from pyiceberg.manifest import DataFile
 from pyiceberg.table.refs import MAIN_BRANCH
 from pyiceberg.table.snapshots import Operation, Snapshot
 
+from headgate.catalog.iceberg.added import AddedManifests
 from headgate.catalog.iceberg.contents import ENGINE, HEADGATE, engine_of, live_entries, live_manifests
 from headgate.catalog.iceberg.datafiles import to_data_file
 from headgate.catalog.iceberg.layout import same_partitioning
@@ -53,6 +54,7 @@ def append_onto(
     ours: TableVersion,
     files: Sequence[WrittenFile],
     summary: Mapping[str, str] | None = None,
+    prepared: AddedManifests | None = None,
 ) -> TableVersion | None:
     """As `join_appends`, of files that no version of the table holds yet: nothing of `ours` need have been stored.
 
@@ -62,12 +64,13 @@ def append_onto(
         ours: The table as the files were written for it.
         files: Those files.
         summary: Further entries of the snapshot's summary.
+        prepared: What `added.prepare` gave for the files.
     """
     joined = _join_tables(base, theirs, ours)
     if joined is None or _appends(base, theirs) is None:
         return None
     added = [to_data_file(file, ours.spec.spec_id) for file in files]
-    return _with_files(joined, ours, added, summary) if added else joined
+    return _with_files(joined, ours, added, summary, prepared) if added else joined
 
 
 def _join_tables(base: TableVersion | None, theirs: TableVersion, ours: TableVersion) -> TableVersion | None:
@@ -85,7 +88,11 @@ def _join_tables(base: TableVersion | None, theirs: TableVersion, ours: TableVer
 
 
 def _with_files(
-    joined: TableVersion, ours: TableVersion, files: Sequence[DataFile], summary: Mapping[str, str] | None
+    joined: TableVersion,
+    ours: TableVersion,
+    files: Sequence[DataFile],
+    summary: Mapping[str, str] | None,
+    prepared: AddedManifests | None = None,
 ) -> TableVersion | None:
     """The joined table with data files that were written for specs of `ours`; None if it does not have one of them."""
     for file in files:
@@ -94,7 +101,7 @@ def _with_files(
         if not match:
             return None
         file.spec_id = match[0]
-    return joined.with_snapshot(files, frozenset(), Operation.APPEND, summary)
+    return joined.with_snapshot(files, frozenset(), Operation.APPEND, summary, prepared=prepared)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +41,7 @@ def read_table(metadata_location: str, storage: Storage) -> Read:
     check_version(content, metadata_location)
     try:
         types = _take_out_types(content)
-        return Read(TableMetadataUtil.parse_raw(json.dumps(content)), types)
+        return Read(TableMetadataUtil.parse_obj(content), types)
     except (ValueError, KeyError, TypeError, ValidationError) as error:
         raise _not_metadata(metadata_location, error) from error
 

@@ -11,7 +11,6 @@ import time
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 
-from pyiceberg.avro.codecs import AvroCompressionCodec
 from pyiceberg.io import FileIO
 from pyiceberg.manifest import (
     UNASSIGNED_SEQ,
@@ -21,15 +20,12 @@ from pyiceberg.manifest import (
     ManifestEntry,
     ManifestEntryStatus,
     ManifestFile,
-    write_manifest,
-    write_manifest_list,
 )
-from pyiceberg.partitioning import PartitionSpec
-from pyiceberg.schema import Schema
 from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.refs import MAIN_BRANCH, SnapshotRef, SnapshotRefType
 from pyiceberg.table.snapshots import Operation, Snapshot, SnapshotLogEntry, Summary
 
+from headgate.catalog.iceberg.added import AddedManifests
 from headgate.catalog.iceberg.contents import (
     DATA_FILES,
     DELETE_FILES,
@@ -46,120 +42,12 @@ from headgate.catalog.iceberg.contents import (
     live_manifests,
     totals_of,
 )
+from headgate.catalog.iceberg.manifests import write_list
+from headgate.catalog.iceberg.snapshotwriter import SnapshotWriter, with_status
 from headgate.errors import CorruptHistory
 
-_COMPRESSION: AvroCompressionCodec = "deflate"
-# Small manifests are joined into one when there are more of them: readers open every manifest of a snapshot.
-_SMALL_MANIFESTS_MAX = 24
-# A manifest with as many files is not small any more, or every joining would write all entries again.
-_LARGE_MANIFEST_FILES = 1000
 # Older snapshots leave the table's metadata; the catalog's commits name the metadata that still has them.
 _SNAPSHOTS_KEPT = 50
-
-
-class _SnapshotWriter:
-    """Writes the manifests of one new snapshot."""
-
-    def __init__(self, metadata: TableMetadata, io: FileIO, folder: str, commit: uuid.UUID | None = None) -> None:
-        self.metadata = metadata
-        self.io = io
-        self.folder = folder
-        self.snapshot_id = metadata.new_snapshot_id()
-        self.commit = commit or uuid.uuid4()
-        self.written = 0
-
-    def manifest(self, spec_id: int, entries: Sequence[ManifestEntry]) -> ManifestFile:
-        output = self.io.new_output(f"{self.folder}/{self.commit}-m{self.written}.avro")
-        self.written += 1
-        spec = self.metadata.specs()[spec_id]
-        with write_manifest(
-            self.metadata.format_version,
-            spec,
-            _schema_for(self.metadata, spec),
-            output,
-            self.snapshot_id,
-            _COMPRESSION,
-        ) as writer:
-            for entry in entries:
-                writer.add_entry(entry)
-        return writer.to_manifest_file()
-
-    def added(self, files: Sequence[DataFile]) -> list[ManifestFile]:
-        by_spec: dict[int, list[ManifestEntry]] = {}
-        for file in files:
-            entry = ManifestEntry.from_args(
-                status=ManifestEntryStatus.ADDED, snapshot_id=self.snapshot_id, data_file=file
-            )
-            by_spec.setdefault(file.spec_id, []).append(entry)
-        return [self.manifest(spec_id, entries) for spec_id, entries in by_spec.items()]
-
-    def without(self, manifest: ManifestFile, removed: Collection[str]) -> tuple[list[ManifestFile], list[DataFile]]:
-        """The manifest again but for the removed files, and what was removed from it."""
-        entries = entries_of(self.io, manifest)
-        gone = [entry for entry in entries if entry.data_file.file_path in removed]
-        if not gone:
-            return [manifest], []
-        rewritten = [
-            _with_status(entry, ManifestEntryStatus.DELETED, self.snapshot_id)
-            if entry.data_file.file_path in removed
-            else _with_status(entry, ManifestEntryStatus.EXISTING, entry.snapshot_id)
-            for entry in entries
-        ]
-        return [self.manifest(manifest.partition_spec_id, rewritten)], [entry.data_file for entry in gone]
-
-    def numbered(self, manifest: ManifestFile) -> ManifestFile:
-        """The manifest; one that was written for format version 1 again, with the sequence numbers written out.
-
-        Such a manifest has none, and DuckDB 1.5.5 does not take their place for 0 where it has to.
-        """
-        if manifest.sequence_number:
-            return manifest
-        entries = entries_of(self.io, manifest)
-        existing = [_with_status(entry, ManifestEntryStatus.EXISTING, entry.snapshot_id) for entry in entries]
-        return self.manifest(manifest.partition_spec_id, existing) if existing else manifest
-
-    def merged(self, manifests: Sequence[ManifestFile]) -> list[ManifestFile]:
-        """The manifests with the small ones joined, once there are many of them."""
-        small = [
-            manifest
-            for manifest in manifests
-            if manifest.content == ManifestContent.DATA
-            and (manifest.added_files_count or 0) + (manifest.existing_files_count or 0) < _LARGE_MANIFEST_FILES
-        ]
-        if len(small) <= _SMALL_MANIFESTS_MAX:
-            return list(manifests)
-        by_spec: dict[int, list[ManifestEntry]] = {}
-        for manifest in small:
-            for entry in entries_of(self.io, manifest):
-                existing = _with_status(entry, ManifestEntryStatus.EXISTING, entry.snapshot_id)
-                by_spec.setdefault(manifest.partition_spec_id, []).append(existing)
-        joined = [self.manifest(spec_id, entries) for spec_id, entries in by_spec.items()]
-        return joined + [manifest for manifest in manifests if manifest not in small]
-
-
-def _with_status(entry: ManifestEntry, status: ManifestEntryStatus, snapshot_id: int | None) -> ManifestEntry:
-    return ManifestEntry.from_args(
-        status=status,
-        snapshot_id=snapshot_id,
-        sequence_number=entry.sequence_number,
-        file_sequence_number=entry.file_sequence_number,
-        data_file=entry.data_file,
-    )
-
-
-def _schema_for(metadata: TableMetadata, spec: PartitionSpec) -> Schema:
-    """The current schema, with columns that files of a spec are partitioned by and that were dropped since.
-
-    Without them PyIceberg could not tell the types of the partition values, and would write nulls in their place.
-    """
-    schema = metadata.schema()
-    current = set(schema.field_ids)
-    dropped = []
-    for source in dict.fromkeys(field.source_id for field in spec.fields):
-        if source not in current:
-            known = (old.find_field(source) for old in reversed(metadata.schemas) if source in old.field_ids)
-            dropped += [field.model_copy(update={"name": f"_dropped_{source}"}) for field in known][:1]
-    return Schema(*schema.fields, *dropped, schema_id=schema.schema_id) if dropped else schema
 
 
 def produce_snapshot(
@@ -167,6 +55,7 @@ def produce_snapshot(
     io: FileIO,
     *,
     added: Sequence[DataFile] = (),
+    prepared: AddedManifests | None = None,
     removed: Collection[str] | None = frozenset(),
     operation: Operation,
     properties: Mapping[str, str] | None = None,
@@ -182,6 +71,7 @@ def produce_snapshot(
         metadata: The table as it is.
         io: Where the table's metadata files are.
         added: Data files that the snapshot adds, each with its `spec_id`.
+        prepared: Their manifests, if those have been made before and fit; `io` has them.
         removed: Paths of data files that it removes; None removes all.
         operation: What readers of incremental changes are told.
         properties: Further entries of the snapshot's summary.
@@ -194,12 +84,13 @@ def produce_snapshot(
     Raises:
         CorruptHistory: A file that is to be removed is not in the current snapshot.
     """
-    writer = _SnapshotWriter(metadata, io, folder or f"{metadata.location}/metadata", commit)
+    folder = folder or f"{metadata.location}/metadata"
+    writer = SnapshotWriter(metadata, io, folder, commit, prepared.snapshot_id if prepared is not None else None)
     parent = metadata.current_snapshot()
     current = live_manifests(io, parent)
     data = [writer.numbered(each) for each in current if each.content == ManifestContent.DATA]
     deletes = [manifest for manifest in current if manifest.content == ManifestContent.DELETES]
-    manifests = writer.added(added)
+    manifests = list(prepared.manifests) if prepared is not None else writer.added(added)
     gone: list[DataFile] = []
     if removed is None:
         gone = [entry.data_file for entry in live_entries(io, data)]
@@ -257,7 +148,7 @@ def produce_subset(metadata: TableMetadata, io: FileIO, paths: Collection[str], 
 
     Files keep their sequence numbers, so that delete files of other writers apply to them as before.
     """
-    writer = _SnapshotWriter(metadata, io, folder)
+    writer = SnapshotWriter(metadata, io, folder)
     parent = metadata.current_snapshot()
     manifests: list[ManifestFile] = []
     for manifest in live_manifests(io, parent):
@@ -265,7 +156,7 @@ def produce_subset(metadata: TableMetadata, io: FileIO, paths: Collection[str], 
             manifests.append(manifest)
             continue
         entries = [
-            _with_status(entry, ManifestEntryStatus.EXISTING, entry.snapshot_id)
+            with_status(entry, ManifestEntryStatus.EXISTING, entry.snapshot_id)
             for entry in entries_of(io, manifest)
             if entry.data_file.file_path in paths
         ]
@@ -274,7 +165,7 @@ def produce_subset(metadata: TableMetadata, io: FileIO, paths: Collection[str], 
     return _make_current(writer, manifests, Summary(Operation.OVERWRITE))
 
 
-def _make_current(writer: _SnapshotWriter, manifests: list[ManifestFile], summary: Summary) -> TableMetadata:
+def _make_current(writer: SnapshotWriter, manifests: list[ManifestFile], summary: Summary) -> TableMetadata:
     """The metadata with a further snapshot, which is the current one.
 
     It is what `update_table_metadata` makes of the updates that add a snapshot, point `main` at it and remove old
@@ -308,21 +199,21 @@ def _make_current(writer: _SnapshotWriter, manifests: list[ManifestFile], summar
 
 
 def _write_list(
-    writer: _SnapshotWriter, manifests: list[ManifestFile], parent: Snapshot | None, summary: Summary
+    writer: SnapshotWriter, manifests: list[ManifestFile], parent: Snapshot | None, summary: Summary
 ) -> Snapshot:
     metadata = writer.metadata
     location = f"{writer.folder}/snap-{writer.snapshot_id}-0-{writer.commit}.avro"
     sequence_number = metadata.next_sequence_number()
     parent_id = parent.snapshot_id if parent else None
-    with write_manifest_list(
+    write_list(
+        writer.io,
+        location,
+        manifests,
         format_version=metadata.format_version,
-        output_file=writer.io.new_output(location),
         snapshot_id=writer.snapshot_id,
-        parent_snapshot_id=parent_id,
+        parent_id=parent_id,
         sequence_number=sequence_number,
-        avro_compression=_COMPRESSION,
-    ) as manifest_list:
-        manifest_list.add_manifests(manifests)
+    )
     return Snapshot.model_validate(
         {
             "snapshot-id": writer.snapshot_id,

@@ -26,6 +26,7 @@ from pyiceberg.table.update import (
     update_table_metadata,
 )
 
+from headgate.catalog.iceberg.added import AddedManifests
 from headgate.catalog.iceberg.contents import SIZE, live_entries, live_manifests, live_rows, totals_of
 from headgate.catalog.iceberg.datafiles import LiveFile, to_data_file, to_live_file
 from headgate.catalog.iceberg.evolution import Mode, evolve_schema, fresh_schema, rename_columns
@@ -148,9 +149,16 @@ class TableVersion:
         """The data files of the current snapshot."""
         return [to_live_file(file) for file in self.data_files()]
 
-    def append(self, files: Sequence[WrittenFile], summary: Mapping[str, str] | None = None) -> TableVersion:
-        """Add data files in one snapshot; nothing else changes."""
-        return self._snapshot(files, frozenset(), Operation.APPEND, summary) if files else self
+    def append(
+        self,
+        files: Sequence[WrittenFile],
+        summary: Mapping[str, str] | None = None,
+        prepared: AddedManifests | None = None,
+    ) -> TableVersion:
+        """Add data files in one snapshot; nothing else changes. `prepared` is what `added.prepare` gave for them."""
+        if not files:
+            return self
+        return self.with_snapshot(self._data_files(files), frozenset(), Operation.APPEND, summary, prepared=prepared)
 
     def rewrite(
         self, delete: Collection[str], add: Sequence[WrittenFile], summary: Mapping[str, str] | None = None
@@ -163,21 +171,14 @@ class TableVersion:
         if not delete and not add:
             return self
         operation = Operation.OVERWRITE if add else Operation.DELETE
-        return self._snapshot(add, frozenset(delete), operation, summary)
+        return self.with_snapshot(self._data_files(add), frozenset(delete), operation, summary)
 
     def replace(self, files: Sequence[WrittenFile], summary: Mapping[str, str] | None = None) -> TableVersion:
         """Exchange all data files in one snapshot; identity, history and schema ids stay."""
-        return self._snapshot(files, None, Operation.OVERWRITE, summary)
+        return self.with_snapshot(self._data_files(files), None, Operation.OVERWRITE, summary)
 
-    def _snapshot(
-        self,
-        files: Sequence[WrittenFile],
-        removed: frozenset[str] | None,
-        operation: Operation,
-        summary: Mapping[str, str] | None,
-    ) -> TableVersion:
-        added = [to_data_file(file, self.spec.spec_id) for file in files]
-        return self.with_snapshot(added, removed, operation, summary)
+    def _data_files(self, files: Sequence[WrittenFile]) -> list[DataFile]:
+        return [to_data_file(file, self.spec.spec_id) for file in files]
 
     def with_snapshot(
         self,
@@ -186,6 +187,7 @@ class TableVersion:
         operation: Operation,
         summary: Mapping[str, str] | None = None,
         folder: str | None = None,
+        prepared: AddedManifests | None = None,
     ) -> TableVersion:
         """As `append`, `rewrite` and `replace`, of PyIceberg's data files; see `produce_snapshot`.
 
@@ -194,10 +196,14 @@ class TableVersion:
         upgrade = UpgradeFormatVersionUpdate.model_validate({"format-version": FORMAT_VERSION})
         version = self.updated(upgrade) if self.metadata.format_version < FORMAT_VERSION else self
         io = self._io()
+        ready = prepared if prepared is not None and prepared.fit(version.metadata, added) else None
+        if ready is not None:
+            io.kept.update(ready.kept)
         metadata = produce_snapshot(
             version.metadata,
             io,
             added=added,
+            prepared=ready,
             removed=removed,
             operation=operation,
             properties=summary,
@@ -208,9 +214,7 @@ class TableVersion:
 
     def with_files(self, files: Sequence[WrittenFile], folder: str) -> TableVersion:
         """A version that holds only these files, with its manifests in a folder of its own: for reading them."""
-        return self.with_snapshot(
-            [to_data_file(file, self.spec.spec_id) for file in files], None, Operation.OVERWRITE, folder=folder
-        )
+        return self.with_snapshot(self._data_files(files), None, Operation.OVERWRITE, folder=folder)
 
     def subset(self, paths: Collection[str], folder: str) -> TableVersion:
         """A version, stored in a folder of its own, that holds only some of the data files: for reading them."""
