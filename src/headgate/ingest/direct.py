@@ -1,26 +1,79 @@
 """The direct load: a file that is sound goes into its data file in one statement, at the speed of a plain `COPY`.
 
 Whatever is not sound stops the statement, by an error of DuckDB's reader or by a guard, and the file takes the staged
-way.
+way. What hardly ever happens, and the bounds of the columns tell, has no guard that every value would pay for: it is
+looked for in the statistics of the file that was written.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
+from pyiceberg.conversions import from_bytes
+from pyiceberg.types import PrimitiveType
+
+from headgate.engines.writer import Written
 from headgate.ingest.columntypes import VARCHAR, ColumnType
 from headgate.ingest.contract import Source
 from headgate.ingest.csvfile import Dialect, ends_long, first_records, read_csv
 from headgate.ingest.fields import Field
 from headgate.ingest.plain import PlainFile
 from headgate.ingest.rows import Raw, Rows
-from headgate.ingest.rules import beyond_zones, inexact, inexact_double, named, null_texts, typed_directly, violations
+from headgate.ingest.rules import (
+    DAYS,
+    LARGEST_EXACT,
+    beyond_zones,
+    fraction,
+    inexact,
+    named,
+    null_texts,
+    typed_directly,
+    violations,
+)
 from headgate.ingest.staging import same_type
+from headgate.types import ColumnStats
 
 _SAMPLE = 100
 _EXACT_DIGITS = 15
 
 
-def direct_sql(rows: Rows, fields: tuple[Field, ...], source: Source, *, nul: bool = True) -> str | None:
-    """A query that gives the table's columns in the file's order, or fails on the first row that is not sound.
+@dataclass(frozen=True)
+class Direct:
+    """A direct load.
+
+    Attributes:
+        sql: The query that gives the table's columns in the file's order, or fails on the first row that is not sound.
+        by_double: Columns of whole numbers that were read as DOUBLE, and are exact within its bounds.
+        endless: Columns of days and moments that may be infinite.
+    """
+
+    sql: str
+    by_double: tuple[str, ...] = ()
+    endless: tuple[str, ...] = ()
+
+    def holds(self, written: Written) -> bool:
+        """Whether the statistics of the files that the query became say that these columns are sound."""
+        fields = {field.name.lower(): field for field in written.version.schema.fields}
+        for file in written.files:
+            for name in (*self.by_double, *self.endless):
+                field = fields[name.lower()]
+                stats = file.columns.get(field.field_id, ColumnStats())
+                if stats.nulls == file.rows:
+                    continue
+                # A moment without end has no bound; nor has a year above 9999, which costs a second look at the file.
+                if stats.lower is None or stats.upper is None:
+                    return False
+                assert isinstance(field.field_type, PrimitiveType), "only single values are read directly"
+                bounds: list[Any] = [from_bytes(field.field_type, bound) for bound in (stats.lower, stats.upper)]
+                # 2^53 itself is what DOUBLE makes of the next number as well.
+                if name in self.by_double and not -LARGEST_EXACT < bounds[0] <= bounds[1] < LARGEST_EXACT:
+                    return False
+        return True
+
+
+def direct_load(rows: Rows, fields: tuple[Field, ...], source: Source, *, nul: bool = True) -> Direct | None:
+    """How to load a file that is sound, if it is.
 
     Args:
         rows: The file's rows.
@@ -40,7 +93,7 @@ def direct_sql(rows: Rows, fields: tuple[Field, ...], source: Source, *, nul: bo
     return _parquet(rows, fields, source) if rows.raw is Raw.TYPED else None
 
 
-def _csv(rows: Rows, fields: tuple[Field, ...], source: Source, nul: bool) -> str | None:
+def _csv(rows: Rows, fields: tuple[Field, ...], source: Source, nul: bool) -> Direct | None:
     assert rows.csv is not None
     file, dialect = rows.csv
     options = source.contract.options
@@ -51,6 +104,7 @@ def _csv(rows: Rows, fields: tuple[Field, ...], source: Source, nul: bool) -> st
     long = _long_columns(file, dialect)
     items: list[str] = []
     guards: list[str] = []
+    by_double: list[str] = []
     for field in fields:
         kind = field.type or VARCHAR
         if field.position is None:
@@ -65,7 +119,8 @@ def _csv(rows: Rows, fields: tuple[Field, ...], source: Source, nul: bool) -> st
                 guards.append(inexact(raw, value))
             else:
                 types[raw] = "DOUBLE"
-                guards.append(inexact_double(raw))
+                guards.append(fraction(raw))
+                by_double.append(field.name)
         elif kind.base == "TIMESTAMPTZ":
             # The reader itself makes NULL of a time that is none.
             guards.append(beyond_zones(raw))
@@ -77,14 +132,15 @@ def _csv(rows: Rows, fields: tuple[Field, ...], source: Source, nul: bool) -> st
         items.append(named(value, field.name))
     if all((field.type or VARCHAR).base == "VARCHAR" for field in fields):
         guards += [condition for _, condition, _ in rows.broken]
-    return _guarded(items, read_csv(file.path, dialect, types, nulls=_nulls(source)), guards)
+    sql = _guarded(items, read_csv(file.path, dialect, types, nulls=_nulls(source)), guards)
+    return Direct(sql, tuple(by_double), _endless(fields))
 
 
 def _nulls(source: Source) -> tuple[str, ...]:
     return null_texts(None, source.contract.options, empty_is_null=True)
 
 
-def _parquet(rows: Rows, fields: tuple[Field, ...], source: Source) -> str | None:
+def _parquet(rows: Rows, fields: tuple[Field, ...], source: Source) -> Direct | None:
     items: list[str] = []
     guards: list[str] = []
     for field in fields:
@@ -97,12 +153,16 @@ def _parquet(rows: Rows, fields: tuple[Field, ...], source: Source) -> str | Non
         value = rows.value(field.position)
         guards += _guards(value, kind, field, source, True) if field.type else []
         items.append(named(value, field.name))
-    return _guarded(items, rows.relation, guards)
+    return Direct(_guarded(items, rows.relation, guards), endless=_endless(fields))
+
+
+def _endless(fields: tuple[Field, ...]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields if field.type and field.type.base in DAYS)
 
 
 def _guards(value: str, kind: ColumnType, field: Field, source: Source, nul: bool) -> list[str]:
-    """Conditions under which a typed value breaks its contract."""
-    found = violations(None, value, kind, field.column, source.contract.options, nul=nul)
+    """Conditions under which a typed value breaks its contract, but for those that statistics tell."""
+    found = violations(None, value, kind, field.column, source.contract.options, nul=nul, endless=False)
     return [violation.condition for violation in found]
 
 

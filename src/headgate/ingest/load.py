@@ -24,7 +24,7 @@ from headgate.ingest.bronze import add_files, audit_columns, schema_mode, table_
 from headgate.ingest.constants import check_constants
 from headgate.ingest.contract import Source
 from headgate.ingest.csvfile import ends_long
-from headgate.ingest.direct import direct_sql
+from headgate.ingest.direct import direct_load
 from headgate.ingest.fields import Field, match
 from headgate.ingest.files import InputFile
 from headgate.ingest.jsonfile import broken_lines
@@ -185,14 +185,14 @@ class _FileLoad:
     def _direct(self, rows: Rows, fields: tuple[Field, ...]) -> _Figures | None:
         """Load the file in one statement, or None if it is not sound."""
         as_it_is = rows.csv is not None and rows.csv[0].path == self.file.path
-        query = direct_sql(rows, fields, self.source, nul=not as_it_is or self.file.nul is not False)
-        if query is None:
+        direct = direct_load(rows, fields, self.source, nul=not as_it_is or self.file.nul is not False)
+        if direct is None:
             return None
         audit = self._audit("CAST(NULL AS BIGINT)")
         try:
             written = self.ws.write_files(
                 self.source.table,
-                f"SELECT *, {audit} FROM ({query})",
+                f"SELECT *, {audit} FROM ({direct.sql})",
                 layout=table_layout(self.source, fields),
                 schema_mode=schema_mode(self.ws, self.source),
                 ordered=True,
@@ -202,7 +202,7 @@ class _FileLoad:
             if isinstance(error.__cause__, OF_ROWS):
                 return None
             raise self._unreadable(error) from error
-        if has_repeats(self.ws, self.source, fields, written):
+        if not direct.holds(written) or has_repeats(self.ws, self.source, fields, written):
             discard_files(self.ws, written)
             return None
         reached(Point.SOURCE_READ)

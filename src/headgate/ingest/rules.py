@@ -21,7 +21,7 @@ LARGEST_EXACT = 2**53
 _NO_OFFSET = r":\d\d(\.\d+)?\s*[-+](1[6-9]|[2-9]\d)"
 # strptime reads `20` as the year 20 where %Y is asked for; nobody means that.
 _FIRST_YEAR = 1000
-_DAYS = MOMENTS - {"TIME"}
+DAYS = MOMENTS - {"TIME"}
 
 
 @dataclass(frozen=True)
@@ -128,13 +128,20 @@ def beyond_zones(text: str) -> str:
     return f"regexp_matches({text}, {literal(_NO_OFFSET)})"
 
 
-def inexact_double(number: str) -> str:
-    """The same for an integer that is read as DOUBLE, which costs the least and is exact up to 2^53."""
-    return f"{number} <> trunc({number}) OR abs({number}) > {LARGEST_EXACT}"
+def fraction(number: str) -> str:
+    """The same for an integer that is read as DOUBLE, which costs the least and is exact below `LARGEST_EXACT`."""
+    return f"{number} <> trunc({number})"
 
 
 def violations(
-    text: str | None, value: str, kind: ColumnType, column: Column | None, options: Options, *, nul: bool = True
+    text: str | None,
+    value: str,
+    kind: ColumnType,
+    column: Column | None,
+    options: Options,
+    *,
+    nul: bool = True,
+    endless: bool = True,
 ) -> list[Violation]:
     """What can be wrong with one value.
 
@@ -145,11 +152,12 @@ def violations(
         column: Its contract; None for a column that the contract does not name.
         options: The source's.
         nul: Whether a text may hold a NUL character.
+        endless: Whether a day or moment may be infinite.
     """
     found: list[Violation] = []
     if text is not None and (kind.base != "VARCHAR"):
         found.append(_type_violation(text, value, kind, column, options))
-    if kind.base in _DAYS:
+    if kind.base in DAYS and endless:
         # The largest number of days or microseconds to every other reader of the table.
         found.append(Violation("type", f"isinf({value})", literal(f"is no {kind} but without end")))
     if kind.base == "VARCHAR" and nul:

@@ -1,0 +1,67 @@
+"""Files that are sound, in one statement: nothing is rounded or let through that a value by value load would refuse."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.ingest.conftest import Lake
+
+
+@pytest.mark.parametrize(
+    ("texts", "loaded", "refused"),
+    [
+        (["1", "-2", " 3 ", "4.0", "1e3", "007"], [-2, 1, 3, 4, 7, 1000], []),
+        (["1", "9007199254740993", "1234567890123456789"], [1, 9007199254740993, 1234567890123456789], []),
+        (["1"] * 150 + ["1234567890123456789"], [*[1] * 150, 1234567890123456789], []),
+        (["1"] * 150 + ["9007199254740993"], [*[1] * 150, 9007199254740993], []),
+        (["1"] * 150 + ["-9007199254740993"], [-9007199254740993, *[1] * 150], []),
+        (["1", "1.5"], [1], ["1.5"]),
+        (["1", "15e-1"], [1], ["15e-1"]),
+        (["1", "1e-05"], [1], ["1e-05"]),
+        (["1", "nan", "inf", "0x1F"], [1], ["nan", "inf", "0x1F"]),
+        (["1234567890123456789", "1.5"], [1234567890123456789], ["1.5"]),
+        (["1", "9223372036854775808"], [1], ["9223372036854775808"]),
+    ],
+)
+def test_integers_are_never_rounded(lake: Lake, texts: list[str], loaded: list[int], refused: list[str]) -> None:
+    lake.file("data/a.csv", "n,t\n" + "".join(f"{text},x\n" for text in texts))
+    lake.source("a", "table: a\nfiles: data/a.csv\ncolumns: {n: bigint, t: varchar}\n")
+    lake.load()
+    assert [n for (n,) in lake.rows("SELECT n FROM bronze.a ORDER BY n")] == loaded
+    assert ([value for *_, value in lake.refused("a")] if refused else []) == refused
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "refused", "kept"),
+    [
+        ("date", "infinity", [("day", "infinity")], 0),
+        ("date", "-infinity", [("day", "-infinity")], 0),
+        ("timestamp", "infinity", [("day", "infinity")], 0),
+        ("timestamptz", "-infinity", [("day", "-infinity")], 0),
+        ("date", "12024-02-03", [], 1),
+        ("date", "0044-03-15 (BC)", [], 1),
+    ],
+)
+def test_one_day_without_end_is_found_among_many(
+    lake: Lake, kind: str, value: str, refused: list[tuple[str, str]], kept: int
+) -> None:
+    lines = [f"2024-02-03,{i}" for i in range(150_000)]
+    lines[140_000] = f"{value},x"
+    lake.file("data/big.csv", "day,name\n" + "\n".join(lines) + "\n")
+    lake.source("big", f"table: big\nfiles: data/big.csv\ncolumns: {{day: {kind}, name: varchar}}\n")
+    (result,) = lake.load()
+    assert (result.read, result.loaded, result.quarantined) == (150_000, 149_999 + kept, len(refused))
+    assert [(column, text) for *_, column, text in lake.refused("big")] == refused if refused else True
+    assert lake.rows("SELECT count(*) FROM bronze.big WHERE name = 'x' AND _source_row = 140001") == [(kept,)]
+
+
+def test_source_rows_are_those_of_the_file_in_a_direct_load(lake: Lake) -> None:
+    lines = [f"{i},name {i}" for i in range(1, 200_001)]
+    lake.file("data/big.csv", "id,name\n" + "\n".join(lines) + "\n")
+    lake.source("big", "table: big\nfiles: data/big.csv\ncolumns: {id: bigint, name: varchar}\n")
+    (result,) = lake.load()
+    assert result.loaded == 200_000
+    assert lake.rows("SELECT count(*) FILTER (id <> _source_row) FROM bronze.big") == [(0,)]
