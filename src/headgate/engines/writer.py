@@ -30,6 +30,9 @@ _SPLIT_FACTOR = 4
 _PARTITION = "_partition_"
 _PARQUET = ".parquet"
 _CODEC = "zstd"
+# Arrow's default, and so PyIceberg's. Beside DuckDB's 3, a load takes a twentieth less processor time, and its file a
+# fortieth more room.
+_LEVEL, _LEVELS = 1, range(1, 23)
 # Other engines know more of them.
 _CODECS = ("zstd", "snappy", "gzip", "lz4", "lz4_raw", "brotli", "uncompressed")
 
@@ -146,10 +149,9 @@ def _copy(
     """Write rows as files; as one with its name ending in `whole`, if that is given, in which they keep their order."""
     folder = f"{_engine_path(version.location)}/data"
     session.storage.make_folder(folder)
-    codec = version.properties.get("write.parquet.compression-codec", _CODEC).lower()
     options = [
         "FORMAT parquet",
-        f"COMPRESSION {literal(codec if codec in _CODECS else _CODEC)}",
+        *_compression(version),
         f"FIELD_IDS {field_ids(version.schema)}",
         "RETURN_STATS true",
     ]
@@ -169,6 +171,19 @@ def _copy(
         raise
     reached(Point.DATA_WRITTEN)
     return [file for row in reported if (file := _written(session, version, row, keys, constants or {})) is not None]
+
+
+def _compression(version: TableVersion) -> list[str]:
+    """Options of `COPY` for what a table's properties say of compression."""
+    asked = version.properties.get("write.parquet.compression-codec", _CODEC).lower()
+    codec = asked if asked in _CODECS else _CODEC
+    options = [f"COMPRESSION {literal(codec)}"]
+    if codec == _CODEC:
+        # DuckDB has levels of no other codec.
+        level = version.properties.get("write.parquet.compression-level", "")
+        known = level.isdecimal() and int(level) in _LEVELS
+        options.append(f"COMPRESSION_LEVEL {level if known else _LEVEL}")
+    return options
 
 
 def _engine_path(location: str) -> str:
