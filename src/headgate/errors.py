@@ -12,6 +12,8 @@ import difflib
 from collections.abc import Iterable
 from typing import ClassVar
 
+_SIGNALLED = "Query interrupted"
+
 
 class HeadgateError(Exception):
     """Base of every error that headgate raises on purpose.
@@ -192,6 +194,17 @@ class Cancelled(HeadgateError):
     """The run was stopped from outside before it was done."""
 
     exit_code = 130
+
+
+def was_interrupted(error: BaseException) -> bool:
+    """Whether an error came of a signal: libraries that catch everything raise another one in its place."""
+    current: BaseException | None = error
+    while current is not None:
+        # DuckDB tells of a signal that came while a statement ran by a plain RuntimeError.
+        if isinstance(current, KeyboardInterrupt) or (type(current) is RuntimeError and _SIGNALLED in str(current)):
+            return True
+        current = current.__cause__ or current.__context__
+    return False
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -128,6 +130,24 @@ def test_what_nobody_foresaw_is_a_sentence_and_an_exit_code(
     assert told in json.loads(out)["error"]["message"]
     assert "Traceback" not in err
     assert run(capsys, "tables", "--debug")[2].count("Traceback") == (1 if code == 1 else 0)
+
+
+def test_an_interrupt_that_a_library_takes_for_a_wrong_value_is_one(
+    capsys: pytest.CaptureFixture[str], shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dbt.contracts.graph.nodes import SourceDefinition  # dbt takes a second to import
+
+    calls = []
+
+    def interrupted(_: type, data: dict[Any, Any]) -> dict[Any, Any]:
+        calls.append(1)
+        signal.raise_signal(signal.SIGINT)
+        return data
+
+    monkeypatch.setattr(SourceDefinition, "__pre_deserialize__", classmethod(interrupted))
+    code, out, _ = run(capsys, "--project", str(shop), "run", "--json")
+    assert calls
+    assert (code, json.loads(out)["error"]["type"]) == (130, "Cancelled")
 
 
 def test_a_request_to_end_is_an_interrupt() -> None:

@@ -16,7 +16,7 @@ from typer.exceptions import TyperException
 from headgate.cli.commands import projects, quarantine, reading, records, run, serving, versions
 from headgate.cli.invocation import Invocation, shared_options
 from headgate.cli.parameters import spare_validators
-from headgate.errors import Cancelled, HeadgateError, UsageError, did_you_mean
+from headgate.errors import Cancelled, HeadgateError, UsageError, did_you_mean, was_interrupted
 from headgate.version import __version__
 
 _ABOUT = """A lakehouse in one package: nothing reaches main until its checks pass.
@@ -97,8 +97,7 @@ def _run(arguments: list[str], invocation: Invocation) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001  # the edge: a person gets a sentence, --debug the traceback
-        if isinstance(error, RuntimeError) and "Query interrupted" in str(error):
-            # DuckDB tells of a signal that came while a statement ran in this way.
+        if was_interrupted(error):
             return _failed(_stopped(), invocation)
         bug = HeadgateError(
             f"Something that should not happen did: {type(error).__name__}: {error}",

@@ -47,10 +47,6 @@ _KINDS = {
 }
 
 
-INTERRUPTED = "Query interrupted"
-"""What DuckDB's Python API says, in a plain RuntimeError, when a signal arrives while a statement runs."""
-
-
 class Session:
     """An in-memory DuckDB database; nothing of it outlives `close`.
 

@@ -9,8 +9,8 @@ from contextlib import ExitStack
 
 from headgate.catalog.iceberg import rejoiner
 from headgate.catalog.interface import MAIN
-from headgate.engines.duckdb import INTERRUPTED, Session
-from headgate.errors import Cancelled, Conflict, HeadgateError, Refused, StaleRef, StorageError
+from headgate.engines.duckdb import Session
+from headgate.errors import Cancelled, Conflict, HeadgateError, Refused, StaleRef, StorageError, was_interrupted
 from headgate.events import Emit, Failed, Merged, Rebased, RunRefused, Started
 from headgate.faults import Point, reached
 from headgate.run.attempt import EVIDENCE, Attempt, Restart
@@ -112,15 +112,12 @@ class Course:
                 attempt.abandon()
                 self._emit(Rebased(self._lake.catalog.ref(MAIN).commit_id, ()))
                 return None
-            except HeadgateError as error:
-                return self._given_up(attempt, _status_of(error), error)
-            except (KeyboardInterrupt, RuntimeError) as error:
-                if isinstance(error, RuntimeError) and INTERRUPTED not in str(error):
-                    attempt.abandon()
-                    raise
-                stopped = Cancelled("The run was stopped.", hint="main is as it was; run again when you like.")
-                return self._given_up(attempt, RunStatus.FAILED, stopped)
-            except BaseException:
+            except BaseException as error:
+                found: BaseException = error
+                if was_interrupted(error) and not isinstance(error, Cancelled):
+                    found = Cancelled("The run was stopped.", hint="main is as it was; run again when you like.")
+                if isinstance(found, HeadgateError):
+                    return self._given_up(attempt, _status_of(found), found)
                 attempt.abandon()
                 raise
 

@@ -59,7 +59,8 @@ def cancelled_by(error: BaseException) -> BaseException | None:
     while current is not None:
         if isinstance(current, Cancelled | duckdb.InterruptException | KeyboardInterrupt):
             return current
-        current = current.__cause__
+        # What dbt reads and writes with takes even an interrupt for a wrong value.
+        current = current.__cause__ or current.__context__
     return None
 
 
