@@ -118,32 +118,32 @@ class CommitStore:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        # Putting a statement into words takes longer than carrying it out.
+        self._new_commit, self._new_parents, self._new_operations = map(
+            db.insert_new, (database.commits, database.commit_parents, database.operations)
+        )
 
     def write(self, connection: Connection, commit: Commit) -> None:
         """Add a commit; its nodes and parents are there already."""
-        new = self._db.insert_new
-        connection.execute(
-            new(database.commits).values(
-                id=commit.id,
-                root=commit.root,
-                author=commit.author,
-                message=commit.message,
-                time=commit.time,
-                properties=commit.properties,
-                generation=commit.generation,
-            )
-        )
+        row = {
+            "id": commit.id,
+            "root": commit.root,
+            "author": commit.author,
+            "message": commit.message,
+            "time": commit.time,
+            "properties": commit.properties,
+            "generation": commit.generation,
+        }
+        connection.execute(self._new_commit, row)
         if commit.parents:
-            rows = [
+            rows: list[dict[str, object]] = [
                 {"commit_id": commit.id, "position": position, "parent_id": parent}
                 for position, parent in enumerate(commit.parents)
             ]
-            connection.execute(new(database.commit_parents), rows)
+            connection.execute(self._new_parents, rows)
         if commit.operations:
-            connection.execute(
-                new(database.operations),
-                [operation_row(commit.id, position, op) for position, op in enumerate(commit.operations)],
-            )
+            rows = [operation_row(commit.id, position, op) for position, op in enumerate(commit.operations)]
+            connection.execute(self._new_operations, rows)
 
     def header(self, commit_id: str) -> Header:
         """The header of a commit that a ref, a parent or a person named; CorruptHistory when it is missing."""
@@ -161,7 +161,7 @@ class CommitStore:
 
     def find(self, commit_id: str) -> Header | None:
         """The header of a commit, or None."""
-        return _first_header(self._db.fetch(_HEADERS.where(database.commits.c.id == commit_id)))
+        return _first_header(self._db.fetch(_HEADER, {"commit": commit_id}))
 
     def headers(self, ids: Collection[str]) -> dict[str, Header]:
         """The headers of those commits that are there."""
@@ -179,11 +179,8 @@ class CommitStore:
 
     def head(self, ref: str, kind: RefKind | None = None) -> Header | None:
         """The header of the commit that a ref (of a kind) points at, or None without such a ref."""
-        refs = database.refs
-        query = _HEADERS.join(refs, refs.c.commit_id == database.commits.c.id).where(refs.c.name == ref)
-        if kind is not None:
-            query = query.where(refs.c.kind == kind.value)
-        return _first_header(self._db.fetch(query))
+        kinds = [each.value for each in RefKind] if kind is None else [kind.value]
+        return _first_header(self._db.fetch(_HEAD, {"ref": ref, "kinds": kinds}))
 
     def load(self, commit_id: str) -> Commit:
         """One commit in full."""
@@ -298,6 +295,10 @@ class Descent:
 
 
 _HEADERS = select(database.commits.c.id, database.commits.c.root, database.commits.c.generation)
+_HEADER = _HEADERS.where(database.commits.c.id == bindparam("commit"))
+_HEAD = _HEADERS.join(database.refs, database.refs.c.commit_id == database.commits.c.id).where(
+    database.refs.c.name == bindparam("ref"), database.refs.c.kind.in_(bindparam("kinds", expanding=True))
+)
 
 _COLUMNS = ("kind", "id", "location")
 

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, bindparam, select, text
 
 from headgate import database
 from headgate.catalog.commits import CommitStore, operation_row
@@ -86,9 +86,7 @@ class Mover:
         return is_logged(connection, movement.branch, movement.before, movement.commit.id, movement.time)
 
     def _in_steps(self, connection: Connection, movement: Movement) -> Outcome:
-        refs = database.refs
-        query = select(refs.c.commit_id).where(refs.c.name == movement.branch).with_for_update()
-        if connection.execute(query).scalar() != movement.before:
+        if connection.execute(_HELD, {"ref": movement.branch}).scalar() != movement.before:
             return Outcome.LOST
         if movement.source is not None and not self._refs.exists(connection, movement.source):
             return Outcome.LOST
@@ -119,6 +117,9 @@ class Mover:
         if answer.moved:
             return Outcome.LANDED
         return Outcome.ANOTHERS_TURN if answer.anothers else Outcome.LOST
+
+
+_HELD = select(database.refs.c.commit_id).where(database.refs.c.name == bindparam("ref")).with_for_update()
 
 
 def _brought(commit: Commit, edit: Edit) -> dict[str, object]:

@@ -11,6 +11,8 @@ from headgate.catalog.refs import RefTable
 from headgate.errors import RefNotFound
 
 _ID = re.compile("[0-9a-f]{7,64}")
+# No ref is called so.
+_WHOLE_ID = re.compile("[0-9a-f]{64}")
 
 
 class Resolver:
@@ -26,9 +28,10 @@ class Resolver:
         Raises:
             RefNotFound: None is, or several are.
         """
-        head = self._commits.head(text)
-        if head is not None:
-            return head
+        whole = _WHOLE_ID.fullmatch(text) is not None
+        found = self._commits.find(text) if whole else self._commits.head(text)
+        if found is not None:
+            return found
         if "@" in text:
             ref, _, moment = text.partition("@")
             return self._of_ref(ref, moment)

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from headgate import database
 from headgate.catalog.tree import Edit, Node, decode
@@ -19,11 +19,15 @@ _CACHED = 1024
 _BATCH = 500
 
 
+_NODES = select(database.nodes).where(database.nodes.c.hash.in_(bindparam("hashes", expanding=True)))
+
+
 class NodeStore:
     """Reads nodes, the recently used ones from memory: a node never changes under its hash."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self._new = db.insert_new(database.nodes)
         self._cache: OrderedDict[str, Node] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -52,7 +56,7 @@ class NodeStore:
         if edit.nodes:
             # In one order for all: two writers of the same nodes would wait for each other on Postgres.
             rows = [{"hash": name, "body": body} for name, (_, body) in sorted(edit.nodes.items())]
-            connection.execute(self._db.insert_new(database.nodes), rows)
+            connection.execute(self._new, rows)
 
     def remember(self, edit: Edit) -> None:
         """Keep an edit's nodes at hand once they are written."""
@@ -71,7 +75,7 @@ class NodeStore:
         found: dict[str, Node] = {}
         for start in range(0, len(hashes), _BATCH):
             wanted = hashes[start : start + _BATCH]
-            rows = self._db.fetch(select(database.nodes).where(database.nodes.c.hash.in_(wanted)))
+            rows = self._db.fetch(_NODES, {"hashes": wanted})
             found.update((row.hash, self._decoded(row.hash, row.body)) for row in rows)
         lost = [name for name in hashes if name not in found]
         if lost:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from datetime import datetime
 
-from sqlalchemy import Connection, Delete, Insert, Update, func, literal, select
+from sqlalchemy import Connection, Delete, Insert, Update, bindparam, func, literal, select
 
 from headgate import database
 from headgate.catalog.interface import MAIN
@@ -51,6 +51,15 @@ def _fault(name: str) -> str | None:
     return None
 
 
+_REF = select(database.refs).where(database.refs.c.name == bindparam("ref"))
+_MOVED = (
+    database.refs.update()
+    .where(database.refs.c.name == bindparam("ref"), database.refs.c.commit_id == bindparam("before"))
+    .values(commit_id=bindparam("after"))
+    .returning(database.refs.c.name)
+)
+_LOGGED = database.reflog.insert()
+
 _Movement = tuple[str, str | None, str | None, datetime, str]
 """Ref, commits before and after, time and reason: a row of the reflog."""
 
@@ -80,7 +89,7 @@ class RefTable:
 
     def find(self, name: str) -> Ref | None:
         """The ref of this name, or None."""
-        rows = self._db.fetch(select(database.refs).where(database.refs.c.name == name))
+        rows = self._db.fetch(_REF, {"ref": name})
         return Ref(rows[0].name, RefKind(rows[0].kind), rows[0].commit_id) if rows else None
 
     def hint(self, name: str) -> str | None:
@@ -123,9 +132,11 @@ class RefTable:
 
     def move(self, connection: Connection, name: str, before: str, after: str, time: datetime, reason: str) -> bool:
         """Point a ref elsewhere if it still points at `before`; False when it does not."""
-        refs = database.refs
-        moved = refs.update().where(refs.c.name == name, refs.c.commit_id == before).values(commit_id=after)
-        return self._change(connection, moved, (name, before, after, time, reason))
+        if connection.execute(_MOVED, {"ref": name, "before": before, "after": after}).first() is None:
+            return False
+        row = {"ref": name, "before_id": before, "after_id": after, "time": time, "reason": reason}
+        connection.execute(_LOGGED, row)
+        return True
 
     def delete(self, name: str, expected: str | None, time: datetime) -> None:
         """Remove a ref if it points at `expected`, when that is given."""

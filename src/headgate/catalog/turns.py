@@ -18,7 +18,7 @@ from contextvars import ContextVar
 from datetime import timedelta
 from uuid import uuid4
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, bindparam, select
 
 from headgate import database
 from headgate.database import Database
@@ -41,6 +41,12 @@ class Turns:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        # Tokens and holders of the living, in the order they came.
+        living = database.turns.c.ref == bindparam("ref"), database.turns.c.expires > db.now()
+        self._queue = (
+            select(database.turns.c.token, database.turns.c.holder).where(*living).order_by(database.turns.c.ticket)
+        )
+        self._first = self._queue.limit(1)
 
     @contextmanager
     def take(self, ref: str, holder: str, patience: float) -> Iterator[None]:
@@ -72,7 +78,7 @@ class Turns:
 
     def is_anothers(self, connection: Connection, ref: str) -> bool:
         """Whether someone else has the turn at a ref, so that this writer had better queue."""
-        first = connection.execute(self._queue(ref).limit(1)).first()
+        first = connection.execute(self._first, {"ref": ref}).first()
         return first is not None and first.token not in _held.get()
 
     def is_over(self, ref: str, seconds: float) -> bool:
@@ -98,14 +104,8 @@ class Turns:
 
         self._db.transact(work)
 
-    def _queue(self, ref: str) -> Select[tuple[str, str]]:
-        """Tokens and holders of the living, in the order they came."""
-        turns = database.turns
-        query = select(turns.c.token, turns.c.holder).where(turns.c.ref == ref, turns.c.expires > self._db.now())
-        return query.order_by(turns.c.ticket)
-
     def _waiting(self, ref: str) -> list[tuple[str, str]]:
-        return [(row.token, row.holder) for row in self._db.fetch(self._queue(ref))]
+        return [(row.token, row.holder) for row in self._db.fetch(self._queue, {"ref": ref})]
 
     def _wait(self, ref: str, token: str, patience: float) -> None:
         deadline = time.monotonic() + patience

@@ -51,6 +51,7 @@ class Workspace(Reader):
         self._bases: dict[Name, Content | None] = {}
         self._pending: dict[Name, PendingAppend] = {}
         self._loaded: dict[Name, TableVersion] = {}
+        self._writable = False
 
     def content(self, name: Name) -> Content | None:
         """What a name stands for, or None."""
@@ -302,6 +303,9 @@ class Workspace(Reader):
         self._exposure.update_all()
 
     def _check_writable(self) -> None:
+        # A ref keeps its kind. One that is deleted meanwhile is missed when the commit is to land.
+        if self._writable:
+            return
         try:
             kind = self.catalog.ref(self.ref).kind
         except RefNotFound:
@@ -310,6 +314,7 @@ class Workspace(Reader):
             raise ReadOnly(
                 f"'{self.ref}' is not a branch and cannot be written to.", hint=f"Write to a branch, such as '{MAIN}'."
             )
+        self._writable = True
 
     def _prepare(self, name: Name, sql: str, layout: Layout | None, mode: Mode) -> tuple[list[str], TableVersion]:
         """The columns of a query, and the table as it has to be to take them."""

@@ -211,12 +211,12 @@ def _layout(file: Schema, record: Schema, name: str, properties: Mapping[str, st
 def _write(io: FileIO, location: str, layout: _Layout, properties: Mapping[str, str], records: Sequence[Record]) -> int:
     """Write an Avro file (specification 1.11, "Object Container Files"); gives its length."""
     content, sync = BytesIO(), os.urandom(SYNC_SIZE)
-    file = BinaryEncoder(content)
+    file = _Encoder(content)
     _HEADER_WRITER.write(file, AvroFileHeader(MAGIC, {**layout.properties, **properties}, sync))
     for start in range(0, len(records), _BLOCK):
         part = records[start : start + _BLOCK]
         block = BytesIO()
-        encoder = BinaryEncoder(block)
+        encoder = _Encoder(block)
         for record in part:
             layout.writer.write(encoder, record)
         file.write_int(len(part))
@@ -225,6 +225,19 @@ def _write(io: FileIO, location: str, layout: _Layout, properties: Mapping[str, 
     with io.new_output(location).create(overwrite=True) as stream:
         stream.write(content.getvalue())
     return content.tell()
+
+
+class _Encoder(BinaryEncoder):
+    """Writes a number with one call, not one for each of its bytes."""
+
+    def write_int(self, integer: int) -> None:
+        rest = (integer << 1) ^ (integer >> 63)
+        encoded = bytearray()
+        while rest > 0x7F:
+            encoded.append(rest & 0x7F | 0x80)
+            rest >>= 7
+        encoded.append(rest)
+        self.write(bytes(encoded))
 
 
 def _content(io: FileIO, location: str) -> bytes:

@@ -49,11 +49,7 @@ class StorageIO(FileIO):
         super().__init__()
         self._storage = storage
         self.kept = dict(kept or {})
-        self._folders = [
-            location.rpartition("/")[0].removesuffix(_METADATA)
-            for location in trusted
-            if not reaches_into(location, storage.warehouse)
-        ]
+        self._trusted = list(trusted)
 
     def new_input(self, location: str) -> InputFile:
         if location in self.kept:
@@ -70,8 +66,11 @@ class StorageIO(FileIO):
 
     def _is_trusted(self, location: str) -> bool:
         # Manifests and lists of every writer are called so, and no other file that must not be opened is.
-        named = location.endswith((".avro", ".metadata.json"))
-        return named and any(reaches_into(location, folder) for folder in self._folders)
+        if not location.endswith((".avro", ".metadata.json")):
+            return False
+        elsewhere = (each for each in self._trusted if not reaches_into(each, self._storage.warehouse))
+        folders = {each.rpartition("/")[0].removesuffix(_METADATA) for each in elsewhere}
+        return any(reaches_into(location, folder) for folder in folders)
 
     def new_output(self, location: str) -> OutputFile:
         return _Output(location, self)
