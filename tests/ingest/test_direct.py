@@ -65,3 +65,33 @@ def test_source_rows_are_those_of_the_file_in_a_direct_load(lake: Lake) -> None:
     (result,) = lake.load()
     assert result.loaded == 200_000
     assert lake.rows("SELECT count(*) FILTER (id <> _source_row) FROM bronze.big") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("integer", "12"),
+        ("hugeint", "12345678901234567890123"),
+        ("decimal(9,2)", "1.25"),
+        ("double", "1.5"),
+        ("boolean", "true"),
+        ("date", "2024-02-03"),
+        ("time", "12:30:00"),
+        ("timestamp", "2024-02-03 12:30:00"),
+        ("timestamptz", "2024-02-03 12:30:00+01"),
+        ("varchar", "x"),
+    ],
+)
+def test_a_value_that_has_to_be_there_and_is_not_is_refused(lake: Lake, kind: str, value: str) -> None:
+    given = [value, "", value, "NA", '""', value]
+    lake.file("data/a.csv", "n,t\n" + "".join(f"{text},{row}\n" for row, text in enumerate(given, 1)))
+    lake.source(
+        "a",
+        "table: a\nfiles: data/a.csv\noptions: {null_values: ['', NA]}\n"
+        f"columns: {{n: {{type: '{kind}', required: true}}, t: integer}}\n",
+    )
+    (result,) = lake.load()
+    assert (result.read, result.loaded, result.quarantined) == (6, 3, 3)
+    assert lake.refused("a") == [(row, "required", "n", None) for row in (2, 4, 5)]
+    assert lake.rows("SELECT t, _source_row FROM bronze.a ORDER BY t") == [(1, 1), (3, 3), (6, 6)]
+    assert lake.rows("SELECT count(n) FROM bronze.a") == [(3,)]

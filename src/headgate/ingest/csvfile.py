@@ -224,6 +224,7 @@ def read_csv(
     types: dict[str, str],
     *,
     nulls: tuple[str, ...] | None = None,
+    filled: Sequence[str] = (),
     file_as: str | None = None,
 ) -> str:
     """DuckDB's reader as an SQL expression: nothing is guessed, and any record that does not fit stops it.
@@ -233,6 +234,7 @@ def read_csv(
         dialect: How it is written.
         types: DuckDB type by column, in the order of the file; the names are the result's.
         nulls: Texts that stand for no value; None keeps every text as it is.
+        filled: Columns of `types`, none of text, in which no value stops the reader too.
         file_as: Name of a further column with the path of each row's file.
     """
     struct = "{" + ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in types.items()) + "}"
@@ -248,6 +250,8 @@ def read_csv(
         f"escape = {literal(dialect.escape)}",
         f"nullstr = [{', '.join(map(literal, texts))}]",
     ]
+    if filled:
+        parts.append(f"force_not_null = [{', '.join(map(literal, filled))}]")
     if file_as is not None:
         parts.append(f"filename = {literal(file_as)}")
     return f"read_csv({', '.join(parts)})"

@@ -46,16 +46,20 @@ class Direct:
         sql: The query that gives the table's columns in the file's order, or fails on the first row that is not sound.
         by_double: Columns of whole numbers that were read as DOUBLE, and are exact within its bounds.
         endless: Columns of days and moments that may be infinite.
+        filled: Columns in which the reader let no row without a value pass.
     """
 
     sql: str
     by_double: tuple[str, ...] = ()
     endless: tuple[str, ...] = ()
+    filled: tuple[str, ...] = ()
 
     def holds(self, written: Written) -> bool:
         """Whether the statistics of the files that the query became say that these columns are sound."""
         fields = {field.name.lower(): field for field in written.version.schema.fields}
         for file in written.files:
+            if any(file.columns[fields[name.lower()].field_id].nulls for name in self.filled):
+                return False
             for name in (*self.by_double, *self.endless):
                 field = fields[name.lower()]
                 stats = file.columns.get(field.field_id, ColumnStats())
@@ -105,6 +109,8 @@ def _csv(rows: Rows, fields: tuple[Field, ...], source: Source, nul: bool) -> Di
     items: list[str] = []
     guards: list[str] = []
     by_double: list[str] = []
+    # Columns in which the reader itself stops at no value, as it cannot for text: a guard would cost more.
+    filled: dict[str, str] = {}
     for field in fields:
         kind = field.type or VARCHAR
         if field.position is None:
@@ -128,12 +134,15 @@ def _csv(rows: Rows, fields: tuple[Field, ...], source: Source, nul: bool) -> Di
         else:
             types[raw] = kind.sql
         # The raw value is NULL, and compares, as the integer made of it does, without making it twice.
-        guards += _guards(raw, kind, field, source, nul)
+        stops = types[f"__c{field.position}"] != "VARCHAR" and field.column is not None and field.column.required
+        if stops:
+            filled[f"__c{field.position}"] = field.name
+        guards += _guards(raw, kind, field, source, nul, required=not stops)
         items.append(named(value, field.name))
     if all((field.type or VARCHAR).base == "VARCHAR" for field in fields):
         guards += [condition for _, condition, _ in rows.broken]
-    sql = _guarded(items, read_csv(file.path, dialect, types, nulls=_nulls(source)), guards)
-    return Direct(sql, tuple(by_double), _endless(fields))
+    relation = read_csv(file.path, dialect, types, nulls=_nulls(source), filled=tuple(filled))
+    return Direct(_guarded(items, relation, guards), tuple(by_double), _endless(fields), tuple(filled.values()))
 
 
 def _nulls(source: Source) -> tuple[str, ...]:
@@ -160,10 +169,12 @@ def _endless(fields: tuple[Field, ...]) -> tuple[str, ...]:
     return tuple(field.name for field in fields if field.type and field.type.base in DAYS)
 
 
-def _guards(value: str, kind: ColumnType, field: Field, source: Source, nul: bool) -> list[str]:
+def _guards(
+    value: str, kind: ColumnType, field: Field, source: Source, nul: bool, *, required: bool = True
+) -> list[str]:
     """Conditions under which a typed value breaks its contract, but for those that statistics tell."""
     found = violations(None, value, kind, field.column, source.contract.options, nul=nul, endless=False)
-    return [violation.condition for violation in found]
+    return [violation.condition for violation in found if required or violation.rule != "required"]
 
 
 def _long_columns(file: PlainFile, dialect: Dialect) -> set[int]:
