@@ -10,6 +10,7 @@ import pytest
 
 from headgate.catalog import Catalog
 from headgate.engines.changes import WriteResult, remove_files
+from headgate.engines.duckdb import Session
 from headgate.engines.workspace import Workspace
 from headgate.errors import Conflict, QueryError, ReadOnly, StorageError, TableNotFound, UsageError
 from headgate.types import Kind, Layout, Name
@@ -180,6 +181,20 @@ def test_views_read_the_state_they_are_read_in(workspace: Workspace, make_worksp
     assert other.content(Name.of("gold", "totals")).kind is Kind.VIEW  # type: ignore[union-attr]  # it is there
     assert other.properties(Name.of("gold", "totals"))["comment"] == "Sums"
     assert other.view_sql(Name.of("gold", "totals")) == "SELECT sum(id) AS total FROM silver.orders"
+
+
+def test_states_that_share_a_session_do_not_show_each_others_rows(workspace: Workspace, session: Session) -> None:
+    table, view = Name.of("bronze", "numbers"), Name.of("gold", "doubled")
+    workspace.append(table, "SELECT 1 AS n")
+    workspace.create_view(view, "SELECT 2 * n AS n FROM bronze.numbers")
+    workspace.commit("first")
+    other = Workspace(workspace.catalog, "main", session)
+    other.replace(table, "SELECT 10 AS n")
+    other.create_view(view, "SELECT 3 * n AS n FROM bronze.numbers")
+    for _ in range(2):
+        for state, rows in ((workspace, [(1, 2)]), (other, [(10, 30)])):
+            query = "SELECT t.n, v.n FROM bronze.numbers AS t, gold.doubled AS v"
+            assert state.query(query).fetchall() == rows
 
 
 def test_a_view_that_is_changed_keeps_its_identity(workspace: Workspace) -> None:

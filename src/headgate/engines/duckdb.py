@@ -58,12 +58,14 @@ class Session:
         connection: DuckDB's own connection, for what the methods here do not offer.
         storage: As given.
         functions: Names of the functions that were defined on this session so far.
+        views: What each view over the lake shows, a metadata location, by its quoted name in lower case.
         scratch: A folder of this session's own for spilled and temporary files, removed at the end.
     """
 
     def __init__(self, settings: EngineSettings, storage: Storage) -> None:
         self.storage = storage
         self.functions: set[str] = set()
+        self.views: dict[str, str] = {}
         temporary = Path(settings.temp_directory or tempfile.gettempdir()).expanduser().absolute()
         self.scratch = claim_folder(temporary)
         config: dict[str, str | bool | int | float | list[str]] = {

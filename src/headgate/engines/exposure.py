@@ -26,7 +26,7 @@ _MISSING = re.compile(r"^Catalog Error: (?:Table|View) with name (?P<name>.+?) d
 
 
 class Exposure:
-    """DuckDB views over the tables and views of a state.
+    """DuckDB views over the tables and views of a state; of several on one session each sees its own when it asks.
 
     Args:
         session: Where the views are made.
@@ -66,20 +66,19 @@ class Exposure:
                 place=content.metadata_location,
                 hint="Let one of them read a table.",
             )
-        current = self._exposed.get(name) == content.metadata_location
+        shown = self._session.views.get(name.sql.lower()) == content.metadata_location
         if content.kind is Kind.VIEW:
             sql = self._view_sql(name, content, readers)
-        elif current:
-            return
-        else:
+        elif not shown:
             sql = scan_sql(self._session, content.metadata_location)
-        if not current:
+        if not shown:
             try:
                 self._create(name, sql)
             except QueryError as error:
                 self._explain(error, {name: content.metadata_location})
                 raise
-            self._exposed[name] = content.metadata_location
+            self._session.views[name.sql.lower()] = content.metadata_location
+        self._exposed[name] = content.metadata_location
 
     def _view_sql(self, name: Name, content: Content, readers: tuple[Name, ...]) -> str:
         """The SQL of a view, with what it reads exposed."""
@@ -156,6 +155,7 @@ class Exposure:
         """Take a name away that the state no longer has."""
         if self._exposed.pop(name, None) is not None:
             self._names_in_use.pop(name.sql.lower(), None)
+            self._session.views.pop(name.sql.lower(), None)
             self._session.execute(f"DROP VIEW IF EXISTS {name.sql}")
 
     def update(self, name: Name) -> None:
