@@ -136,7 +136,7 @@ def copy(folder: Path, file: Path, limit: str | None) -> Taken:
     settings = {"memory_limit": limit, "temp_directory": str(folder / "spill")} if limit else {}
     statement = (
         f"COPY (FROM read_csv('{file}', header = true, columns = {{{types}}})) TO '{folder / 'plain.parquet'}'"
-        " (FORMAT parquet, COMPRESSION zstd)"
+        " (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
     )
     code = "import duckdb, json, sys; duckdb.connect(config=json.loads(sys.argv[1])).execute(sys.argv[2])"
     return process([sys.executable, "-c", code, json.dumps(settings), statement])

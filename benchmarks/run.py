@@ -47,8 +47,8 @@ PARTS = (
         "Loading a CSV file",
         "TPC-H `lineitem` of scale factor 1 (6 M rows, 773 MB) into `bronze` with a contract: every value checked,"
         " every row accounted for, the load in the ledger, a commit on `main`; beside DuckDB's plain"
-        " `COPY (FROM read_csv)` to Parquet (zstd at DuckDB's own level, 3; headgate's is 1), and beside dlt, which is"
-        " handed Arrow tables or rows with the same types."
+        " `COPY (FROM read_csv)` to Parquet, compressed alike (zstd at level 1), and beside dlt, which is handed Arrow"
+        " tables or rows with the same types."
         " All are whole processes; peak memory is the process's. dlt's rows get fewer of them, the first of the file,"
         " or they would take minutes.",
         ("--scale", "0.01", "--rounds", "1", "--rows", "10000"),
