@@ -188,6 +188,41 @@ def test_records_that_do_not_parse_are_counted_and_refused(lake: Lake) -> None:
     assert "data/a.csv: 3 records do not parse and will be in quarantine." in found.doubts
 
 
+@pytest.mark.parametrize(
+    ("content", "options", "columns", "refused"),
+    [
+        ('id;name;amount\n1;Ada;12,50\n2;"Bob;3,00\n3;Cy;7,25\n', {"delimiter": ";"}, 3, 1),
+        # More broken records than headers, and quotes that look as if they closed.
+        (
+            'id;name;amount\n1;"Ada;1,5\n2;"Bob";2,5\n3;"Cy;3,5\n4;D"an;4,5\n5;"Eve;5,5\n',
+            {"delimiter": ";"},
+            3,
+            3,
+        ),
+        ('id,name,x\n1,"a,b\n2,c,d\n3,"e\n\nf",g\n', {}, 3, 1),
+        ("id;a;b\n1;x;2,5\n2;3,5\n3;4,5\n4;x;5,5\n", {"delimiter": ";"}, 3, 2),
+    ],
+)
+def test_a_quote_that_is_not_closed_costs_its_line_and_not_the_dialect(
+    lake: Lake, content: str, options: dict[str, object], columns: int, refused: int
+) -> None:
+    lake.file("data/a.csv", content)
+    _, contract, (result,) = begin(lake, "data/a.csv")
+    said = contract.get("options", {})
+    assert {key: value for key, value in said.items() if key != "decimal"} == options
+    assert len(contract["columns"]) == columns
+    assert result.quarantined == refused
+
+
+def test_a_dialect_is_told_from_a_part_that_ends_inside_a_value(lake: Lake) -> None:
+    """The file goes on after what is looked at, within a value of so many lines that they outnumber the records."""
+    long = "\n".join(f"line {n}; of, text" for n in range(20_000))
+    lake.file("data/a.csv", "id;text\n" + "".join(f"{n};short\n" for n in range(20)) + f'20;"{long}"\n')
+    _, contract, (result,) = begin(lake, "data/a.csv")
+    assert contract["options"] == {"delimiter": ";"}
+    assert (result.read, result.loaded) == (21, 21)
+
+
 def test_json_in_lines_and_in_documents(lake: Lake) -> None:
     records = [{"id": i, "when": "2020-01-01", "sometimes": [1, "x"][i % 2]} for i in range(4)]
     lake.file("data/a.json", "".join(json.dumps(record) + "\n" for record in records))

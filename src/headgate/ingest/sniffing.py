@@ -5,20 +5,28 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import itertools
 import json
 import re
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from headgate.errors import DataError
 from headgate.ingest.contract import Format
+from headgate.ingest.csvfile import Dialect
 from headgate.ingest.formats import format_of
+from headgate.ingest.grammar import Grammar
 from headgate.ingest.plain import opened
 
 _HEAD = 256 * 1024
 _DELIMITERS = (",", ";", "\t", "|")
+# So many records tell a delimiter; so few are too few to stop at a quote that the rest of the file may close.
+_SAMPLE, _ENOUGH = 500, 10
+_PLAUSIBLE = 0.5
+_SEPARATING_COMMA = re.compile(r"(?<!\d),|,(?!\d)")
 _VALUE = re.compile(r"^\s*([-+]?[\d.,:/\- ]*\d[\d.,:/\- %]*|true|false)\s*$", re.IGNORECASE)
 
 
@@ -145,18 +153,15 @@ def _sniff_csv(text: str, name: str, format_: Format, *, whole: bool) -> Sniffed
 
 
 def _sniffed_csv(text: str, name: str, format_: Format, *, whole: bool) -> Sniffed:
-    lines = text.splitlines(keepends=True)
+    lines = list(io.StringIO(text, newline=""))
     if not whole and len(lines) > 1:
         lines.pop()
-    delimiters = ("\t",) if format_ == "tsv" else _DELIMITERS
-    delimiter, width = max(((d, _width(lines, d)) for d in delimiters), key=lambda found: found[1][0])
-    columns = width[1]
+    delimiter, columns = _delimited(lines, ("\t",) if format_ == "tsv" else _DELIMITERS, whole=whole)
     found = Sniffed(format_)
     if delimiter != ("\t" if format_ == "tsv" else ","):
         found.options["delimiter"] = delimiter
     before = _before(lines, delimiter, columns, found)
-    records = list(csv.reader(io.StringIO("".join(lines[before:]), newline=""), delimiter=delimiter))
-    records = [record for record in records if record]
+    records = [record for record in _records(lines[before:], delimiter, whole=whole) if record][:2]
     if not records:
         raise DataError("The file has no rows that could be told apart.", place=name, hint="Give a file with rows.")
     if not _is_header(records):
@@ -167,15 +172,57 @@ def _sniffed_csv(text: str, name: str, format_: Format, *, whole: bool) -> Sniff
     return found
 
 
-def _width(lines: list[str], delimiter: str) -> tuple[float, int]:
+def _delimited(lines: list[str], delimiters: Sequence[str], *, whole: bool) -> tuple[str, int]:
+    """The delimiter that explains the lines best, and how many columns it gives."""
+    found = {delimiter: _width(lines, delimiter, whole=whole) for delimiter in delimiters}
+    others = any(share > _PLAUSIBLE for delimiter, (share, _) in found.items() if delimiter != ",")
+    if others and not any(_SEPARATING_COMMA.search(line) for line in lines):
+        # Each comma stands between digits: it is a part of numbers.
+        del found[","]
+    best = max(found, key=lambda delimiter: found[delimiter][0])
+    return best, found[best][1]
+
+
+def _width(lines: list[str], delimiter: str, *, whole: bool) -> tuple[float, int]:
     """How well a delimiter explains the lines, and how many columns it gives."""
-    sample = csv.reader(io.StringIO("".join(lines[:500]), newline=""), delimiter=delimiter)
+    sample = itertools.islice(_records(lines, delimiter, whole=whole), _SAMPLE)
     counts = Counter(len(record) for record in sample if record)
     if not counts:
         return 0.0, 1
     columns, records = max(counts.items(), key=lambda item: (item[1] * (item[0] > 1), item[0]))
     share = records / counts.total()
     return (share + columns / 1000 if columns > 1 else 0.0), columns
+
+
+def _records(lines: list[str], delimiter: str, *, whole: bool) -> Iterator[list[str]]:
+    """The records; one with a quote that is opened and not closed is left out, as its line alone is when loading.
+
+    Args:
+        lines: The beginning of a file, each with its end.
+        delimiter: Between values.
+        whole: Whether these are all of its lines, so that no quote is closed after them.
+    """
+    grammar = Grammar(Dialect(delimiter, '"', '"', 0, 0, 0, ("",)))
+    at = seen = 0
+    while at < len(lines):
+        end = _end(lines, at, grammar)
+        if end is None and not whole and seen >= _ENOUGH:
+            return
+        if end is not None:
+            yield next(csv.reader(lines[at:end], delimiter=delimiter), [])
+            seen += 1
+        at = end or at + 1
+
+
+def _end(lines: list[str], start: int, grammar: Grammar) -> int | None:
+    """After which line the record ends that begins in a line; None if a quote of it is not closed."""
+    for end in range(start + 1, len(lines) + 1):
+        if end > start + 1 and '"' not in lines[end - 1]:
+            continue
+        record = "".join(lines[start:end]).rstrip("\r\n").encode()
+        if not grammar.unclosed(record):
+            return end if end == start + 1 or grammar.values(record) is not None else None
+    return None
 
 
 def _before(lines: list[str], delimiter: str, columns: int, found: Sniffed) -> int:
