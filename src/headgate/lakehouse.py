@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from headgate.catalog.interface import MAIN
 from headgate.catalog.model import Commit, Ref, RefKind
-from headgate.errors import UsageError
+from headgate.errors import TableNotFound, UsageError
 from headgate.events import Emit, ignore
 from headgate.project import Project, root_of
-from headgate.run.result import Plan, RunRecord, RunResult
+from headgate.run.result import Plan, RunRecord, RunResult, last_refused
 from headgate.run.selection import Selection
 from headgate.types import Name
 
@@ -92,6 +92,10 @@ class Lakehouse:
             latest = self._lake.history.checks(limit=1)
             run_id = str(latest[0]["run_id"]) if latest else ""
         return self._lake.history.checks(run_id)
+
+    def refused_branch(self) -> str | None:
+        """The branch of the latest run that was refused, while it waits to be looked at; None if there is none."""
+        return last_refused(self.runs(), (ref.name for ref in self.refs("branch")))
 
     # Reading
 
@@ -212,7 +216,16 @@ class Lakehouse:
         from headgate.ingest.quarantine import show
 
         with self._reading(ref) as workspace:
-            return show(workspace, table, limit)
+            try:
+                return show(workspace, table, limit)
+            except TableNotFound as error:
+                name = Name.of("quarantine", Name.parse(table).table)
+                branch = self.refused_branch()
+                if branch and self._lake.catalog.state(branch).get(name):
+                    error.hint = (
+                        f"A refused run has rows on its branch:\nheadgate quarantine show {table} --ref {branch}"
+                    )
+                raise
 
     def quarantine_replay(self, table: str, emit: Emit = ignore) -> RunResult:
         """Read refused rows again under the contract as it is now; those that pass are loaded, through the gate."""

@@ -44,8 +44,8 @@ def show(ws: Workspace, table: str, limit: int | None = 20) -> list[dict[str, An
     if not ws.exists(name):
         known = [other.table for other in ws.names(SCHEMA)]
         raise TableNotFound(
-            f"Nothing is in quarantine for a table '{table}'.",
-            hint=did_you_mean(name.table, known) or "No row of any table was refused.",
+            f"Nothing is in quarantine for a table '{table}' on {ws.ref}.",
+            hint=did_you_mean(name.table, known) or f"No row of any table is in quarantine on {ws.ref}.",
         )
     bound = f" LIMIT {limit}" if limit is not None else ""
     return _dicts(ws, f"SELECT * FROM {name.sql} ORDER BY status DESC, refused_at, file, row{bound}")

@@ -15,7 +15,7 @@ from headgate.errors import ServerError, UsageError
 from headgate.events import Emit, ignore
 from headgate.remote.client import Client, encoded
 from headgate.remote.structures import error_of, structure
-from headgate.run.result import Plan, RunRecord, RunResult
+from headgate.run.result import Plan, RunRecord, RunResult, last_refused
 
 if TYPE_CHECKING:
     from headgate.engines.answers import Answer, QueryResult
@@ -89,6 +89,9 @@ class RemoteLakehouse:
 
     def checks(self, run_id: str | None = None) -> list[dict[str, Any]]:
         return structure(list[dict[str, Any]], self._client.get("/checks", run_id=run_id)["checks"])
+
+    def refused_branch(self) -> str | None:
+        return last_refused(self.runs(), (ref.name for ref in self.refs("branch")))
 
     # Reading
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import secrets
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -173,3 +174,9 @@ class RunRecord:
             "started": self.started.isoformat(),
             "finished": self.finished.isoformat() if self.finished else None,
         }
+
+
+def last_refused(runs: Iterable[RunRecord], branches: Iterable[str]) -> str | None:
+    """The branch of the latest refused run that still has one: it was neither merged nor deleted since."""
+    kept = set(branches)
+    return next((run.branch for run in runs if run.status is RunStatus.REFUSED and run.branch in kept), None)

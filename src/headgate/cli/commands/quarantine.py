@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
+from headgate.cli.elsewhere import elsewhere
 from headgate.cli.invocation import Invocation, command, shared_options
 from headgate.cli.options import RUNNING, Limit, Ref
 from headgate.cli.output.columns import Column
 from headgate.cli.output.document import listing
+from headgate.types import Name
 
 _SUMMARY = [
     Column("status", "status", "status"),
@@ -28,7 +30,8 @@ _ROWS = [
     Column("column", "column"),
     Column("value", "value"),
     Column("reason", "reason"),
-    Column("raw", "as it came"),
+    # What could not be cut into values is kept as the line that it was.
+    Column("raw", "as it came", instead="raw_line"),
 ]
 Table = Annotated[str, typer.Argument(metavar="TABLE", help="Name of the table, as `quarantine list` shows it.")]
 
@@ -58,7 +61,9 @@ def list_tables(invocation: Invocation, ref: Ref = "main") -> None:
     Example: headgate quarantine list
     """
     with invocation.lakehouse() as lake:
-        invocation.write(listing("quarantine", lake.quarantine_list(ref), _SUMMARY, "Nothing is in quarantine."))
+        found = lake.quarantine_list(ref)
+        hint = None if found else elsewhere(lake, lake.quarantine_list, ref, "headgate quarantine list")
+    invocation.write(listing("quarantine", found, _SUMMARY, f"Nothing is in quarantine on {ref}.", hint=hint))
 
 
 def show(invocation: Invocation, table: Table, ref: Ref = "main", limit: Limit = 20) -> None:
@@ -67,9 +72,16 @@ def show(invocation: Invocation, table: Table, ref: Ref = "main", limit: Limit =
     Example: headgate quarantine show sales --limit 5
     """
     with invocation.lakehouse() as lake:
-        invocation.write(
-            listing("rows", lake.quarantine_show(table, ref, limit), _ROWS, f"No row of {table} is in quarantine.")
-        )
+        rows = lake.quarantine_show(table, ref, limit)
+        name = Name.parse(table).table
+
+        def held(ref: str) -> list[int]:
+            return [group["rows"] for group in lake.quarantine_list(ref) if group["table"] == name]
+
+        total = sum(held(ref))
+        hint = None if rows else elsewhere(lake, held, ref, f"headgate quarantine show {table}")
+    empty = f"No row of {table} is in quarantine on {ref}."
+    invocation.write(listing("rows", rows, _ROWS, empty, hint=hint, total=total))
 
 
 def replay(invocation: Invocation, table: Table) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from headgate.cli.elsewhere import elsewhere
 from headgate.cli.invocation import Invocation, command
 from headgate.cli.options import RECORDS, Limit, Ref
 from headgate.cli.output.columns import Column
@@ -60,7 +61,9 @@ def loads(invocation: Invocation, ref: Ref = "main") -> None:
     Example: headgate loads
     """
     with invocation.lakehouse() as lake:
-        invocation.write(listing("loads", lake.loads(ref), _LOADS, "Nothing was loaded yet: headgate run"))
+        found = lake.loads(ref)
+        hint = None if found else elsewhere(lake, lake.loads, ref, "headgate loads") or "headgate run"
+    invocation.write(listing("loads", found, _LOADS, f"Nothing was loaded on {ref} yet.", hint=hint))
 
 
 def checks(

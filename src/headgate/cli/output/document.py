@@ -26,7 +26,15 @@ class Document:
     text: Callable[[Console], None]
 
 
-def listing(key: str, items: Iterable[Any], columns: Iterable[Column], empty: str) -> Document:
+def listing(
+    key: str,
+    items: Iterable[Any],
+    columns: Iterable[Column],
+    empty: str,
+    *,
+    hint: str | None = None,
+    total: int | None = None,
+) -> Document:
     """A list of things as a table.
 
     Args:
@@ -34,6 +42,8 @@ def listing(key: str, items: Iterable[Any], columns: Iterable[Column], empty: st
         items: Dataclasses or dicts.
         columns: What of each is shown.
         empty: What is said when there is none.
+        hint: The next step when there is none; a line of its own for each command.
+        total: How many there are, where no more than a limit are given.
     """
     rows = [plain(item) for item in items]
 
@@ -41,8 +51,18 @@ def listing(key: str, items: Iterable[Any], columns: Iterable[Column], empty: st
         from headgate.cli.output.tables import print_listing
 
         print_listing(console, rows, list(columns), empty)
+        for line in (hint or "").splitlines() if not rows else ():
+            console.print(f"  {line}", markup=False, style=command_style(line), soft_wrap=True)
+        if total is not None and total > len(rows):
+            console.print(f"({len(rows):,} of {total:,} rows; --limit N shows more)", style="dim", markup=False)
 
-    return Document({key: rows}, text)
+    further = ({"hint": hint} if hint and not rows else {}) | ({} if total is None else {"total": total})
+    return Document({key: rows} | further, text)
+
+
+def command_style(line: str) -> str:
+    """The style of a line of a hint: commands stand out, to be pasted."""
+    return "cyan" if line.startswith("headgate ") else ""
 
 
 def statement(data: Mapping[str, Any], sentence: str) -> Document:

@@ -44,13 +44,13 @@ def print_listing(console: Console, rows: Sequence[dict[str, Any]], columns: Seq
     if not rows:
         console.print(empty, style="dim", markup=False)
         return
-    shown = [column for column in columns if any(row.get(column.key) not in (None, "", []) for row in rows)]
+    shown = [column for column in columns if any(column.value(row) not in (None, "", []) for row in rows)]
     table = grid()
     for column in shown:
         right = column.style in ("number", "bytes", "seconds")
         table.add_column(column.title, justify="right" if right else "left", overflow="ellipsis", no_wrap=right)
     for row in rows:
-        table.add_row(*(cell(row.get(column.key), column.style) for column in shown))
+        table.add_row(*(cell(column.value(row), column.style) for column in shown))
     console.print(table)
 
 

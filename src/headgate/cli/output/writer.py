@@ -11,7 +11,7 @@ import traceback
 from typing import TYPE_CHECKING, Any, Protocol
 
 from headgate.cli.output import json
-from headgate.cli.output.document import Document
+from headgate.cli.output.document import Document, command_style
 from headgate.errors import HeadgateError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class TextWriter:
         if error.place:
             screen.print(f"  at {error.place}", markup=False)
         for line in (error.hint or "").splitlines():
-            screen.print(f"  {line}", markup=False, style="cyan" if line.startswith("headgate ") else "")
+            screen.print(f"  {line}", markup=False, style=command_style(line))
 
 
 class JsonWriter:
