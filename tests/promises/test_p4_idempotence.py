@@ -94,6 +94,32 @@ def test_a_killed_run_and_another_give_what_a_clean_run_gives(shop: Path, tmp_pa
         assert not [run for run in lake.runs() if run.status is RunStatus.RUNNING]
 
 
+def test_rows_that_are_replayed_give_what_loading_everything_again_gives(shop: Path) -> None:
+    """The one of two rows of a key that arrived later stands in the table, whenever the earlier one was let in."""
+    contract = shop / "ingestion/customers.yml"
+    strict = contract.read_text().replace("customers.csv", "customers*.csv")
+    contract.write_text(strict.replace("type: varchar}", "type: varchar, pattern: '[A-Z].*'}"))
+    (shop / "data/customers.csv").write_text("id,name\n10,ada\n11,Grace\n12,edsger\n")
+    with headgate.open(shop) as lake:
+        lake.run()
+        (shop / "data/customers-2.csv").write_text("id,name\n10,Ada\n")
+        lake.run()
+        contract.write_text(strict)
+
+        replayed = lake.quarantine_replay("customers")
+
+        assert [(load.loaded, load.quarantined, load.duplicates) for load in replayed.loads] == [(1, -2, 1)]
+        names = "select customer_id, name, _source_file, _source_row from bronze.customers order by all"
+        expected = [
+            (10, "Ada", "data/customers-2.csv", 1),
+            (11, "Grace", "data/customers.csv", 2),
+            (12, "edsger", "data/customers.csv", 3),
+        ]
+        assert lake.query(names).rows() == expected
+        lake.run(select=["customers"], full_refresh=True)
+        assert lake.query(names).rows() == expected
+
+
 def test_a_branch_can_be_merged_as_often_as_it_grows_and_brings_each_row_once(shop: Path) -> None:
     with headgate.open(shop) as lake, Session(lake.project.engine, lake.lake.storage) as session:
         assert lake.run().status is RunStatus.MERGED

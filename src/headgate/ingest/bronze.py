@@ -9,7 +9,7 @@ from headgate.engines.workspace import Workspace
 from headgate.engines.writer import Written
 from headgate.ingest.contract import Source
 from headgate.ingest.fields import Field
-from headgate.ingest.merging import Merged, merge_rows
+from headgate.ingest.merging import Arrival, Merged, merge_rows
 from headgate.types import Layout, literal, quote
 
 _COMMENTS = {
@@ -20,7 +20,14 @@ _COMMENTS = {
 }
 
 
-def write_rows(ws: Workspace, source: Source, fields: tuple[Field, ...], sound: str, audit: str) -> Merged:
+def write_rows(
+    ws: Workspace,
+    source: Source,
+    fields: tuple[Field, ...],
+    sound: str,
+    audit: str,
+    arrival: Arrival,
+) -> Merged:
     """Append or merge rows, as the contract says.
 
     Args:
@@ -29,12 +36,13 @@ def write_rows(ws: Workspace, source: Source, fields: tuple[Field, ...], sound: 
         fields: The columns that the rows have, computed ones left out.
         sound: Query for the rows, with `_source_row`.
         audit: Select items for the audit columns, see `audit_columns`.
+        arrival: Where the rows stand in the order of arrival, for a merge.
     """
     columns = [*(field.name for field in fields), *source.contract.computed]
     selected = f"{', '.join(map(quote, columns))}, {audit}"
     layout = table_layout(source, fields)
     if source.contract.load == "merge":
-        return merge_rows(ws, source, sound, columns, selected, layout)
+        return merge_rows(ws, source, sound, columns, selected, layout, arrival)
     rows = f"SELECT {selected} FROM ({sound})"
     written = ws.write_files(source.table, rows, layout=layout, schema_mode=schema_mode(ws, source))
     return Merged(add_files(ws, source, written).inserted, 0)

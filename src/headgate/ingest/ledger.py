@@ -110,6 +110,23 @@ def live(known: Iterable[KnownLoad]) -> list[KnownLoad]:
     return [load for load in known if load.load_id not in replaced and load.corrects is None and load.sha256]
 
 
+def places(known: Iterable[KnownLoad]) -> dict[str, int]:
+    """Where each load of a source stands in the order in which its files arrived.
+
+    A file that is read again, or whose content is replaced, keeps the place at which it first came.
+    """
+    known = list(known)
+    before = {load.load_id: load.replaces for load in known}
+    position = {load.load_id: place for place, load in enumerate(known)}
+
+    def first(load_id: str) -> str:
+        while (replaced := before[load_id]) is not None and replaced in before:
+            load_id = replaced
+        return load_id
+
+    return {load_id: position[first(load_id)] for load_id in before}
+
+
 def record(workspace: Workspace, loads: Sequence[Load]) -> None:
     """Write loads to the ledger, in the commit that the workspace makes of them."""
     if not loads:

@@ -30,6 +30,7 @@ from headgate.ingest.files import InputFile
 from headgate.ingest.jsonfile import broken_lines
 from headgate.ingest.ledger import Load
 from headgate.ingest.lines import line_map
+from headgate.ingest.merging import Arrival
 from headgate.ingest.plan import PlannedLoad
 from headgate.ingest.progress import watched
 from headgate.ingest.reading import open_rows, repaired_rows
@@ -166,6 +167,7 @@ class _FileLoad:
     def __init__(self, ws: Workspace, source: Source, file: InputFile, planned: PlannedLoad, scratch: Path) -> None:
         self.ws, self.source, self.file, self.scratch = ws, source, file, scratch
         self.load_id, self.removes = planned.load_id, planned.removes
+        self.arrival = Arrival(later=planned.later)
         self.now = utc_now()
 
     def run(self) -> _Figures:
@@ -299,7 +301,7 @@ class _FileLoad:
         quarantined = refuse(self.ws, self.source, refusals, load_id=self.load_id, file=self.file.name, now=self.now)
         sound = staged_rows(staged, rows.refused, sound=True)
         sound = f"SELECT * FROM ({sound}) WHERE _source_row NOT IN (SELECT row FROM {refusals.repeats})"
-        written = write_rows(self.ws, self.source, fields, sound, self._audit("_source_row"))
+        written = write_rows(self.ws, self.source, fields, sound, self._audit("_source_row"), self.arrival)
         return _Figures(read, written.written, quarantined, written.duplicates)
 
     def _audit(self, row: str) -> str:

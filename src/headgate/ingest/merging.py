@@ -8,7 +8,31 @@ from dataclasses import dataclass
 from headgate.engines.workspace import Workspace
 from headgate.ingest.contract import Source
 from headgate.ingest.uniqueness import keys_held
-from headgate.types import Layout, quote
+from headgate.types import Layout, literal, quote
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """Where the rows that come stand in the order in which a source's files arrived; by default at its end.
+
+    Attributes:
+        load_id: The load whose rows of the same file the table may have, where that is known.
+        later: Loads of files that arrived after theirs, and whose rows the table may have.
+    """
+
+    load_id: str | None = None
+    later: tuple[str, ...] = ()
+
+    def is_before(self, target: str, source: str) -> str:
+        """SQL: whether a row of the table arrived after one that comes."""
+        # What a replay wrote belongs to the load that it corrects.
+        load = f"split_part({target}._load_id, '.', 1)"
+        parts = []
+        if self.later:
+            parts.append(f"{load} IN ({', '.join(map(literal, self.later))})")
+        if self.load_id is not None:
+            parts.append(f"({load} = {literal(self.load_id)} AND {target}._source_row > {source}._source_row)")
+        return f"({' OR '.join(parts)})" if parts else "false"
 
 
 @dataclass(frozen=True)
@@ -20,13 +44,19 @@ class Merged:
 
 
 def merge_rows(
-    ws: Workspace, source: Source, sound: str, columns: Sequence[str], selected: str, layout: Layout
+    ws: Workspace,
+    source: Source,
+    sound: str,
+    columns: Sequence[str],
+    selected: str,
+    layout: Layout,
+    arrival: Arrival,
 ) -> Merged:
     """Merge the sound rows of a file into its table.
 
     Of several rows with one key the newest wins, by `newest_by` where the contract has it, a row without such a value
-    being the oldest; among equals the one that comes later in the file. A row that is older than the table's, or that
-    the table holds in full, is a duplicate.
+    being the oldest; among equals the one that arrived later, by the order of the files and then of their rows. A row
+    that is older than the table's, or that the table holds in full, is a duplicate.
 
     Args:
         ws: The state.
@@ -35,11 +65,12 @@ def merge_rows(
         columns: The table's columns that the file fills, audit columns left out.
         selected: Select items that make rows of the table of rows of `sound`.
         layout: For the table.
+        arrival: Where the rows stand in the order of arrival.
     """
     outcomes = ws.session.temporary("outcomes")
     # Most files bring new keys only, and reading two columns of keys tells that sooner than comparing all the rows.
     held = keys_held(ws, source, sound)
-    ws.query(f"CREATE TEMP TABLE {outcomes} AS {_outcomes(ws, source, sound, columns if held else None)}")
+    ws.query(f"CREATE TEMP TABLE {outcomes} AS {_outcomes(ws, source, sound, columns if held else None, arrival)}")
     try:
         rows = (
             f"SELECT {selected} FROM ({sound}) JOIN {outcomes} USING (_source_row) WHERE {outcomes}.outcome = 'written'"
@@ -54,7 +85,7 @@ def merge_rows(
     return Merged(result.rows, int(lost))
 
 
-def _outcomes(ws: Workspace, source: Source, sound: str, columns: Sequence[str] | None) -> str:
+def _outcomes(ws: Workspace, source: Source, sound: str, columns: Sequence[str] | None, arrival: Arrival) -> str:
     """A query that says of each sound row, by `_source_row`, what becomes of it.
 
     Columns are those to be compared with the table's rows; None if it has none of the keys.
@@ -76,9 +107,13 @@ def _outcomes(ws: Workspace, source: Source, sound: str, columns: Sequence[str] 
         else f"source.{quote(column)} IS NULL"
         for column in others
     )
-    older = "false"
-    if newest and contract.newest_by in held:
-        older = f"coalesce(target.{newest} > source.{newest}, target.{newest} IS NOT NULL AND source.{newest} IS NULL)"
+    older = arrival.is_before("target", "source")
+    if newest:
+        value = f"target.{newest}" if contract.newest_by in held else "NULL"
+        older = (
+            f"(coalesce({value} > source.{newest}, {value} IS NOT NULL AND source.{newest} IS NULL)"
+            f" OR {value} IS NOT DISTINCT FROM source.{newest} AND {older})"
+        )
     # Nothing but the key: a further condition turns DuckDB's hash join into one of every row with every other.
     join = " AND ".join(f"target.{quote(key)} = source.{quote(key)}" for key in contract.key)
     return (

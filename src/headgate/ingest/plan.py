@@ -13,7 +13,7 @@ from headgate.errors import ContractError, DataError
 from headgate.ingest.addresses import shown
 from headgate.ingest.contract import Source
 from headgate.ingest.files import InputFile, discover
-from headgate.ingest.ledger import KnownLoad, live
+from headgate.ingest.ledger import KnownLoad, live, places
 from headgate.project import Project
 
 
@@ -38,6 +38,7 @@ class PlannedLoad:
         load_id: Identity of the load: the same for the same source, bytes and history, whoever plans it.
         replaces: The load that this one is recorded to replace.
         removes: Loads whose rows have to go before this one's come.
+        later: Loads whose files arrived after this one, and whose rows stay.
     """
 
     source: Source
@@ -48,6 +49,7 @@ class PlannedLoad:
     load_id: str
     replaces: str | None = None
     removes: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()
 
 
 def plan_loads(
@@ -190,20 +192,31 @@ def _removals(
 def _rebuild(
     source: Source, files: Sequence[InputFile], history: Sequence[KnownLoad], planned: Sequence[PlannedLoad]
 ) -> list[PlannedLoad]:
-    """Every file of a merged table again, in the order they were first loaded.
+    """Every file of a merged table again, in the order in which they arrived.
 
     A row that the old content of a file had put in the place of another file's row, or that had kept one out, cannot
     be told from the table; only merging all files again gives what a clean load would. Rows of files that are gone
-    stay as they are.
+    stay as they are, at their place.
     """
     current = live(history)
-    order = {load.load_id: position for position, load in enumerate(current)}
+    order = places(history)
     chosen = {load.file.sha256: load for load in planned if load.file}
     by_hash = {load.sha256: load for load in current}
     for file in files:
         if file.sha256 not in chosen:
             chosen[file.sha256] = _load(source, file, history, "is merged again", by_hash[file.sha256])
-    return _emptied_first(sorted(chosen.values(), key=lambda load: order.get(load.replaces or "", len(order))))
+    replaced = {load.replaces for load in chosen.values()}
+    staying = {load.load_id: order[load.load_id] for load in current if load.load_id not in replaced}
+
+    def placed(load: PlannedLoad) -> int:
+        return order.get(load.replaces or "", len(order))
+
+    return _emptied_first(
+        [
+            replace(load, later=tuple(other for other, place in staying.items() if place > placed(load)))
+            for load in sorted(chosen.values(), key=placed)
+        ]
+    )
 
 
 def outdated(sources: Iterable[Source], known: Sequence[KnownLoad]) -> list[Source]:

@@ -21,8 +21,9 @@ from headgate.ingest.contract import Source
 from headgate.ingest.csvfile import dialect_of
 from headgate.ingest.fields import Field, match
 from headgate.ingest.formats import format_of
-from headgate.ingest.ledger import LEDGER, Load
+from headgate.ingest.ledger import LEDGER, Load, known_loads, live, places
 from headgate.ingest.load import count_again, scratch_folder
+from headgate.ingest.merging import Arrival
 from headgate.ingest.plain import plain_file
 from headgate.ingest.reading import csv_rows, repaired_rows
 from headgate.ingest.rows import Raw, Rows
@@ -46,12 +47,15 @@ def replay(source: Source, ws: Workspace) -> list[Load]:
         return []
     refused = ws.query(
         f"SELECT load_id, any_value(file) FROM {source.quarantine.sql}"
-        f" WHERE source = {literal(source.name)} AND status = 'refused' GROUP BY ALL ORDER BY min(refused_at), load_id"
+        f" WHERE source = {literal(source.name)} AND status = 'refused' GROUP BY ALL"
     ).fetchall()
+    known = known_loads(ws, source.name)
+    order = places(known)
     loads = []
-    for load_id, file in refused:
+    for load_id, file in sorted(refused, key=lambda each: order[each[0]]):
+        later = tuple(load.load_id for load in live(known) if order[load.load_id] > order[load_id])
         with scratch_folder(ws) as scratch:
-            result = _Replay(ws, source, load_id, file, scratch).run()
+            result = _Replay(ws, source, load_id, file, later, scratch).run()
         if result is not None:
             loads.append(result)
     return loads
@@ -60,9 +64,11 @@ def replay(source: Source, ws: Workspace) -> list[Load]:
 class _Replay:
     """The replay of what one load refused."""
 
-    def __init__(self, ws: Workspace, source: Source, load_id: str, file: str, scratch: Path) -> None:
+    def __init__(
+        self, ws: Workspace, source: Source, load_id: str, file: str, later: tuple[str, ...], scratch: Path
+    ) -> None:
         self.ws, self.source, self.file, self.scratch = ws, source, file, scratch
-        self.corrects = load_id
+        self.corrects, self.arrival = load_id, Arrival(load_id, later)
         times = ws.query(f"SELECT count(*) FROM {LEDGER.sql} WHERE corrects = {literal(load_id)}").fetchall()[0][0]
         self.load_id = f"{load_id}.{times + 1}"
         self.started = utc_now()
@@ -108,7 +114,7 @@ class _Replay:
     def _write(self, fields: tuple[Field, ...], sound: str) -> Load:
         ws, source = self.ws, self.source
         audit = audit_columns(literal(self.file), "_source_row", literal(self.load_id), self.started)
-        written = write_rows(ws, source, fields, sound, audit)
+        written = write_rows(ws, source, fields, sound, audit, self.arrival)
         reached(Point.REPLAY_LOADED)
         gone = ws.delete(
             source.quarantine,
