@@ -216,3 +216,8 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str | None:
     if known and len(known) <= 8:
         return "There are: " + ", ".join(known) + "."
     return None
+
+
+def counted(number: int, noun: str) -> str:
+    """A number and what is counted, `1 row` and `1,200 rows`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

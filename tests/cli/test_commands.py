@@ -263,6 +263,11 @@ def test_from_a_refused_run_to_a_repaired_one(tmp_path: Path, capsys: pytest.Cap
     assert ask("query", count, "--ref", refused["branch"])["rows"] == [{"n": 5}]
     assert ask("query", count)["rows"] == [{"n": 4}]
 
+    capsys.readouterr()
+    assert main(["--project", str(root), "diff", "main", refused["branch"], "gold.fact_sales"]) == 0
+    shown = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert shown[-3:] == [["change", "day", "price", "sale_id"], ["+", "2026-01-07", "1.00", "1"], ["(1", "row)"]]
+
     assert main(["--project", str(root), "run"]) == 3
     told = capsys.readouterr()
     assert "unique" in told.out

@@ -136,3 +136,49 @@ def test_a_cut_list_of_refused_rows_says_so(lake: Ask) -> None:
 def test_a_record_that_could_not_be_cut_is_shown_as_it_came(lake: Ask) -> None:
     lines = lake("quarantine", "show", "sales")[1].splitlines()
     assert sum("4,1.50,more" in line or "5,1.50,more" in line for line in lines) == len(LONG)
+
+
+def test_a_replay_says_how_many_rows_passed(lake: Ask, tmp_path: Path) -> None:
+    code, out, _ = lake("quarantine", "replay", "sales")
+    assert code == 0
+    assert f"{len(BROKEN + LONG)} rows: 0 passed; {len(BROKEN + LONG)} rows still refused" in out
+    assert "holds all of this" not in out
+
+    contract = CONTRACT.replace('"decimal(10,2)"', '{type: "decimal(10,2)", null_values: [oops]}')
+    (tmp_path / "shop/ingestion/sales.yml").write_text(f"{contract}max_bad: 90%\n", encoding="utf-8")
+    code, out, _ = lake("quarantine", "replay", "sales", "--json")
+    assert code == 0
+    assert json.loads(out)["repair"] == {
+        "tried": len(BROKEN + LONG),
+        "passed": len(BROKEN),
+        "discarded": 0,
+        "left": len(LONG),
+    }
+
+
+def test_a_discard_says_how_many_rows_are_given_up(lake: Ask) -> None:
+    code, out, _ = lake("quarantine", "discard", "sales", "--reason", "tests", "--where", "row = 4")
+    assert (code, f"1 row; {len(BROKEN + LONG) - 1} rows still refused" in out) == (0, True)
+    found = document(lake("quarantine", "discard", "sales", "--reason", "tests", "--json"))
+    assert (found["repair"]["discarded"], found["repair"]["left"]) == (len(BROKEN + LONG) - 1, 0)
+    code, out, _ = lake("quarantine", "discard", "sales", "--reason", "tests")
+    assert (code, "0 rows; 0 rows still refused" in out) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("condition", "code", "told"),
+    [
+        ("rule = 'kolumns'", 1, ["No refused row of sales", "--where rule = 'kolumns'", "columns, type"]),
+        ("rul = 'columns'", 2, ["rul", "--where rul = 'columns'", '"rule"']),
+        ("rule = ", 2, ["--where rule = ", "syntax error"]),
+        ("exists (from nowhere)", 2, ["--where exists (from nowhere)", "nowhere"]),
+    ],
+)
+def test_a_condition_that_meets_nothing_is_told(lake: Ask, condition: str, code: int, told: list[str]) -> None:
+    found, out, err = lake("quarantine", "discard", "sales", "--reason", "tests", "--where", condition)
+    assert (found, out) == (code, "")
+    assert [part for part in told if part not in err] == []
+    _, out, _ = lake("quarantine", "discard", "sales", "--reason", "tests", "--where", condition, "--json")
+    error = json.loads(out)["error"]
+    assert (error["place"], bool(error["hint"])) == (f"--where {condition}", True)
+    assert len(document(lake("runs", "--json"))["runs"]) == 1

@@ -93,7 +93,7 @@ def test_rows_that_no_file_accounts_for_are_refused(served: Served) -> None:
     assert result.status is RunStatus.REFUSED
     (check,) = [check for check in result.checks if check.blocks]
     assert check.name == "accounting:bronze.orders"
-    assert "append by another engine (+1 rows)" in str(check.message)
+    assert "append by another engine (+1 row)" in str(check.message)
     assert _rows(served, "select count(*) from bronze.orders") == [(2,)]
     # The branch of the refused merge tells the same, and an override settles it.
     assert _merge(served, str(result.branch)).status is RunStatus.REFUSED

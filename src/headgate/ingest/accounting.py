@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from headgate.errors import counted
 from headgate.ingest.contract import Source
 from headgate.ingest.ledger import Load
 from headgate.types import CheckResult, CheckStatus, Severity
@@ -32,7 +33,7 @@ def _limits(source: Source, loads: Sequence[Load]) -> CheckResult:
             f"{limit} allows {allowed(source, first.read):,}."
         )
         if len(over) > 1:
-            message += f" So do rows of {len(over) - 1} more files."
+            message += f" So do rows of {counted(len(over) - 1, 'more file')}."
     return CheckResult(
         name=f"contract:{source.name}",
         kind="contract",

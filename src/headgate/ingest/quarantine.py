@@ -12,7 +12,7 @@ from headgate.ingest.contract import Source
 from headgate.ingest.replay import replay
 from headgate.types import Name, literal
 
-__all__ = ["discard", "replay", "show", "summary"]
+__all__ = ["count", "discard", "replay", "show", "summary"]
 
 SCHEMA = "quarantine"
 
@@ -70,16 +70,26 @@ def discard(source: Source, ws: Workspace, *, reason: str, where: str | None = N
         raise UsageError("Discarding rows needs a reason.", hint='Say why, such as "test records of the supplier".')
     if not ws.exists(source.quarantine):
         return 0
-    condition = f" AND ({where})" if where else ""
     rows = (
         f"SELECT * REPLACE ('discarded' AS status, {literal(reason.strip())} AS decision,"
         f" {literal(ws.author)} AS decided_by, TIMESTAMP {literal(str(utc_now()))} AS decided_at)"
-        f" FROM {source.quarantine.sql}"
-        f" WHERE source = {literal(source.name)} AND status = 'refused'{condition}"
+        f" FROM {_refused(source, where)}"
     )
     updated = ws.merge(source.quarantine, rows, ["quarantine_id"]).updated
     reached(Point.DISCARDED)
     return updated
+
+
+def count(source: Source, ws: Workspace, where: str | None = None) -> int:
+    """How many rows of a source are refused still, of those that meet a condition."""
+    if not ws.exists(source.quarantine):
+        return 0
+    return int(ws.query(f"SELECT count(*) FROM {_refused(source, where)}").fetchall()[0][0])
+
+
+def _refused(source: Source, where: str | None) -> str:
+    condition = f" AND ({where})" if where else ""
+    return f"{source.quarantine.sql} WHERE source = {literal(source.name)} AND status = 'refused'{condition}"
 
 
 def _dicts(ws: Workspace, sql: str) -> list[dict[str, Any]]:

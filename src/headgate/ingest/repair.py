@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
+from headgate.errors import counted
 from headgate.ingest.csvfile import Dialect
 from headgate.ingest.grammar import Grammar
 from headgate.ingest.plain import PlainFile, shown
@@ -207,7 +208,7 @@ class _Pass:
         if values is None:
             return "quote", "a value goes on after its closing quote"
         if values != self._wanted + 1:
-            return "columns", f"has {values} values where there are {self._wanted + 1} columns"
+            return "columns", f"has {counted(values, 'value')} for {counted(self._wanted + 1, 'column')}"
         return None
 
     def _refuse(self, record: bytes, rule: str, reason: str, lines: int) -> None:

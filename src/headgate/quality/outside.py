@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from headgate.catalog.iceberg import OutsideChange, TableVersion, outside_changes
 from headgate.catalog.interface import State
 from headgate.catalog.storage import Storage
+from headgate.errors import counted
 from headgate.types import CheckResult, CheckStatus, Content, Kind, Name, Severity
 
 _COLUMNS = ("engine", "operation", "snapshot_id", "added", "removed")
@@ -52,5 +53,5 @@ def _changes(old: Content | None, new: Content | None, storage: Storage) -> list
 
 
 def _told(change: OutsideChange) -> str:
-    numbers = [f"{sign}{count:,} rows" for sign, count in (("+", change.added), ("-", change.removed)) if count]
+    numbers = [sign + counted(count, "row") for sign, count in (("+", change.added), ("-", change.removed)) if count]
     return f"{change.operation} by {change.engine}" + (f" ({', '.join(numbers)})" if numbers else "")

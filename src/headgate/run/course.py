@@ -10,7 +10,16 @@ from contextlib import ExitStack
 from headgate.catalog.iceberg import rejoiner
 from headgate.catalog.interface import MAIN
 from headgate.engines.duckdb import Session
-from headgate.errors import Cancelled, Conflict, HeadgateError, Refused, StaleRef, StorageError, was_interrupted
+from headgate.errors import (
+    Cancelled,
+    Conflict,
+    HeadgateError,
+    Refused,
+    StaleRef,
+    StorageError,
+    counted,
+    was_interrupted,
+)
 from headgate.events import Emit, Failed, Merged, Rebased, RunRefused, Started
 from headgate.faults import Point, reached
 from headgate.run.attempt import EVIDENCE, Attempt, Restart
@@ -217,9 +226,9 @@ class Course:
         parts = []
         if attempt.loads:
             loaded = sum(load.loaded for load in attempt.loads)
-            parts.append(f"load {_count(len(attempt.loads), 'file')}, {_count(loaded, 'row')}")
+            parts.append(f"load {counted(len(attempt.loads), 'file')}, {counted(loaded, 'row')}")
         if attempt.models:
-            parts.append(f"build {_count(len(attempt.models), 'model')}")
+            parts.append(f"build {counted(len(attempt.models), 'model')}")
         return "; ".join(parts) or "run"
 
     def _refused(self, attempt: Attempt, further: list[str] | None = None) -> RunResult:
@@ -273,10 +282,6 @@ def _status_of(error: HeadgateError) -> RunStatus:
     if isinstance(error, Refused):
         return RunStatus.REFUSED
     return RunStatus.CONFLICT if isinstance(error, Conflict) else RunStatus.FAILED
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _is_evidence(name: Name) -> bool:

@@ -10,7 +10,7 @@ from headgate.catalog.iceberg import TableVersion
 from headgate.catalog.interface import MAIN
 from headgate.catalog.storage import Storage
 from headgate.catalog.views import read_view
-from headgate.errors import DataError, FileMissing, FileTaken, HeadgateError, StorageError
+from headgate.errors import DataError, FileMissing, FileTaken, HeadgateError, StorageError, counted
 from headgate.run.execute import clean_up
 from headgate.run.findings import Finding
 from headgate.run.lake import Lake
@@ -60,7 +60,7 @@ def _history(lake: Lake) -> Iterator[Finding]:
         )
     if not problems:
         commits = sum(1 for _ in lake.catalog.log(MAIN, first_parent=False))
-        yield Finding("history", "ok", f"All hashes of main's {commits:,} commits hold.")
+        yield Finding("history", "ok", f"All hashes of main's {counted(commits, 'commit')} hold.")
 
 
 def _tables(lake: Lake) -> Iterator[Finding]:
@@ -119,16 +119,16 @@ def _models(lake: Lake) -> Iterator[Finding]:
     from headgate.run.planning import Work
 
     work = Work(lake.project, [], Selection())
-    checks = len(work.reconciliations)
+    checks = counted(len(work.reconciliations), "reconciliation")
     if work.dbt is None:
-        yield Finding("models", "ok", f"There are no models; {checks} reconciliations.")
+        yield Finding("models", "ok", f"There are no models; {checks}.")
         return
     for warning in work.dbt.warnings:
         yield Finding("models", "warn", warning)
     yield Finding(
         "models",
         "ok",
-        f"{len(work.dbt.models)} models, {len(work.dbt.tests)} tests and {checks} reconciliations parse.",
+        f"{counted(len(work.dbt.models), 'model')}, {counted(len(work.dbt.tests), 'test')} and {checks} parse.",
     )
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from headgate.errors import NotFound, UsageError, did_you_mean
+from dataclasses import replace
+
+from headgate.catalog.interface import MAIN
+from headgate.engines.duckdb import Session
+from headgate.engines.workspace import Workspace
+from headgate.errors import NotFound, QueryError, TableNotFound, UsageError, did_you_mean
 from headgate.events import Emit
 from headgate.ingest import quarantine
 from headgate.ingest.contract import Source, load_sources
@@ -11,7 +16,7 @@ from headgate.run.course import Course
 from headgate.run.execute import EVERYTHING, clean_up
 from headgate.run.lake import Lake
 from headgate.run.planning import Work
-from headgate.run.result import RunResult
+from headgate.run.result import Repair, RunResult, RunStatus
 
 
 def replay(lake: Lake, table: str, emit: Emit) -> RunResult:
@@ -20,11 +25,17 @@ def replay(lake: Lake, table: str, emit: Emit) -> RunResult:
     sources = load_sources(lake.project)
     chosen = _sources_of(sources, table)
 
+    repairs: list[Repair] = []
+
     def work(attempt: Attempt) -> None:
+        tried = _count(chosen, attempt.workspace)
         for source in chosen:
             attempt.keep(quarantine.replay(source, attempt.workspace))
+        left = _count(chosen, attempt.workspace)
+        repairs.append(Repair(tried=tried, passed=tried - left, left=left))
 
-    return Course(lake, Work(lake.project, sources, EVERYTHING), emit).change(work, f"replay quarantine of {table}")
+    course = Course(lake, Work(lake.project, sources, EVERYTHING), emit)
+    return _told(course.change(work, f"replay quarantine of {table}"), repairs)
 
 
 def discard(lake: Lake, table: str, reason: str, where: str | None, emit: Emit) -> RunResult:
@@ -35,12 +46,52 @@ def discard(lake: Lake, table: str, reason: str, where: str | None, emit: Emit) 
     sources = load_sources(lake.project)
     chosen = _sources_of(sources, table)
 
+    if where is not None:
+        _check_condition(lake, chosen, table, where)
+    repairs: list[Repair] = []
+
     def work(attempt: Attempt) -> None:
-        for source in chosen:
-            quarantine.discard(source, attempt.workspace, reason=reason, where=where)
+        given_up = sum(quarantine.discard(s, attempt.workspace, reason=reason, where=where) for s in chosen)
+        repairs.append(Repair(discarded=given_up, left=_count(chosen, attempt.workspace)))
 
     message = f"discard quarantine of {table}: {reason}"
-    return Course(lake, Work(lake.project, sources, EVERYTHING), emit).change(work, message)
+    return _told(Course(lake, Work(lake.project, sources, EVERYTHING), emit).change(work, message), repairs)
+
+
+def _check_condition(lake: Lake, sources: list[Source], table: str, where: str) -> None:
+    """Raise for a condition that the engine does not understand, or that no refused row on `main` meets."""
+    shown = f"headgate quarantine show {table}"
+    with Session(lake.project.engine, lake.storage) as session:
+        workspace = Workspace(lake.catalog, MAIN, session)
+        try:
+            found = _count(sources, workspace, where)
+        except (QueryError, TableNotFound) as error:
+            reason = error.message.partition("\n\n")[0]
+            raise UsageError(
+                f"The condition cannot be asked of the refused rows: {reason}",
+                place=f"--where {where}",
+                hint=f"It is SQL over the columns of {shown} --json, such as \"rule = 'type'\".",
+            ) from error
+        if found:
+            return
+        names = {source.name for source in sources}
+        groups = [group for group in quarantine.summary(workspace) if group["source"] in names]
+    there = sorted({str(group["rule"]) for group in groups if group["status"] == "refused"})
+    raise NotFound(
+        f"No refused row of {table} meets the condition: nothing is discarded.",
+        place=f"--where {where}",
+        hint=f"Rows are refused by these rules: {', '.join(there)}.\n{shown}" if there else "headgate quarantine list",
+    )
+
+
+def _count(sources: list[Source], workspace: Workspace, where: str | None = None) -> int:
+    return sum(quarantine.count(source, workspace, where) for source in sources)
+
+
+def _told(result: RunResult, repairs: list[Repair]) -> RunResult:
+    """The result with what its last attempt did to refused rows; one that failed has done nothing to them."""
+    failed = result.status is RunStatus.FAILED or not repairs
+    return result if failed else replace(result, repair=repairs[-1])
 
 
 def _sources_of(sources: list[Source], table: str) -> list[Source]:

@@ -41,6 +41,23 @@ def new_run_id() -> str:
 
 
 @dataclass(frozen=True)
+class Repair:
+    """What became of a table's refused rows when they were read again, or given up.
+
+    Attributes:
+        tried: Rows that were read again.
+        passed: Those of them that were loaded, or that the table held already.
+        discarded: Rows that were given up.
+        left: Rows that are refused still.
+    """
+
+    tried: int = 0
+    passed: int = 0
+    discarded: int = 0
+    left: int = 0
+
+
+@dataclass(frozen=True)
 class RunResult:
     """The outcome of a run or of a merge by hand.
 
@@ -50,6 +67,7 @@ class RunResult:
         commit: The commit that `main` points at afterwards.
         seconds: Wall time.
         error: What stopped the run; None when it merged or had nothing to do.
+        repair: What became of refused rows, where the change was to them.
     """
 
     run_id: str
@@ -61,6 +79,7 @@ class RunResult:
     models: tuple[ModelResult, ...] = ()
     checks: tuple[CheckResult, ...] = ()
     error: HeadgateError | None = None
+    repair: Repair | None = None
 
     @property
     def exit_code(self) -> int:
@@ -96,6 +115,7 @@ class RunResult:
                 for model in self.models
             ],
             "checks": [check_document(check) for check in self.checks],
+            **({"repair": asdict(self.repair)} if self.repair else {}),
             "error": self.error.to_dict() if self.error else None,
         }
 

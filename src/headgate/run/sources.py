@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from headgate.errors import AlreadyExists, HeadgateError
+from headgate.errors import AlreadyExists, HeadgateError, counted
 from headgate.ingest.addresses import shown
 from headgate.ingest.contract import Source, load_sources
 from headgate.ingest.files import discover
@@ -64,7 +64,7 @@ def _check(lake: Lake, source: Source) -> Finding:
             what, "warn", f"No file matches {', '.join(map(shown, source.contract.files))}.", "Put files there."
         )
     size = sum(file.bytes for file in files)
-    return Finding(what, "ok", f"{len(files)} file{'' if len(files) == 1 else 's'}, {size:,} bytes, to {source.table}.")
+    return Finding(what, "ok", f"{counted(len(files), 'file')}, {counted(size, 'byte')}, to {source.table}.")
 
 
 def add_sources(lake: Lake, paths: Sequence[str | Path], name: str | None = None) -> list[AddedSource]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from headgate.cli.output.columns import Column
 from headgate.cli.output.document import Document, listing
 from headgate.cli.output.json import plain
+from headgate.errors import counted
 from headgate.yaml import display_path
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def new_project(directory: Path, files: Sequence[Path]) -> Document:
             folders[name.split("/")[0]] = folders.get(name.split("/")[0], 0) + 1
         for name, count in sorted(folders.items()):
             console.print(
-                f"  {name}" + (f"/  ({count} file{'' if count == 1 else 's'})" if name not in names else ""),
+                f"  {name}" + (f"/  ({counted(count, 'file')})" if name not in names else ""),
                 markup=False,
             )
         console.print("\n[bold]Next[/]")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from headgate.cli.output.columns import Column
 from headgate.cli.output.json import plain
+from headgate.errors import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,7 +55,8 @@ def listing(
         for line in (hint or "").splitlines() if not rows else ():
             console.print(f"  {line}", markup=False, style=command_style(line), soft_wrap=True)
         if total is not None and total > len(rows):
-            console.print(f"({len(rows):,} of {total:,} rows; --limit N shows more)", style="dim", markup=False)
+            shown = f"({len(rows):,} of {counted(total, 'row')}; --limit N shows more)"
+            console.print(shown, style="dim", markup=False)
 
     further = ({"hint": hint} if hint and not rows else {}) | ({} if total is None else {"total": total})
     return Document({key: rows} | further, text)

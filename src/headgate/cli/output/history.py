@@ -51,8 +51,19 @@ def _sign(operation: dict[str, Any]) -> str:
 
 
 def diff(found: Any, a: str, b: str) -> Document:
-    """What differs, a line per table; of one table also its columns."""
-    data = plain(found)
-    changes = data if isinstance(data, list) else data.get("changes", [])
+    """What differs, a line per table; of one table also the first of the rows that only one side has."""
+    data: dict[str, Any] = plain(found)
+    changes = data["changes"]
     shown = listing("changes", changes, _CHANGES, f"{a} and {b} hold the same.")
-    return Document({"changes": data} if isinstance(data, list) else data, shown.text)
+    columns, rows = data.get("columns"), data.get("rows")
+
+    def text(console: Console) -> None:
+        from headgate.cli.output.tables import print_result
+
+        shown.text(console)
+        if columns and rows:
+            total = sum(change.get(side) or 0 for change in changes for side in ("rows_added", "rows_removed"))
+            console.print()
+            print_result(console, columns, [[row[name] for name in columns] for row in rows], total)
+
+    return Document(data, text)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from headgate import events
+from headgate.errors import counted
 from headgate.events import Emit, Event
 
 if TYPE_CHECKING:
@@ -41,9 +42,9 @@ class _Lines:
         elif isinstance(event, events.LoadStarted):
             self._tell("load", "Loading files")
         elif isinstance(event, events.ModelStarted) and self._plan:
-            self._tell("build", f"Building {_count(self._plan.models, 'model')}")
+            self._tell("build", f"Building {counted(self._plan.models, 'model')}")
         elif isinstance(event, events.Checked) and self._plan:
-            self._tell("check", f"Running {_count(self._plan.checks, 'check')}")
+            self._tell("check", f"Running {counted(self._plan.checks, 'check')}")
         elif isinstance(event, events.Rebased):
             self._tell(event.onto, _moved(event))
         elif isinstance(event, events.Note):
@@ -130,7 +131,3 @@ class _Bars:
 def _moved(event: events.Rebased) -> str:
     what = f"what {', '.join(event.tables)} changed is" if event.tables else "everything is"
     return f"main moved during the run: {what} built and checked again"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -15,12 +15,13 @@ from headgate.cli.invocation import Invocation
 from headgate.cli.output.columns import Column
 from headgate.cli.output.document import Document, listing
 from headgate.cli.output.writer import TextWriter
+from headgate.errors import counted
 from headgate.types import CheckResult, CheckStatus, LoadResult, ModelResult, ModelStatus
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from headgate.run.result import Plan, RunResult
+    from headgate.run.result import Plan, Repair, RunResult
 
 _STEPS = [
     Column("what", ""),
@@ -80,8 +81,12 @@ def program_call(invocation: Invocation) -> str:
 
 def _summary(console: Console, result: RunResult, called: str, into: str) -> None:
     outcome = _OUTCOMES[result.status.value].format(into=into)
+    if result.repair and result.status.value == "unchanged":
+        outcome = f"[bold]unchanged[/]: {into} is as it was"
     console.print()
     console.print(f"Run [bold]{result.run_id}[/]  {outcome}  [dim]{result.seconds:.1f} s[/]")
+    if result.repair:
+        _repair(console, result.repair)
     if result.loads:
         _loads(console, result.loads)
     _models(console, result.models)
@@ -89,6 +94,14 @@ def _summary(console: Console, result: RunResult, called: str, into: str) -> Non
     if result.status.value == "merged":
         console.print(f"\n[bold]Merged[/]  {into} is at [cyan]{result.commit[:10]}[/]")
     _next(console, result, called, into)
+
+
+def _repair(console: Console, repair: Repair) -> None:
+    left = f"{counted(repair.left, 'row')} still refused"
+    if repair.discarded or not repair.tried:
+        console.print(f"\n[bold]Discarded[/]  {counted(repair.discarded, 'row')}; {left}")
+    else:
+        console.print(f"\n[bold]Read again[/]  {counted(repair.tried, 'row')}: {repair.passed:,} passed; {left}")
 
 
 def _loads(console: Console, loads: Sequence[LoadResult]) -> None:
@@ -120,7 +133,7 @@ def _models(console: Console, models: Sequence[ModelResult]) -> None:
         return
     built = counts.pop(ModelStatus.BUILT, 0)
     told = [
-        f"{built} model{'' if built == 1 else 's'}",
+        counted(built, "model"),
         *(f"{count} {status.value}" for status, count in counts.items()),
     ]
     console.print(f"\n[bold]Built[/]  {', '.join(told)}")
@@ -135,7 +148,7 @@ def _models(console: Console, models: Sequence[ModelResult]) -> None:
             continue
         mark = {ModelStatus.BUILT: "[green]✓[/]", ModelStatus.ERROR: "[red]✗[/]"}.get(model.status, "[dim]-[/]")
         rows = "view" if model.rows is None and model.status is ModelStatus.BUILT else ""
-        rows = f"{model.rows:,} rows" if model.rows is not None else rows
+        rows = counted(model.rows, "row") if model.rows is not None else rows
         note = one_line(model.message or "") if model.status is not ModelStatus.BUILT else ""
         table.add_row(f"  {mark} {model.name}", rows, f"[dim]{model.seconds:.2f} s[/]", note)
     console.print(table)
@@ -186,7 +199,7 @@ def _next(console: Console, result: RunResult, called: str, into: str) -> None:
         built = [model for model in result.models if model.status is ModelStatus.BUILT]
         tables += [model.name for model in built if model.rows is not None]
         commands.append(f'{called} query "select * from {tables[-1]} limit 10"' if tables else f"{called} tables")
-        if any(load.quarantined for load in result.loads):
+        if any(load.quarantined > 0 for load in result.loads) or (result.repair and result.repair.left):
             commands.append(f"{called} quarantine list")
         commands += [f"{called} log", f"{called} loads"]
     if commands:

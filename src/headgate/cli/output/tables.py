@@ -14,6 +14,7 @@ from rich.text import Text
 
 from headgate.cli.output.columns import Column
 from headgate.cli.output.json import encode, moment, plain
+from headgate.errors import counted
 
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), 127)} | {9: "\\t", 10: "\\n", 13: "\\r"}
 # Wider values are cut on a terminal, unless they are the only column.
@@ -136,7 +137,7 @@ def print_result(
     for line in cells:
         table.add_row(*line[:fitting])
     console.print(Padding(table, (0, 0, 0, indent), expand=False))
-    notes = [f"{total:,} row{'' if total == 1 else 's'}"]
+    notes = [counted(total, "row")]
     if total > len(rows):
         notes = [f"{len(rows):,} of {notes[0]}"]
     if fitting < len(columns):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from headgate.engines.workspace import Workspace
-from headgate.errors import ModelError
+from headgate.errors import ModelError, counted
 from headgate.types import Name, quote
 
 
@@ -24,7 +24,7 @@ def check_constraints(workspace: Workspace, name: Name, model: Mapping[str, Any]
         broken = workspace.session.value(count)
         if broken:
             raise ModelError(
-                f"{broken} rows of {name} break the contract: {constraint}.",
+                f"The contract of {name} is broken by {counted(broken, 'row')}: {constraint}.",
                 hint="Correct the model, or take the constraint out of its contract.",
                 data={"constraint": constraint, "rows": broken},
             )
