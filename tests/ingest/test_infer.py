@@ -214,6 +214,99 @@ def test_a_quote_that_is_not_closed_costs_its_line_and_not_the_dialect(
     assert result.quarantined == refused
 
 
+def inferred(lake: Lake, text: str) -> tuple[str, dict[str, Any], dict[str, str]]:
+    """The doubts, the options and the types that a `;` file gives; it loads without loss under them."""
+    lake.file("data/a.csv", text)
+    found, contract, (result,) = begin(lake, "data/a.csv")
+    assert (result.loaded, result.quarantined) == (text.count("\n") - 1, 0)
+    return "\n".join(found.doubts), contract["options"], types(contract)
+
+
+def test_decimal_commas(lake: Lake) -> None:
+    doubts, options, found = inferred(lake, "id;v;w\n1;12,50;0,125\n2;-3;1,5\n3;1234,5;NA\n")
+    assert options == {"delimiter": ";", "decimal": ","}
+    assert found == {"id": "bigint", "v": "decimal(18,2)", "w": "decimal(18,3)"}
+    assert "comma" not in doubts
+    assert lake.rows("SELECT sum(v)::VARCHAR, sum(w)::VARCHAR FROM bronze.a") == [("1244.00", "1.625")]
+
+
+def test_decimal_commas_with_points_between_thousands(lake: Lake) -> None:
+    doubts, options, found = inferred(lake, "id;v;w;d\n1;1.234.567,50;1.234;01.02.2026\n2;3,25;7;31.12.2026\n")
+    assert options == {"delimiter": ";", "decimal": ",", "thousands": "."}
+    assert found == {"id": "bigint", "v": "decimal(18,2)", "w": "bigint", "d": "date"}
+    assert "'w' has a point before three digits; it is read as a separator of thousands" in doubts
+    assert lake.rows("SELECT sum(v)::VARCHAR, sum(w) FROM bronze.a") == [("1234570.75", 1241)]
+
+
+def test_a_comma_before_three_digits_decides_nothing_alone(lake: Lake) -> None:
+    doubts, options, found = inferred(lake, "id;v\n1;1,234\n2;12,500\n")
+    assert (options, found["v"]) == ({"delimiter": ";"}, "varchar")
+    assert "'v' stays text, because its numbers have separators or signs, such as '1,234'" in doubts
+
+
+def test_a_comma_before_three_digits_is_as_in_other_columns(lake: Lake) -> None:
+    doubts, options, found = inferred(lake, "id;v;w\n1;1,234;0,5\n2;12,500;1,5\n")
+    assert (options, found["v"]) == ({"delimiter": ";", "decimal": ","}, "decimal(18,3)")
+    assert "'v' is read with decimals after the comma, as in another column" in doubts
+    assert lake.rows("SELECT sum(v)::VARCHAR FROM bronze.a") == [("13.734",)]
+
+
+def test_points_before_decimals_elsewhere_are_not_taken_for_thousands(lake: Lake) -> None:
+    """One file, two ways: what no one pair of separators reads right stays text."""
+    doubts, options, found = inferred(lake, "v;w;x\n1.234;1.5;2,5\n12,50;2.25;3,5\n")
+    assert options == {"delimiter": ";", "decimal": ","}
+    assert found == {"v": "varchar", "w": "decimal(18,2)", "x": "decimal(18,1)"}
+    assert "'v' stays text, because its numbers have separators" in doubts
+    assert lake.rows("SELECT sum(w)::VARCHAR, sum(x)::VARCHAR FROM bronze.a") == [("3.75", "6.0")]
+
+
+@pytest.mark.parametrize(
+    ("usual", "odd", "kind"),
+    [
+        ([f"{day:02}.{month:02}.2026" for day in range(1, 29) for month in range(1, 10)], "31.02.2026", "a date"),
+        (
+            [f"2026-0{month}-{day:02}T10:00:00+02:00" for day in range(1, 29) for month in range(1, 9)],
+            "yesterday",
+            "a time with a zone",
+        ),
+        ([f"{day}/1/2026 10:0{minute}" for day in range(1, 29) for minute in range(8)], "soon", "a time"),
+        # Few different values in many rows.
+        (["01.02.2026", "02.02.2026", "25.02.2026"] * 80, "30.02.2026", "a date"),
+        ([f"{number},5" for number in range(250)], "12,5 kg", ""),
+        (["yes", "no"] * 100, "maybe", "true or false"),
+    ],
+)
+def test_one_value_that_keeps_a_column_text_is_shown(lake: Lake, usual: list[str], odd: str, kind: str) -> None:
+    values = [*usual[:100], odd, *usual[100:]]
+    doubts, _, found = inferred(lake, "id;v\n" + "".join(f"{n};{value}\n" for n, value in enumerate(values)))
+    assert found["v"] == "varchar"
+    if kind:
+        assert f"'v' stays text, because 1 of its {len(values)} values are not {kind}: '{odd}'." in doubts
+    else:
+        assert "'v' stays text, because its numbers have separators or signs, such as '0,5'" in doubts
+        assert f"1 of its {len(values)} values are no number: '{odd}'." in doubts
+
+
+@pytest.mark.parametrize("values", [["€1.50", "€2"], ["$1,200.00", "$3.00"], ["12%", "13%"], ["1 200", "3"], ["3 EUR"]])
+def test_numbers_written_for_people_stay_text_and_say_so(lake: Lake, values: list[str]) -> None:
+    doubts, options, found = inferred(lake, "id;v\n" + "".join(f"{n};{value}\n" for n, value in enumerate(values)))
+    assert (options, found["v"]) == ({"delimiter": ";"}, "varchar")
+    assert f"'v' stays text, because its numbers have separators or signs, such as '{min(values)}'" in doubts
+
+
+@pytest.mark.parametrize("values", [["007", "123"], ["-", "NA"], ["Ada", "Bob"], ["10.0.0.1", "10.0.0.2"]])
+def test_text_is_no_doubt(lake: Lake, values: list[str]) -> None:
+    doubts, _, found = inferred(lake, "id;v\n" + "".join(f"{n};{value}\n" for n, value in enumerate(values)))
+    assert found["v"] == "varchar"
+    assert "'v'" not in doubts
+
+
+def test_words_for_no_value_are_not_what_keeps_a_column_text(lake: Lake) -> None:
+    doubts, _, found = inferred(lake, "id;v\n" + "".join(f"{n};{n or 'NA'}\n" for n in range(20)))
+    assert found["v"] == "bigint"
+    assert "stays text" not in doubts
+
+
 def test_a_dialect_is_told_from_a_part_that_ends_inside_a_value(lake: Lake) -> None:
     """The file goes on after what is looked at, within a value of so many lines that they outnumber the records."""
     long = "\n".join(f"line {n}; of, text" for n in range(20_000))

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, field
 
 from headgate.engines.duckdb import Session
-from headgate.ingest.contract import DURATION, ISO
-from headgate.ingest.rules import WHOLE
+from headgate.ingest.contract import DURATION, ISO, Options
+from headgate.ingest.rules import WHOLE, plain_number
 from headgate.types import literal
 
 NULL_WORDS = ("NA", "N/A", "n/a", "#N/A", "NULL", "null", "None", "none", "NaN", "nan", "-", "--", "?", ".")
@@ -31,6 +31,33 @@ _CODE = re.compile(r"(?i)(^|[_ ])(zip|postal|postcode|plz|phone|telephone|fax|ib
 _SWAPPED = {
     pattern: pattern.replace("%d", "%_").replace("%m", "%d").replace("%_", "%m") for pattern in (*_DATES, *_TIMES)
 }
+# What is told of a text `t`, and of `x`, the text of the number that it is under the separators of the file.
+_TESTS = {
+    "count": "true",
+    "whole": f"regexp_matches(x, {literal(WHOLE)}) AND TRY_CAST(x AS BIGINT) IS NOT NULL AND NOT contains(x, '_')",
+    "code": "regexp_matches(x, '^[-+]?0[0-9]')",
+    "number": "TRY_CAST(x AS DOUBLE) IS NOT NULL AND NOT regexp_matches(x, '[_xX]')",
+    "plain": "regexp_matches(x, '^\\s*[-+]?[0-9]*[.]?[0-9]*\\s*$')",
+    "boolean": "lower(trim(t)) IN ('true', 'false', 'yes', 'no')",
+    "duration": "regexp_matches(t, '^[0-9]+:[0-5][0-9]:[0-5][0-9]$')",
+    "clock": "regexp_matches(t, '^[0-2]?[0-9]:[0-5][0-9](:[0-5][0-9])?$') AND TRY_CAST(t AS TIME) IS NOT NULL",
+    "long": "TRY_CAST(split_part(t, ':', 1) AS INTEGER) > 23 OR regexp_matches(t, '^[0-9]:')",
+    "date": "regexp_matches(t, '^\\s*[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}\\s*$') AND TRY_CAST(t AS DATE) IS NOT NULL",
+    "moment": (
+        "regexp_matches(t, '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.]+$') AND TRY_CAST(t AS TIMESTAMP) IS NOT NULL"
+    ),
+    "midnight": "regexp_matches(t, '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]00:00(:00([.]0+)?)?$')",
+    "zoned": "regexp_matches(t, '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.]+ ?(Z|[-+][0-9:]+)$')"
+    " AND TRY_CAST(t AS TIMESTAMPTZ) IS NOT NULL",
+    "uuid": "regexp_matches(t, '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')",
+}
+# A number that is written for people: thousands in groups, a currency, a percent sign.
+_SIGN = "(?:[$€£¥%]|EUR|USD|GBP|CHF|JPY)"
+_DRESSED = (
+    f"regexp_matches(t, '^\\s*[-+(]?\\s*{_SIGN}?\\s*[-+]?(0|[1-9][0-9]{{0,2}}([., ''\u2019\u00a0\u202f]?[0-9]{{3}})*)"
+    f"([.,][0-9]+)?\\s*{_SIGN}?\\s*[)]?\\s*$')"
+)
+_NEARLY = 0.9
 _EXAMPLES = 3
 _SEASON = 6
 _EXPLAINED = 0.9
@@ -57,7 +84,7 @@ class Guess:
     note: str = ""
 
 
-def guess(session: Session, relation: str, text: str, name: str) -> Guess:
+def guess(session: Session, relation: str, text: str, name: str, options: Options) -> Guess:
     """The type of a column.
 
     Args:
@@ -65,8 +92,10 @@ def guess(session: Session, relation: str, text: str, name: str) -> Guess:
         relation: SQL to select from.
         text: Expression for the column's raw text.
         name: Its name, for doubts.
+        options: Say how its numbers are written.
     """
-    values = f"(SELECT t, count(*) AS n FROM (SELECT {text} AS t FROM {relation}) GROUP BY t)"
+    texts = f"(SELECT t, count(*) AS n FROM (SELECT {text} AS t FROM {relation}) GROUP BY t)"
+    values = f"(SELECT t, n, {plain_number('t', options)} AS x FROM {texts})"
     rows, missing, words = session.rows(
         f"SELECT coalesce(sum(n), 0), coalesce(sum(n) FILTER (t IS NULL OR t = ''), 0),"
         f" list(DISTINCT t) FILTER (t IN ({', '.join(map(literal, NULL_WORDS))})) FROM {values}"
@@ -78,51 +107,36 @@ def guess(session: Session, relation: str, text: str, name: str) -> Guess:
         return found
     # Values that only say that there is none count for nothing, if the others then have a type.
     for nulls in ([], words) if words else ([],):
-        typed = _typed(session, values, nulls, found, name)
-        if typed:
+        present = _present(values, nulls)
+        if _typed(session, present, found, name):
             found.null_values = nulls
             found.required = found.required and not nulls
             if nulls:
                 found.doubts.append(f"'{name}': {', '.join(map(repr, nulls))} is taken for no value.")
             break
+    else:
+        _nearly(session, present, found, name)
     found.note = found.note or (f"{missing / rows:.1%} empty" if missing else "")
     return found
 
 
-def _typed(session: Session, values: str, nulls: list[str], found: Guess, name: str) -> bool:
+def _present(values: str, nulls: list[str]) -> str:
+    """The different values but for those that say that there is none."""
+    return f"(SELECT * FROM {values} WHERE t IS NOT NULL AND t NOT IN ({', '.join(map(literal, ['', *nulls]))}))"
+
+
+def _typed(session: Session, present: str, found: Guess, name: str) -> bool:
     """Find a type other than text that takes every value; whether there is one."""
-    listed = ", ".join(map(literal, ["", *nulls]))
-    present = f"(SELECT t FROM {values} WHERE t IS NOT NULL AND t NOT IN ({listed}))"
-    tests = {
-        "count": "true",
-        "whole": f"regexp_matches(t, {literal(WHOLE)}) AND TRY_CAST(t AS BIGINT) IS NOT NULL AND NOT contains(t, '_')",
-        "code": "regexp_matches(t, '^[-+]?0[0-9]')",
-        "number": "TRY_CAST(t AS DOUBLE) IS NOT NULL AND NOT regexp_matches(t, '[_xX]')",
-        "plain": "regexp_matches(t, '^\\s*[-+]?[0-9]*[.]?[0-9]*\\s*$')",
-        "comma": "regexp_matches(t, '^\\s*[-+]?[0-9]{1,3}([.]?[0-9]{3})*,[0-9]+\\s*$')",
-        "boolean": "lower(trim(t)) IN ('true', 'false', 'yes', 'no')",
-        "duration": "regexp_matches(t, '^[0-9]+:[0-5][0-9]:[0-5][0-9]$')",
-        "clock": "regexp_matches(t, '^[0-2]?[0-9]:[0-5][0-9](:[0-5][0-9])?$') AND TRY_CAST(t AS TIME) IS NOT NULL",
-        "long": "TRY_CAST(split_part(t, ':', 1) AS INTEGER) > 23 OR regexp_matches(t, '^[0-9]:')",
-        "date": "regexp_matches(t, '^\\s*[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}\\s*$') AND TRY_CAST(t AS DATE) IS NOT NULL",
-        "moment": (
-            "regexp_matches(t, '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.]+$') AND TRY_CAST(t AS TIMESTAMP) IS NOT NULL"
-        ),
-        "midnight": "regexp_matches(t, '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]00:00(:00([.]0+)?)?$')",
-        "zoned": "regexp_matches(t, '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.]+ ?(Z|[-+][0-9:]+)$')"
-        " AND TRY_CAST(t AS TIMESTAMPTZ) IS NOT NULL",
-        "uuid": "regexp_matches(t, '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')",
-    }
-    items = ", ".join(f"count(*) FILTER ({test}) AS {quote_name(key)}" for key, test in tests.items())
-    digits = "max(length(regexp_extract(t, '[.]([0-9]+)', 1))), max(length(regexp_extract(t, '([0-9]+)', 1)))"
+    items = ", ".join(f"count(*) FILTER ({test}) AS {quote_name(key)}" for key, test in _TESTS.items())
+    digits = "max(length(regexp_extract(x, '[.]([0-9]+)', 1))), max(length(regexp_extract(x, '([0-9]+)', 1)))"
     *counts, scale, whole_digits = session.rows(f"SELECT {items}, {digits} FROM {present}")[0]
-    hits = dict(zip(tests, counts, strict=True))
+    hits = dict(zip(_TESTS, counts, strict=True))
     count = hits["count"]
     if not count:
         return False
     kind = _plain_type(hits, count, scale or 0, whole_digits or 0)
     if kind == "bigint" and _CODE.search(name):
-        found.doubts.append(f"'{name}' holds whole numbers only; by its name it is a code, and stays text.")
+        found.doubts = [f"'{name}' holds whole numbers only; by its name it is a code, and stays text."]
         return False
     if kind:
         found.type = kind
@@ -130,7 +144,7 @@ def _typed(session: Session, values: str, nulls: list[str], found: Guess, name: 
             found.type, found.formats = "bigint", [DURATION]
             found.note = "a duration, as seconds"
         return True
-    return _formatted(session, present, count, hits, found, name) or _nearly(session, present, count, hits, found, name)
+    return _formatted(session, present, count, hits, found, name)
 
 
 def quote_name(key: str) -> str:
@@ -208,7 +222,7 @@ def _cover(
 def _reads(pattern: str) -> str:
     parsed = f"try_strptime(t, {literal(pattern)})"
     long = " AND year(" + parsed + ") >= 1000" if "%Y" in pattern else ""
-    return f"{parsed} IS NOT NULL{long}"
+    return f"({parsed} IS NOT NULL{long})"
 
 
 def _likelier(session: Session, present: str, rest: str, candidates: list[str]) -> str:
@@ -255,18 +269,52 @@ def swapped(session: Session, rows: str, text: str) -> int:
     return int(explained) if 0 < covered <= _SEASON and explained >= _EXPLAINED * outside and explained > 1 else 0
 
 
-def _nearly(session: Session, present: str, count: int, hits: dict[str, int], found: Guess, name: str) -> bool:
-    """Stay with text, but say so if a type takes nearly every value."""
-    for key, kind, test in (
-        ("number", "a number", "TRY_CAST(t AS DOUBLE) IS NULL"),
-        ("date", "a date", "TRY_CAST(t AS DATE) IS NULL"),
-        ("moment", "a time", "TRY_CAST(t AS TIMESTAMP) IS NULL"),
-    ):
-        if hits["code"] == 0 and count > hits[key] >= 0.9 * count:
-            others = session.rows(f"SELECT t FROM {present} WHERE {test} ORDER BY t LIMIT {_EXAMPLES}")
-            shown = ", ".join(repr(value) for (value,) in others)
-            found.doubts.append(
-                f"'{name}' stays text, because {count - hits[key]:,} of its {count:,} different values are not {kind}: "
-                f"{shown}."
-            )
-    return False
+def _nearly(session: Session, present: str, found: Guess, name: str) -> None:
+    """Say so if a type takes nearly every value of what stays text, or if its numbers are written for people."""
+    iso, moment = f"({_TESTS['date']} OR {_TESTS['midnight']})", f"({_TESTS['moment']})"
+    kinds = {
+        "a number": f"({_TESTS['number']})",
+        "a date": _any(iso, _DATES),
+        "a time": _any(moment, _TIMES),
+        "a time with a zone": _any(f"({_TESTS['zoned']})", _ZONED),
+        "a time of day": f"({_TESTS['clock']})",
+        "a duration": f"({_TESTS['duration']})",
+        "a UUID": f"({_TESTS['uuid']})",
+        "true or false": f"({_TESTS['boolean']})",
+    }
+    tests = ("true", *kinds.values(), _TESTS["code"], _DRESSED)
+    asked = ", ".join(f"({test}) AS __{number}" for number, test in enumerate(tests))
+    items = ", ".join(f"count(*) FILTER (__{n}), coalesce(sum(n) FILTER (__{n}), 0)" for n in range(len(tests)))
+    counts = session.rows(f"SELECT {items} FROM (SELECT n, {asked} FROM {present})")[0]
+    (values, rows), *hits, (codes, _), dressed = zip(counts[::2], counts[1::2], strict=True)
+    if not values:
+        return
+    taken = dict(zip(kinds, hits, strict=True))
+    if codes:
+        # Numbers with a zero in front are codes, and these may have letters.
+        del taken["a number"]
+    kind = max(taken, key=lambda each: taken[each][1])
+    if _NEARLY * values <= dressed[0] and dressed[1] > hits[0][1] and not _CODE.search(name):
+        example = _examples(session, present, f"{_DRESSED} AND NOT {kinds['a number']}", 1)
+        doubt = (
+            f"'{name}' stays text, because its numbers have separators or signs, such as {example}: `decimal` and"
+            " `thousands` in `options` tell of separators; take a sign away in a model."
+        )
+        if dressed[0] < values:
+            others = _examples(session, present, f"NOT {_DRESSED}", _EXAMPLES)
+            doubt += f" {rows - dressed[1]:,} of its {rows:,} values are no number: {others}."
+        found.doubts.append(doubt)
+    elif max(taken[kind][0] / values, taken[kind][1] / rows) >= _NEARLY and taken[kind][0] < values:
+        others = _examples(session, present, f"({kinds[kind]}) IS NOT TRUE", _EXAMPLES)
+        found.doubts.append(
+            f"'{name}' stays text, because {rows - taken[kind][1]:,} of its {rows:,} values are not {kind}: {others}."
+        )
+
+
+def _examples(session: Session, present: str, condition: str, count: int) -> str:
+    found = session.rows(f"SELECT t FROM {present} WHERE {condition} ORDER BY t LIMIT {count}")
+    return ", ".join(repr(value) for (value,) in found)
+
+
+def _any(test: str, formats: tuple[str, ...]) -> str:
+    return f"({' OR '.join([test, *map(_reads, formats)])})"

@@ -23,6 +23,7 @@ from headgate.ingest.formats import format_of
 from headgate.ingest.guessing import Guess, guess, swapped
 from headgate.ingest.reading import open_format, repaired_rows
 from headgate.ingest.rows import Raw, Rows
+from headgate.ingest.separators import Separators, separators
 from headgate.ingest.sniffing import Sniffed, sniff
 from headgate.ingest.staging import refused_list
 from headgate.ingest.structure import type_of
@@ -165,6 +166,11 @@ class _Inference:
         # A key that some record lacks may be missing from all records of the next file.
         self.sparse = self.raw is Raw.JSON and bool(self.files)
         self.complete = {name for name, count in self.files.items() if count == len(files)}
+        self.separators = Separators()
+        if sniffed.format in ("csv", "tsv"):
+            self.separators = separators(session, self.narrowed(list(self.files)))
+            sniffed.options.update(self.separators.options)
+            self.doubts += self.separators.doubts
         self.total = int(session.value(f"SELECT count(*) FROM {self.relation}"))
 
     def _part(self, file: InputFile, scratch: Path) -> str:
@@ -247,11 +253,11 @@ class _Inference:
             missing = self._session.value(f"SELECT count(*) - count({column}) FROM {relation}")
             return Guess(self.types[source].lower(), required=missing == 0 and source in self.complete)
         if self.raw is Raw.TEXT:
-            found = guess(self._session, relation, column, source)
+            found = guess(self._session, relation, column, source, self.separators.of(source))
         else:
             structure = self._session.value(f"SELECT CAST(json_group_structure({column}) AS VARCHAR) FROM {relation}")
             kind = type_of(structure) if structure else type_of('"NULL"')
-            found = guess(self._session, relation, f"({column} ->> '$')", source)
+            found = guess(self._session, relation, f"({column} ->> '$')", source, self.separators.of(source))
             if kind.base != "VARCHAR":
                 # A number that is written as one needs no look at how texts are written.
                 found = Guess(str(kind), required=found.required, note=found.note)

@@ -59,7 +59,7 @@ def value_sql(text: str, kind: ColumnType, formats: tuple[str, ...], options: Op
     if kind.base == "VARCHAR":
         return text
     if kind.base in NUMBERS:
-        text = _plain_number(text, options)
+        text = plain_number(text, options)
     # DuckDB raises an error of the whole statement for a time with a zone that is beyond its range.
     plain = f"TRY(CAST({text} AS {kind.sql}))" if kind.base == "TIMESTAMPTZ" else f"TRY_CAST({text} AS {kind.sql})"
     parts = []
@@ -72,7 +72,8 @@ def value_sql(text: str, kind: ColumnType, formats: tuple[str, ...], options: Op
     return parts[0] if len(parts) == 1 else f"coalesce({', '.join(parts)})"
 
 
-def _plain_number(text: str, options: Options) -> str:
+def plain_number(text: str, options: Options) -> str:
+    """The text of a number as DuckDB writes it; NULL where its separators stand in other places."""
     if options.thousands:
         # `12.90` where a dot stands between thousands is no number, rather than 1290: groups have three digits.
         mark = re.escape(options.thousands)
@@ -191,7 +192,7 @@ def _type_violation(text: str, value: str, kind: ColumnType, column: Column | No
     condition = f"{text} IS NOT NULL AND {value} IS NULL"
     formats = column.format if column else ()
     if DURATION not in formats and kind.whole:
-        number = _plain_number(text, options)
+        number = plain_number(text, options)
         condition = f"({condition}) OR ({inexact(number, value)})"
     if kind.base == "TIMESTAMPTZ":
         condition = f"({condition}) OR {beyond_zones(text)}"
