@@ -123,3 +123,13 @@ def test_against_a_dictionary(lake: Lake) -> None:
     assert lake.rows("SELECT id, name, strftime(\"at\", '%Y-%m-%d') FROM bronze.a ORDER BY id") == [
         (key, *value) for key, value in sorted(newest.items())
     ]
+
+
+def test_a_full_refresh_gives_columns_the_types_of_the_contract_as_it_is_now(lake: Lake) -> None:
+    lake.source("a", MERGE)
+    lake.file("data/1.csv", "id,name,at\n1,a,\n2,b,\n")
+    lake.file("data/2.csv", "id,name,at\n1,c,\n")
+    lake.load()
+    lake.source("a", MERGE.replace("id: integer", "id: varchar"))
+    lake.load(full_refresh=True)
+    assert contents(lake) == [("1", "c"), ("2", "b")]

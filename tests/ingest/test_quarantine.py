@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -164,3 +166,20 @@ def test_discard(lake: Lake) -> None:
     assert result.loaded == 1
     assert balanced(lake)
     assert quarantine.discard(source, lake.ws, reason="the rest") == 0
+
+
+def test_the_sums_that_the_docs_give_are_those_of_the_tables(lake: Lake) -> None:
+    """Over the loads whose rows are there: those that were replaced, and their replays, are in the ledger as well."""
+    page = Path(__file__).parents[2] / "docs/how-to/bad-rows.md"
+    (query,) = re.findall("```sql\n(.*?)```", page.read_text(), re.DOTALL)
+    lake.source("a", STRICT)
+    lake.file("data/1.csv", "id,n,t\n1,11,a\n2,12,b\n3,3,c\n")
+    lake.file("data/2.csv", "id,n,t\n4,11,a\n5,12,b\n6,6,c\n")
+    lake.load()
+    lake.source("a", STRICT.replace("max: 10", "max: 11"))
+    replay(lake)
+    lake.file("data/1.csv", "id,n,t\n1,11,a\n2,99,b\n3,99,c\n7,1,d\n")
+    lake.load()
+    assert lake.rows(query) == [("a", 7, 4, 3, 0)]
+    assert lake.rows("SELECT (SELECT count(*) FROM bronze.a), (SELECT count(*) FROM quarantine.a)") == [(4, 3)]
+    assert lake.rows("SELECT sum(read), sum(loaded) FROM headgate.loads") == [(10, 6)]

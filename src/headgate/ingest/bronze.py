@@ -41,10 +41,11 @@ def write_rows(
     columns = [*(field.name for field in fields), *source.contract.computed]
     selected = f"{', '.join(map(quote, columns))}, {audit}"
     layout = table_layout(source, fields)
+    mode = schema_mode(ws, source)
     if source.contract.load == "merge":
-        return merge_rows(ws, source, sound, columns, selected, layout, arrival)
+        return merge_rows(ws, source, sound, columns, selected, layout, mode, arrival)
     rows = f"SELECT {selected} FROM ({sound})"
-    written = ws.write_files(source.table, rows, layout=layout, schema_mode=schema_mode(ws, source))
+    written = ws.write_files(source.table, rows, layout=layout, schema_mode=mode)
     return Merged(add_files(ws, source, written).inserted, 0)
 
 

@@ -24,6 +24,7 @@ from headgate.ingest.bronze import add_files, audit_columns, schema_mode, table_
 from headgate.ingest.constants import check_constants
 from headgate.ingest.contract import Source
 from headgate.ingest.csvfile import ends_long
+from headgate.ingest.decisions import given_up
 from headgate.ingest.direct import direct_load
 from headgate.ingest.fields import Field, match
 from headgate.ingest.files import InputFile
@@ -168,6 +169,8 @@ class _FileLoad:
         self.ws, self.source, self.file, self.scratch = ws, source, file, scratch
         self.load_id, self.removes = planned.load_id, planned.removes
         self.arrival = Arrival(later=planned.later)
+        self.discards = planned.unchanged and self._has_discards()
+        self.given_up: tuple[int, ...] = ()
         self.now = utc_now()
 
     def run(self) -> _Figures:
@@ -180,7 +183,12 @@ class _FileLoad:
                 "The file has no column.", place=self.file.name, hint=f"Name its columns in {self.source.path.name}."
             )
         remove_loads(self.ws, self.source, self.removes)
-        return self._direct(rows, fields) or self._staged(rows, fields)
+        return (not self.discards and self._direct(rows, fields)) or self._staged(rows, fields)
+
+    def _has_discards(self) -> bool:
+        """Whether rows of the file were given up when it was read before, see `carry_over`."""
+        own = f"FROM {self.source.quarantine.sql} WHERE load_id = {literal(self.load_id)}"
+        return self.ws.exists(self.source.quarantine) and bool(self.ws.query(f"SELECT 1 {own} LIMIT 1").fetchall())
 
     # The direct way
 
@@ -224,6 +232,8 @@ class _FileLoad:
         reached(Point.SOURCE_READ)
         self.file.check_unchanged()
         rows = self._with_broken_lines(rows, staged, read)
+        if self.discards:
+            self.given_up = given_up(self.ws, self.source, self.load_id, staged, rows.refused)
         refusals = self._refusals(rows, fields, staged)
         try:
             return self._split(rows, fields, staged, refusals, read)
@@ -253,7 +263,7 @@ class _FileLoad:
         return rows, read
 
     def _copy(self, rows: Rows, fields: tuple[Field, ...], staged: Path) -> int:
-        keep = any(field.column and field.column.unique for field in fields)
+        keep = self.discards or any(field.column and field.column.unique for field in fields)
         query = stage_sql(rows, fields, self.source, keep_records=keep)
         return int(self.ws.session.value(f"COPY ({query}) TO {literal(str(staged))} (FORMAT parquet)") or 0)
 
@@ -290,17 +300,26 @@ class _FileLoad:
     def _refusals(self, rows: Rows, fields: tuple[Field, ...], staged: Path) -> Refusals:
         """Which rows are refused: those with violations of their own, and those that repeat a value."""
         repeats = self.ws.session.temporary("repeats")
-        sound = staged_rows(staged, rows.refused, sound=True)
+        sound = self._sound(rows, staged)
         self.ws.query(f"CREATE TEMP TABLE {repeats} AS {repeats_sql(self.ws, self.source, fields, sound)}")
-        return Refusals(staged, rows, repeats)
+        return Refusals(staged, rows, repeats, self.given_up)
+
+    def _sound(self, rows: Rows, staged: Path) -> str:
+        """A query for the rows without violations of their own that were not given up."""
+        sound = staged_rows(staged, rows.refused, sound=True)
+        if not self.given_up:
+            return sound
+        return f"SELECT * FROM ({sound}) WHERE _source_row NOT IN ({', '.join(map(str, self.given_up))})"
 
     def _split(self, rows: Rows, fields: tuple[Field, ...], staged: Path, refusals: Refusals, read: int) -> _Figures:
         """Refused rows to quarantine, sound rows to the table."""
         if refusals.any(self.ws):
             refusals = refusals.with_lines(*line_map(rows, read, self.scratch))
         quarantined = refuse(self.ws, self.source, refusals, load_id=self.load_id, file=self.file.name, now=self.now)
-        sound = staged_rows(staged, rows.refused, sound=True)
-        sound = f"SELECT * FROM ({sound}) WHERE _source_row NOT IN (SELECT row FROM {refusals.repeats})"
+        quarantined += len(self.given_up)
+        sound = (
+            f"SELECT * FROM ({self._sound(rows, staged)}) WHERE _source_row NOT IN (SELECT row FROM {refusals.repeats})"
+        )
         written = write_rows(self.ws, self.source, fields, sound, self._audit("_source_row"), self.arrival)
         return _Figures(read, written.written, quarantined, written.duplicates)
 

@@ -50,6 +50,7 @@ def merge_rows(
     columns: Sequence[str],
     selected: str,
     layout: Layout,
+    schema_mode: str,
     arrival: Arrival,
 ) -> Merged:
     """Merge the sound rows of a file into its table.
@@ -65,6 +66,7 @@ def merge_rows(
         columns: The table's columns that the file fills, audit columns left out.
         selected: Select items that make rows of the table of rows of `sound`.
         layout: For the table.
+        schema_mode: What new rows of the table may do to its columns.
         arrival: Where the rows stand in the order of arrival.
     """
     outcomes = ws.session.temporary("outcomes")
@@ -78,7 +80,8 @@ def merge_rows(
         if held:
             result = ws.merge(source.table, rows, source.contract.key, layout=layout)
         else:
-            result = ws.insert_files(source.table, ws.write_files(source.table, rows, layout=layout))
+            written = ws.write_files(source.table, rows, layout=layout, schema_mode=schema_mode)
+            result = ws.insert_files(source.table, written)
         lost = ws.session.value(f"SELECT count(*) FROM {outcomes} WHERE outcome <> 'written'")
     finally:
         ws.session.execute(f"DROP TABLE IF EXISTS {outcomes}")

@@ -38,6 +38,7 @@ class PlannedLoad:
         load_id: Identity of the load: the same for the same source, bytes and history, whoever plans it.
         replaces: The load that this one is recorded to replace.
         removes: Loads whose rows have to go before this one's come.
+        unchanged: Whether the bytes are those of the load that this one replaces.
         later: Loads whose files arrived after this one, and whose rows stay.
     """
 
@@ -49,6 +50,7 @@ class PlannedLoad:
     load_id: str
     replaces: str | None = None
     removes: tuple[str, ...] = ()
+    unchanged: bool = False
     later: tuple[str, ...] = ()
 
 
@@ -148,6 +150,7 @@ def _load(
         _load_id(source, file.sha256, history),
         replaces,
         (replaces,) if replaces else (),
+        unchanged=before is not None and before.sha256 == file.sha256,
     )
 
 

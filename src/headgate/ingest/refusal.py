@@ -46,6 +46,7 @@ class Refusals:
         staged: The staged file, with the violations that rows have on their own.
         rows: The file's rows, with the list of records that could not be read.
         repeats: Table of rows that repeat a value: `row, column, value, reason`.
+        given_up: Rows that are in quarantine already.
         lines: JSON lines that say by how much the line of a row is ahead of its number.
         offset: The same where it is the same for all rows.
     """
@@ -53,6 +54,7 @@ class Refusals:
     staged: Path
     rows: Rows
     repeats: str
+    given_up: tuple[int, ...] = ()
     lines: Path | None = None
     offset: int | None = None
 
@@ -109,7 +111,8 @@ class Refusals:
 
 def refuse(ws: Workspace, source: Source, refusals: Refusals, *, load_id: str, file: str, now: dt.datetime) -> int:
     """Put refused rows into quarantine; how many there are."""
-    rows = f"SELECT * FROM ({refusals.sql()}) ORDER BY row"
+    others = f" WHERE row NOT IN ({', '.join(map(str, refusals.given_up))})" if refusals.given_up else ""
+    rows = f"SELECT * FROM ({refusals.sql()}){others} ORDER BY row"
     if not ws.session.rows(f"SELECT 1 FROM ({rows}) LIMIT 1"):
         return 0
     names = f"CAST([{', '.join(map(literal, refusals.rows.columns))}] AS VARCHAR[])"

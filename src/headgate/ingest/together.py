@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ from headgate.errors import ContractError, DataError, HeadgateError, QueryError
 from headgate.events import Emit, Loaded, LoadStarted, ignore
 from headgate.faults import Point, reached
 from headgate.ingest.bronze import add_files, audit_columns, schema_mode, table_layout, utc_now
+from headgate.ingest.decisions import carry_over
 from headgate.ingest.fields import Field, match
 from headgate.ingest.files import InputFile
 from headgate.ingest.ledger import Load
@@ -54,7 +55,7 @@ def load_all(
         ContractError: A file breaks its contract as a whole, and `broken` is not there to be told.
         DataError: A file is damaged, changes while it is read, or does not fit the table.
     """
-    for steps in _neighbours(planned):
+    for steps in _neighbours(planned, carry_over(ws, planned)):
         together = _load_together(steps, ws, emit)
         yield from together
         done = {each.load_id for each in together}
@@ -69,12 +70,12 @@ def load_all(
                 broken(step, error)
 
 
-def _neighbours(planned: Sequence[PlannedLoad]) -> Iterator[list[PlannedLoad]]:
+def _neighbours(planned: Sequence[PlannedLoad], alone: Collection[str]) -> Iterator[list[PlannedLoad]]:
     """The plan in its order, cut into loads that may be carried out together and loads that stand alone."""
     group: list[PlannedLoad] = []
     size = 0
     for step in planned:
-        small = step.file is not None and step.file.bytes <= _SMALL and not step.removes
+        small = step.file is not None and step.file.bytes <= _SMALL and not step.removes and step.load_id not in alone
         bytes_ = step.file.bytes if step.file is not None else 0
         fits = small and size + bytes_ <= _TOGETHER and (not group or group[0].source is step.source)
         if group and not fits:
