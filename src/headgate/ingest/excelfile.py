@@ -6,13 +6,15 @@ the one format that is read in Python, row by row.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import datetime as dt
+import itertools
 import json
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +75,13 @@ def excel_as_csv(
     return PlainFile(target, name, "utf-8", target.stat().st_size), dialect, lines
 
 
-def _cells(path: Path, name: str, options: Options) -> Iterator[tuple[int, list[str]]]:
+def first_rows(path: Path, name: str, count: int) -> list[tuple[int, list[str]]]:
+    """Row number in the first sheet and texts of the first rows that have any; raises as `excel_as_csv` does."""
+    with contextlib.closing(_cells(path, name, Options())) as cells:
+        return list(itertools.islice(cells, count))
+
+
+def _cells(path: Path, name: str, options: Options) -> Generator[tuple[int, list[str]]]:
     """Row number in the sheet and texts of each row that has any, after those to be skipped."""
     try:
         import openpyxl

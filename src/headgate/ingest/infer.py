@@ -33,6 +33,9 @@ from headgate.yaml import interpolated
 
 _KEY_NAMES = re.compile(r"(?i)(^|_)(id|key|uuid|guid|number|no|code|event)$")
 _KEY_PAIRS = 8
+# A column that is named like a key and differs in so many rows was meant to be one.
+_NEARLY = 0.9
+_EXAMPLES = 3
 _BROKEN = "__broken"
 # Every question names all columns of what it asks, so that a wide relation is asked in parts of so many columns.
 _NARROW = 50
@@ -88,12 +91,13 @@ def infer_source(project: Project, paths: Sequence[str], storage: Storage, name:
     ):
         inference = _Inference(session, sniffed, files, Path(folder))
         columns = inference.columns()
-        key = _key(session, inference, columns) if inference.total else []
-    doubts = [*sniffed.doubts, *(doubt for column in columns for doubt in column.guess.doubts), *inference.doubts]
-    if len(key) == 2:
-        doubts.append(f"No column alone tells rows apart; {' and '.join(key)} together do.")
-    elif not key and inference.total:
-        doubts.append("No column, and no two of the first, tell the rows apart: there is no key.")
+        key, uncertain = _key(session, inference, columns) if inference.total else ([], [])
+    doubts = [
+        *sniffed.doubts,
+        *(doubt for column in columns for doubt in column.guess.doubts),
+        *inference.doubts,
+        *uncertain,
+    ]
     text = render(
         Draft(
             name=draft.name,
@@ -136,6 +140,12 @@ def _compare(first: Sniffed, other: Sniffed, name: str) -> None:
             f"The file '{name}' is written in another way than the first one ({other.format}, not {first.format}).",
             place=name,
             hint="Make a source of its own for it.",
+        )
+    before, after = first.options.get("skip", 0), other.options.get("skip", 0)
+    if before != after:
+        first.doubts.append(
+            f"{name}: {after} lines stand before its header, and {before} in the first file; `skip: {before}` holds for"
+            " all. Make a source of its own for it."
         )
     if "encoding" in other.options and "encoding" not in first.options:
         first.options["encoding"] = other.options["encoding"]
@@ -275,25 +285,49 @@ def _free(name: str, taken: set[str], position: int) -> str:
     return name
 
 
-def _key(session: Session, inference: _Inference, columns: list[_Column]) -> list[str]:
-    """Names of the columns that tell rows apart: one, else two."""
+def _key(session: Session, inference: _Inference, columns: list[_Column]) -> tuple[list[str], list[str]]:
+    """Names of the columns that tell rows apart, one or else two; and what is not certain about them."""
     possible = [
         c for c in columns if c.guess.required and "[" not in c.guess.type and c.guess.type not in ("double", "boolean")
     ]
     possible = [c for c in possible if not c.guess.type.startswith(("STRUCT", "MAP", "decimal"))]
     by_source = {c.source: c for c in possible}
-    unique: list[_Column] = []
-    for names, relation in inference.narrowed(list(by_source)):
+    distinct: dict[str, int] = {}
+    for names, relation in inference.narrowed(list(by_source)) if by_source else ():
         counts = ", ".join(f"count(DISTINCT {quote(name)})" for name in names)
-        distinct = session.rows(f"SELECT {counts} FROM {relation}")[0]
-        unique += [by_source[name] for name, count in zip(names, distinct, strict=True) if count == inference.total]
+        distinct.update(zip(names, session.rows(f"SELECT {counts} FROM {relation}")[0], strict=True))
+    unique = [c for c in possible if distinct[c.source] == inference.total]
+    named = [c for c in unique if _KEY_NAMES.search(c.name)]
+    if named:
+        return [named[0].name], []
+    nearly = [c for c in possible if _KEY_NAMES.search(c.name) and distinct[c.source] >= _NEARLY * inference.total]
+    if nearly:
+        # Another column whose values differ, such as people's names, would be the key by accident.
+        doubts = [_repeats(session, inference, column, distinct[column.source]) for column in nearly]
+        return [], [*doubts, "There is no key: correct the repeats, or say in `key` what tells the rows apart."]
     if unique:
-        return [min(unique, key=lambda c: (not _KEY_NAMES.search(c.name), columns.index(c))).name]
+        name = unique[0].name
+        return [name], [f"'{name}' is the key because its values differ here, not by its name: will they always?"]
     for left, right in itertools.combinations(possible[:_KEY_PAIRS], 2):
         pair = f"SELECT count(DISTINCT ({quote(left.source)}, {quote(right.source)})) FROM {inference.relation}"
         if session.value(pair) == inference.total:
-            return [left.name, right.name]
-    return []
+            return [left.name, right.name], [
+                f"No column alone tells rows apart; {left.name} and {right.name} together do."
+            ]
+    return [], ["No column, and no two of the first, tell the rows apart: there is no key."]
+
+
+def _repeats(session: Session, inference: _Inference, column: _Column, distinct: int) -> str:
+    """That a column is named like a key, and which values it has more than once."""
+    text = quote(column.source)
+    found = session.rows(
+        f"SELECT {text} FROM {inference.relation} GROUP BY ALL HAVING count(*) > 1 ORDER BY {text} LIMIT {_EXAMPLES}"
+    )
+    shown = ", ".join(repr(str(value)) for (value,) in found)
+    return (
+        f"'{column.name}' is named like a key, but {inference.total - distinct:,} of its {inference.total:,} values"
+        f" repeat others: {shown}."
+    )
 
 
 def _described(column: _Column) -> DraftColumn:

@@ -17,6 +17,7 @@ from typing import Any
 from headgate.errors import DataError
 from headgate.ingest.contract import Format
 from headgate.ingest.csvfile import Dialect
+from headgate.ingest.excelfile import first_rows
 from headgate.ingest.formats import format_of
 from headgate.ingest.grammar import Grammar
 from headgate.ingest.plain import opened
@@ -26,6 +27,8 @@ _DELIMITERS = (",", ";", "\t", "|")
 # So many records tell a delimiter; so few are too few to stop at a quote that the rest of the file may close.
 _SAMPLE, _ENOUGH = 500, 10
 _PLAUSIBLE = 0.5
+# Of so many lines or rows, one is the header.
+_PREAMBLE = 200
 _SEPARATING_COMMA = re.compile(r"(?<!\d),|,(?!\d)")
 _VALUE = re.compile(r"^\s*([-+]?[\d.,:/\- ]*\d[\d.,:/\- %]*|true|false)\s*$", re.IGNORECASE)
 
@@ -46,8 +49,10 @@ def sniff(path: Path, name: str) -> Sniffed:
         DataError: It is empty, or a document without rows.
     """
     known = format_of(name) or format_of(path.name)
-    if known in ("parquet", "excel"):
+    if known == "parquet":
         return Sniffed(known)
+    if known == "excel":
+        return _sniff_excel(path, name)
     with opened(path, name) as stream:
         head = stream.read(_HEAD)
     if head.startswith(b"PAR1"):
@@ -141,6 +146,28 @@ def _arrays(value: object, path: tuple[str, ...]) -> list[tuple[tuple[str, ...],
     return []
 
 
+def _sniff_excel(path: Path, name: str) -> Sniffed:
+    """Whether rows stand before the header: it is the first row that is as wide as most."""
+    rows = first_rows(path, name, _PREAMBLE)
+    widths = [max(position for position, value in enumerate(values, start=1) if value) for _, values in rows]
+    counts = Counter(widths)
+    width = max(counts, key=lambda each: (counts[each], each), default=0)
+    at = next((position for position, found in enumerate(widths) if found >= width), 0)
+    if at == 0:
+        return Sniffed("excel")
+    (line, header), (_, first) = rows[at], rows[0]
+    filled = [sum(map(bool, values)) for _, values in rows[:at]]
+    if max(filled) * 2 > widths[at] or not _is_header([header[: widths[at]]]):
+        doubt = (
+            f"The first row is taken for the header, and has {widths[0]} columns where most have {width}; if row {line}"
+            f" is the header, say `skip: {line - 1}` in `options`."
+        )
+        return Sniffed("excel", doubts=[doubt])
+    title = next(filter(None, first))
+    doubt = f"What stands before row {line} is taken for a preamble, such as {title!r}."
+    return Sniffed("excel", {"skip": line - 1}, [doubt])
+
+
 def _sniff_csv(text: str, name: str, format_: Format, *, whole: bool) -> Sniffed:
     try:
         return _sniffed_csv(text, name, format_, whole=whole)
@@ -231,7 +258,7 @@ def _before(lines: list[str], delimiter: str, columns: int, found: Sniffed) -> i
     if comments and not next((line for line in lines if line.strip() and not line.startswith("#")), "").startswith("#"):
         found.options["comment"] = "#"
         found.doubts.append("Lines that start with # are taken for comments.")
-    for number, line in enumerate(lines[:200]):
+    for number, line in enumerate(lines[:_PREAMBLE]):
         if comments and line.startswith("#"):
             continue
         record = next(csv.reader([line], delimiter=delimiter), [])
