@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from headgate.engines.workspace import Workspace
 from headgate.ingest.contract import Source
 from headgate.ingest.uniqueness import keys_held
+from headgate.ingest.waiting import waiting_keys
 from headgate.types import Layout, literal, quote
 
 
@@ -57,7 +58,8 @@ def merge_rows(
 
     Of several rows with one key the newest wins, by `newest_by` where the contract has it, a row without such a value
     being the oldest; among equals the one that arrived later, by the order of the files and then of their rows. A row
-    that is older than the table's, or that the table holds in full, is a duplicate.
+    that is older than the table's, or that the table holds in full, is a duplicate; but where a refused row of its key
+    waits in quarantine, the row takes the place of the one that says the same, for the other must not win one day.
 
     Args:
         ws: The state.
@@ -121,6 +123,20 @@ def _outcomes(ws: Workspace, source: Source, sound: str, columns: Sequence[str] 
     join = " AND ".join(f"target.{quote(key)} = source.{quote(key)}" for key in contract.key)
     return (
         "SELECT source._source_row, CASE WHEN __rank > 1 THEN 'superseded' WHEN target._load_id IS NULL THEN 'written'"
-        f" WHEN {older} THEN 'older' WHEN {same or 'true'} THEN 'held' ELSE 'written' END AS outcome"
+        f" WHEN {older} THEN 'older' WHEN {same or 'true'}{_unawaited(ws, source, sound, arrival)} THEN 'held'"
+        " ELSE 'written' END AS outcome"
         f" FROM ({ranked}) AS source LEFT JOIN {source.table.sql} AS target ON {join}"
     )
+
+
+def _unawaited(ws: Workspace, source: Source, sound: str, arrival: Arrival) -> str:
+    """A further condition: that no refused row of the key waits, but for those that come by now."""
+    waiting = waiting_keys(ws, source)
+    if waiting is None:
+        return ""
+    keys = [quote(key) for key in source.contract.key]
+    told = " AND ".join(f"{key} IS NOT NULL" for key in keys)
+    if arrival.load_id is not None:
+        told += f" AND NOT (load_id = {literal(arrival.load_id)} AND row IN (SELECT _source_row FROM ({sound})))"
+    ours = ", ".join(f"source.{key}" for key in keys)
+    return f" AND row({ours}) NOT IN (SELECT {', '.join(keys)} FROM ({waiting}) WHERE {told})"

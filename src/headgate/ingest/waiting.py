@@ -1,0 +1,32 @@
+"""The keys of refused rows, which a replay may bring into a merged table between rows that are there."""
+
+from __future__ import annotations
+
+from headgate.engines.workspace import Workspace
+from headgate.ingest.contract import Source, column_name
+from headgate.ingest.rules import null_texts, pointer, text_sql, value_sql
+from headgate.types import literal, quote
+
+
+def waiting_keys(ws: Workspace, source: Source) -> str | None:
+    """A query for the refused rows of a source: `load_id`, `row`, and their key's columns as the contract types them.
+
+    Returns:
+        None where no row waits, or where the key is computed and cannot be told from a record.
+    """
+    if not ws.exists(source.quarantine):
+        return None
+    waiting = (
+        f"FROM {source.quarantine.sql} WHERE source = {literal(source.name)} AND status = 'refused' AND raw IS NOT NULL"
+    )
+    contract = source.contract
+    columns = {column.name or column_name(name): (name, column) for name, column in contract.columns.items()}
+    if not set(contract.key) <= set(columns) or not ws.query(f"SELECT 1 {waiting} LIMIT 1").fetchall():
+        return None
+    items = []
+    for key in contract.key:
+        name, column = columns[key]
+        texts = ", ".join(f"record ->> {literal(pointer(each))}" for each in (name, *column.aliases))
+        text = text_sql(f"coalesce({texts})", null_texts(column, contract.options, empty_is_null=False))
+        items.append(f"{value_sql(text, column.column_type, column.format, contract.options)} AS {quote(key)}")
+    return f"SELECT load_id, row, {', '.join(items)} FROM (SELECT load_id, row, CAST(raw AS JSON) AS record {waiting})"
