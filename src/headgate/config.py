@@ -193,6 +193,21 @@ def load_settings(path: Path, environment: Mapping[str, str], profile: str | Non
     return LoadedSettings(validate(overlaid, Settings), chosen, document.hidden)
 
 
+class Misplaced(ValueError):
+    """What a validator of a whole model raises for one of its values.
+
+    Args:
+        message: What is wrong, without the full stop.
+        inside: Where the value stands in what is validated.
+        hint: The next step, where a name comes close.
+    """
+
+    def __init__(self, message: str, inside: Location, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.inside = inside
+        self.hint = hint
+
+
 def load_model(path: Path, model: type[ModelT], environment: Mapping[str, str] | None = None) -> ModelT:
     """Read a YAML file as a pydantic model.
 
@@ -237,7 +252,9 @@ def validate(document: YamlDocument, model: type[ModelT]) -> ModelT:
 def _problem(document: YamlDocument, model: type[BaseModel], details: ErrorDetails) -> dict[str, Any]:
     """One of pydantic's errors as message, place and hint."""
     kind = details["type"]
-    location = _found_at(document.data, details["loc"], absent=kind == "missing")
+    raised = details.get("ctx", {}).get("error")
+    inside = raised.inside if isinstance(raised, Misplaced) else ()
+    location = _found_at(document.data, (*details["loc"], *inside), absent=kind == "missing")
     name = ".".join(str(part) for part in location)
     if kind == "extra_forbidden":
         key, keys = str(location[-1]), _keys_around(model, location)
@@ -249,10 +266,11 @@ def _problem(document: YamlDocument, model: type[BaseModel], details: ErrorDetai
     else:
         value = "a value from the environment" if location in document.secrets else _shown(details["input"])
         reason = details["msg"].removeprefix("Value error, ")
-        message = f"'{name}' is {value}: {reason[:1].lower()}{reason[1:]}." if name else f"{reason}."
+        message = f"'{name}' is {value}: {reason[:1].lower()}{reason[1:]}." if name and not inside else f"{reason}."
         choices = details.get("ctx", {}).get("expected")
-        close = _closest(details["input"], choices) if location not in document.secrets else None
-        hint = close or "The reference of settings and contracts lists what may stand here."
+        close = raised.hint if isinstance(raised, Misplaced) else _closest(details["input"], choices)
+        shown = close if location not in document.secrets else None
+        hint = shown or "The reference of settings and contracts lists what may stand here."
     return {
         "message": masked(message, document.hidden),
         "place": document.place(location),

@@ -230,7 +230,13 @@ class ModelStatus(enum.StrEnum):
 
 @dataclass(frozen=True)
 class ModelResult:
-    """What became of one model, seed or snapshot; `rows` counts rows in the table, None for a view."""
+    """What became of one model, seed or snapshot.
+
+    Attributes:
+        rows: In the table; None for a view.
+        message: All that is to be said of an error.
+        error: The same in parts: `message`, `place`, `hint`.
+    """
 
     name: str
     unique_id: str
@@ -238,6 +244,7 @@ class ModelResult:
     rows: int | None = None
     seconds: float = 0.0
     message: str | None = None
+    error: dict[str, object] | None = None
 
 
 def quote(identifier: str) -> str:

@@ -167,6 +167,38 @@ def ask_code(ask: Ask, sql: str) -> int:
     return 1 if "read_csv" in sql else 2
 
 
+def test_a_file_in_a_query_is_to_be_a_source(ask: Ask) -> None:
+    for sql in ("from 'my sales.csv'", "from read_csv('my sales.csv')"):
+        error = ask("query", sql, code=1)["error"]
+        assert "'my sales.csv' is a file" in error["message"]
+        assert error["hint"].splitlines()[1] == "headgate sources add 'my sales.csv'"
+
+
+def test_a_table_that_a_branch_lacks_is_looked_for_there(project_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["branch", "create", "bare"]) == 0
+    for command in (["query", "from gold.sales"], ["show", "gold.sales"]):
+        for options, listing in (([], "headgate tables"), (["--ref", "bare"], "headgate tables --ref bare")):
+            capsys.readouterr()
+            assert main([*command, *options, "--json"]) == 1
+            assert json.loads(capsys.readouterr().out)["error"]["hint"] == listing
+
+
+def test_a_model_that_fails_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = make_lake(tmp_path / "shop")
+    model = "select\n  prise,\n  id as sale_id\nfrom {{ source('bronze', 'sales') }}\n"
+    (root / "models/marts/fact_sales.sql").write_text(model, encoding="utf-8")
+    capsys.readouterr()
+    assert main(["--project", str(root), "run"]) == 1
+    told = capsys.readouterr()
+    assert "prise" not in told.out
+    assert "\\n" not in told.out + told.err
+    assert told.err.count("Referenced column") == 1
+    assert "\n  at models/marts/fact_sales.sql:2\n" in told.err
+    assert main(["--project", str(root), "run", "--json"]) == 1
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert error["place"] == "models/marts/fact_sales.sql:2"
+
+
 def test_branches_and_tags(ask: Ask, read: Callable[..., str]) -> None:
     assert ask("branch", "create", "try")["branches"][0]["name"] == "try"
     assert ask("tag", "create", "v1", "--at", "try")["tags"][0]["name"] == "v1"

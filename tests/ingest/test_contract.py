@@ -79,3 +79,22 @@ def test_the_hash_tells_contracts_apart(lake: Lake) -> None:
         lake.source("a", f"table: a\nfiles: data/a.csv\n{yaml}\n")
         hashes.append(lake.sources()[0].contract_hash)
     assert hashes[0] == hashes[1] != hashes[2]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "line", "hint"),
+    [
+        ("key: [orderid]", 6, "Did you mean 'order_id'?"),
+        ("newest_by: day", 6, None),
+        ("load: merge", 6, None),
+        ("sort_by: dya desc", 6, "Did you mean 'day'?"),
+    ],
+)
+def test_a_name_that_is_no_column_is_told_with_its_own_line(
+    lake: Lake, wrong: str, line: int, hint: str | None
+) -> None:
+    lake.source("orders", f"table: orders\nfiles: data/*.csv\ncolumns:\n  order_id: bigint\n  day: date\n{wrong}\n")
+    with pytest.raises(ProjectError) as caught:
+        lake.sources()
+    assert caught.value.place == f"ingestion/orders.yml:{line}"
+    assert hint is None or caught.value.hint == hint

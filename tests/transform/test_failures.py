@@ -98,3 +98,49 @@ def test_a_failing_post_hook_leaves_the_model_to_be_built(lake: Lake) -> None:
     assert lake.model("silver.a").status is ModelStatus.ERROR
     assert lake.workspace.exists(Name.of("silver", "a"))
     assert lake.reasons() == {"silver.a": "failed the last time"}
+
+
+@pytest.mark.parametrize(
+    ("read", "told", "close"),
+    [
+        ("ref('stg_custmers')", "no model, seed or snapshot 'stg_custmers'", "stg_customers"),
+        ("source('bronze', 'ordrs')", "no source 'bronze.ordrs'", "bronze.orders"),
+    ],
+)
+def test_an_input_with_a_slip_names_the_line_and_the_closest(lake: Lake, read: str, told: str, close: str) -> None:
+    lake.table("bronze.orders", "select 1 as n")
+    sources = "sources: [{name: bronze, tables: [{name: orders}]}]"
+    lake.write({"models/stg_customers.sql": "select 1 as n", "models/sources.yml": sources})
+    lake.write({"models/marts/bad.sql": f"select *\n-- all of it\nfrom {{{{ {read} }}}}"})
+    with pytest.raises(ModelError) as caught:
+        lake.build()
+    error = caught.value
+    assert told in error.message
+    assert "Model bad" in error.message
+    assert error.place == "models/marts/bad.sql:3"
+    assert error.hint == f"Did you mean '{close}'?"
+
+
+def test_a_disabled_input_is_told_as_such(lake: Lake) -> None:
+    lake.write({"models/off.sql": "{{ config(enabled=false) }} select 1 as n"})
+    lake.write({"models/bad.sql": "select * from {{ ref('off') }}"})
+    with pytest.raises(ModelError, match="'off' is disabled") as caught:
+        lake.build()
+    assert caught.value.place == "models/bad.sql:1"
+
+
+def test_a_test_that_there_is_not_names_the_line_and_the_closest(lake: Lake) -> None:
+    columns = "models:\n  - name: good\n    columns:\n      - name: id\n        data_tests:\n          - uniqe\n"
+    lake.write({"models/good.sql": "select 1 as id", "models/models.yml": columns}).build()
+    (check,) = lake.result.checks
+    message = check.message or ""
+    assert "There is no test 'uniqe'." in message
+    assert "at models/models.yml:6" in message
+    assert "Did you mean 'unique'?" in message
+
+
+def test_the_parts_of_an_error_are_kept(lake: Lake) -> None:
+    lake.write({"models/good.sql": "select 1 as id", "models/marts/bad.sql": BAD}).build()
+    error = lake.model("gold.bad").error or {}
+    assert error["place"] == "models/marts/bad.sql:4"
+    assert "models/marts" not in str(error["message"])

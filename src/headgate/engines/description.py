@@ -12,7 +12,7 @@ from headgate.catalog.storage import Storage
 from headgate.catalog.views import read_view
 from headgate.engines.reader import Reader
 from headgate.engines.scan import readable_rows
-from headgate.errors import DataError, TableNotFound, did_you_mean
+from headgate.errors import DataError, TableNotFound
 from headgate.types import Kind, Name
 
 _COMMENT = "comment"
@@ -120,9 +120,7 @@ def describe_table(reader: Reader, name: Name) -> TableDetail:
     """
     content = reader.content(name)
     if content is None:
-        raise TableNotFound(
-            f"There is no table '{name}'.", hint=did_you_mean(str(name), map(str, reader.names())) or "headgate tables"
-        )
+        raise TableNotFound(f"There is no table '{name}'.", hint=reader.closest(str(name)))
     if content.kind is Kind.VIEW:
         return _describe_view(name, content.metadata_location, reader.session.storage)
     version = TableVersion.load(content.metadata_location, reader.session.storage)

@@ -15,7 +15,7 @@ from headgate.engines.foreignviews import qualified_tables
 from headgate.engines.readonly import check_reads
 from headgate.engines.references import names_in, qualified_names
 from headgate.engines.scan import explained, scan_sql
-from headgate.errors import DataError, HeadgateError, QueryError, ReadOnly, TableNotFound, did_you_mean
+from headgate.errors import DataError, HeadgateError, QueryError, ReadOnly, TableNotFound
 from headgate.types import Content, Kind, Name, quote
 
 Result = TypeVar("Result")
@@ -32,14 +32,20 @@ class Exposure:
         session: Where the views are made.
         content: What a name stands for now.
         names: All names there are.
+        closest: The hint for a name that is none of them.
     """
 
     def __init__(
-        self, session: Session, content: Callable[[Name], Content | None], names: Callable[[], Iterable[Name]]
+        self,
+        session: Session,
+        content: Callable[[Name], Content | None],
+        names: Callable[[], Iterable[Name]],
+        closest: Callable[[str], str],
     ) -> None:
         self._session = session
         self._content = content
         self._names = names
+        self._closest = closest
         self._exposed: dict[Name, str] = {}
         self._schemas: set[str] = set()
         self._names_in_use: dict[str, Name] = {}
@@ -221,7 +227,7 @@ class Exposure:
         return TableNotFound(
             f"There is no table or view '{missing}'.",
             place=error.place if error is not None else None,
-            hint=did_you_mean(missing, map(str, self._names())) or "`headgate tables` lists them.",
+            hint=self._closest(missing),
             data={"table": missing},
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Sequence
 
 import duckdb
@@ -9,7 +11,11 @@ import duckdb
 from headgate.engines.duckdb import Session
 from headgate.engines.reader import Reader
 from headgate.engines.readonly import check_reads
+from headgate.errors import QueryError
 from headgate.types import literal
+
+# What DuckDB says of a file that a locked session may not read.
+_FILE = re.compile(r'Cannot access file "(.+?)" - file system operations are disabled')
 
 
 def lock(session: Session) -> None:
@@ -28,4 +34,16 @@ def guarded_query(reader: Reader, sql: str, parameters: Sequence[object] | None 
         ReadOnly: The statement is not one that only reads.
         QueryError: It is none, or more than one, or fails.
     """
-    return reader.query(check_reads(reader.session, sql), parameters)
+    checked = check_reads(reader.session, sql)
+    try:
+        return reader.query(checked, parameters)
+    except QueryError as error:
+        named = _FILE.search(error.message)
+        if named is None:
+            raise
+        raise QueryError(
+            f"A query reads the tables of the lake, and '{named[1]}' is a file.",
+            place=error.place,
+            hint=f"Make it a source, which the next run loads:\nheadgate sources add {shlex.quote(named[1])}",
+            data=error.data,
+        ) from error

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from headgate.catalog import Catalog, State
+from headgate.catalog import MAIN, Catalog, State
 from headgate.catalog.properties import changed_elsewhere, table_properties
 from headgate.catalog.views import read_view
 from headgate.engines.duckdb import Session
 from headgate.engines.exposure import Exposure
+from headgate.errors import did_you_mean
 from headgate.types import Content, Kind, Name
 
 if TYPE_CHECKING:
@@ -25,17 +26,19 @@ class Reader:
         catalog: Where the state is from.
         ref: A branch, a tag, a commit, or any other text that names a state.
         session: Runs the SQL.
+        called: What whoever asks calls the state, where `ref` is what that came to.
 
     Attributes:
         state: The state as it was when it was read.
     """
 
-    def __init__(self, catalog: Catalog, ref: str, session: Session) -> None:
+    def __init__(self, catalog: Catalog, ref: str, session: Session, called: str | None = None) -> None:
         self.catalog = catalog
         self.ref = ref
         self.session = session
         self.state: State = catalog.state(ref)
-        self._exposure = Exposure(session, self.content, self.names)
+        self._called = called or ref
+        self._exposure = Exposure(session, self.content, self.names, self.closest)
 
     def content(self, name: Name) -> Content | None:
         """What a name stands for, or None."""
@@ -44,6 +47,11 @@ class Reader:
     def names(self, schema: str | None = None) -> list[Name]:
         """All names, or those of one schema, in order."""
         return self.state.names(schema)
+
+    def closest(self, name: str) -> str:
+        """The hint for a name that the state does not have: the closest that it has, or how to list them."""
+        listing = "headgate tables" if self._called == MAIN else f"headgate tables --ref {self._called}"
+        return did_you_mean(name, map(str, self.names())) or listing
 
     def exists(self, name: Name) -> bool:
         return self.content(name) is not None

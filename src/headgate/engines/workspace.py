@@ -17,7 +17,7 @@ from headgate.engines.pending import PendingAppend
 from headgate.engines.reader import Reader
 from headgate.engines.scan import count_rows
 from headgate.engines.writer import Written, describe, without_type, write
-from headgate.errors import DataError, HeadgateError, ReadOnly, RefNotFound, TableNotFound, UsageError, did_you_mean
+from headgate.errors import DataError, HeadgateError, ReadOnly, RefNotFound, TableNotFound, UsageError
 from headgate.types import Content, Kind, Layout, Name
 
 _COMMENT = "comment"
@@ -81,7 +81,7 @@ class Workspace(Reader):
             what = "is a view, not a table" if content is not None else "does not exist"
             raise TableNotFound(
                 f"'{name}' {what}.",
-                hint=did_you_mean(str(name), map(str, self.names())) or "`headgate tables` lists them.",
+                hint=self.closest(str(name)),
             )
         return self._version(name, content)
 
@@ -246,7 +246,7 @@ class Workspace(Reader):
         if not self.exists(name):
             raise TableNotFound(
                 f"'{name}' does not exist.",
-                hint=did_you_mean(str(name), map(str, self.names())) or "`headgate tables` lists them.",
+                hint=self.closest(str(name)),
             )
         self._set(name, None)
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from headgate.config import Section, load_model
+from headgate.config import Misplaced, Section, load_model
 from headgate.errors import ProjectError, did_you_mean
 from headgate.ingest.columntypes import MOMENTS, NUMBERS, ColumnType, is_value, parse_type
 from headgate.project import Project
@@ -301,17 +301,17 @@ class Contract(Section):
     def _names_are_there(self) -> Contract:
         names = self._unique_names()
         if self.load == "merge" and not self.key:
-            raise ValueError("load: merge needs `key`, the columns that identify a row")
+            raise Misplaced("load: merge needs `key`, the columns that identify a row", ("load",))
         if self.newest_by and self.load != "merge":
-            raise ValueError(f"newest_by belongs to load: merge, and this is load: {self.load}")
+            raise Misplaced(f"newest_by belongs to load: merge, and this is load: {self.load}", ("newest_by",))
         sorted_by = [re.sub(r"\s+(asc|desc)$", "", text.strip(), flags=re.I) for text in self.sort_by]
         partitioned = [_partition_column(text) for text in self.partition_by]
         named = {"key": self.key, "newest_by": (self.newest_by,) if self.newest_by else (), "sort_by": sorted_by}
         for what, used in {**named, "partition_by": partitioned}.items():
             for name in used:
                 if name not in names and name not in AUDIT_COLUMNS:
-                    hint = did_you_mean(name, names) or ""
-                    raise ValueError(f"{what} names '{name}', which is no column of the contract. {hint}".strip())
+                    unknown = f"{what} names '{name}', which is no column of the contract"
+                    raise Misplaced(unknown, (what,), did_you_mean(name, names))
         return self
 
     def _unique_names(self) -> list[str]:
@@ -320,9 +320,9 @@ class Contract(Section):
             name = column.name or column_name(source)
             if not name:
                 raise ValueError(f"the column '{source}' has no letters or digits; give it a `name`")
-            if name.lower() in names:
-                raise ValueError(f"the columns '{names[name.lower()]}' and '{source}' both get the name '{name}'")
-            names[name.lower()] = source
+            other = names.setdefault(name.lower(), source)
+            if other != source:
+                raise Misplaced(f"the columns '{other}' and '{source}' both get the name '{name}'", ("columns", source))
         for name in self.computed:
             if name.lower() in names:
                 raise ValueError(f"the computed column '{name}' has the name of the column '{names[name.lower()]}'")

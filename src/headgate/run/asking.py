@@ -65,7 +65,7 @@ class Question:
 
     def ask(self) -> tuple[tuple[ResultColumn, ...], pa.Schema]:
         """Begin to run the statement: the columns of its answer, as DuckDB and as Arrow have them."""
-        reader = Reader(self._lake.catalog, self._state, self._session)
+        reader = Reader(self._lake.catalog, self._state, self._session, called=self._ref)
         expose_system_tables(self._lake, reader, self._sql, self._ref)
         lock(self._session)
         self._go_on()

@@ -189,9 +189,12 @@ class Attempt:
         self._record(result.checks)
         broken = [model for model in result.models if model.status is ModelStatus.ERROR]
         if broken:
+            parts = broken[0].error or {"message": broken[0].message}
+            further = "Correct it and run again; main is as it was."
             raise ModelError(
-                f"{broken[0].name}: {broken[0].message}",
-                hint="Correct it and run again; main is as it was.",
+                f"{broken[0].name}: {parts['message']}",
+                place=str(parts["place"]) if parts.get("place") else None,
+                hint=f"{parts['hint']}\n{further}" if parts.get("hint") else further,
                 data={"models": [model.name for model in broken]},
             )
 

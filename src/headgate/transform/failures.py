@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import traceback
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import duckdb
+from dbt.contracts.graph.manifest import Manifest
+from dbt.exceptions import TargetNotFoundError
 from dbt_common.exceptions import DbtBaseException, DbtRuntimeError
 
-from headgate.errors import Cancelled, HeadgateError, ModelError
+from headgate.errors import Cancelled, HeadgateError, ModelError, did_you_mean
 from headgate.transform.definition import Definition
 from headgate.yaml import masked
 
@@ -19,16 +22,24 @@ _QUOTED_LINE = re.compile(r"^LINE \d+: (.*)$", re.MULTILINE)
 _FILE_IN_MESSAGE = re.compile(r"/?(?:[\w.\-]+/)*[\w.\-]+\.(?:sql|yml|yaml|py|md|csv)\b")
 _LINE_IN_MESSAGE = re.compile(r"^\s*line (\d+)\s*$|\bline (\d+)\b", re.MULTILINE)
 _JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}")
+# Jinja's words for a name that nothing has.
+_UNDEFINED = re.compile(r"^'(\w+)' is undefined")
+# Its words for who reads what there is not: kind, id and file.
+_WHO = re.compile(r"([\w ]+) '(\w+\.\w+\.[^']+)' \((.+?)\) depends on ")
+_READABLE = frozenset({"model", "seed", "snapshot"})
 _HEAD = re.compile(r"^(?:\w+ )?(?:Error|error)(?: in [^\n]*)?\n\s*")
 
 
-def as_model_error(error: BaseException, definition: Definition, node: Any = None) -> HeadgateError:
+def as_model_error(
+    error: BaseException, definition: Definition, node: Any = None, macros: Collection[str] = ()
+) -> HeadgateError:
     """An error of dbt's, or raised below it, as a `ModelError` that names file and line where they are known.
 
     Args:
         error: What was raised.
         definition: The project.
         node: dbt's node that was being built, if one was.
+        macros: The names that there are of macros, and of generic tests with `test_` before them.
     """
     if isinstance(error, ModelError) and error.place:
         return error
@@ -45,12 +56,50 @@ def as_model_error(error: BaseException, definition: Definition, node: Any = Non
         line = _line_of_dbt(cause)
     else:
         line = _line(message, path, definition.root)
-    place = None if path is None else f"{path}:{line}" if line else path
     hint = cause.hint if isinstance(cause, HeadgateError) else None
+    unknown = _UNDEFINED.search(message)
+    if unknown and path is not None:
+        name, tests = unknown[1].removeprefix("test_"), unknown[1].startswith("test_")
+        known = [macro.removeprefix("test_") for macro in macros if macro.startswith("test_") == tests]
+        message = f"There is no {'test' if tests else 'macro or variable'} '{name}'."
+        hint = did_you_mean(name, known) or "Tests are the files below tests/generic, macros those below macros/."
+        line = line or _line_of_word(definition.root / path, name)
+    place = None if path is None else f"{path}:{line}" if line else path
     subject = "" if node is None else f"{str(node.resource_type).replace('_', ' ').capitalize()} {node.name}: "
     # dbt lists all variables where one is missing.
     message = masked(message, definition.hidden)
     return ModelError(f"{subject}{message}", place=place, hint=hint, data={"node": getattr(node, "unique_id", None)})
+
+
+def missing_input(error: TargetNotFoundError, manifest: Manifest, root: Path) -> ModelError:
+    """What a model, snapshot or test reads by `ref` or `source` that is not there, with the closest that is."""
+    # dbt's exception loses its node as it is made.
+    who = _WHO.match(str(error.msg))
+    kind, unique_id, path = who.groups() if who else ("", "", "")
+    target = error.target_name
+    sources = [f"{source.source_name}.{source.name}" for source in manifest.sources.values()]
+    models = [other.name for other in manifest.nodes.values() if other.resource_type in _READABLE]
+    is_source = error.target_kind == "source"
+    what, known = ("source", sources) if is_source else ("model, seed or snapshot", models)
+    state = "The" if error.disabled else "There is no"
+    message = f"{state} {what} '{target}'" + (" is disabled." if error.disabled else ".")
+    line = _line_of_word(root / path, target.rpartition(".")[2])
+    lists = "headgate sources list" if is_source else "Models are the files below models/."
+    return ModelError(
+        f"{kind} {unique_id.split('.')[2]}: {message}" if who else message,
+        place=f"{path}:{line}" if line else path or None,
+        hint=None if error.disabled else did_you_mean(target, known) or lists,
+        data={"node": unique_id or None},
+    )
+
+
+def _line_of_word(path: Path, word: str) -> int | None:
+    """The first line of a file that has a word."""
+    if not path.is_file():
+        return None
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    pattern = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)")
+    return next((number for number, line in enumerate(lines, start=1) if pattern.search(line)), None)
 
 
 def cancelled_by(error: BaseException) -> BaseException | None:

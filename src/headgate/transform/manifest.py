@@ -21,6 +21,7 @@ from dbt.cli.types import Command
 from dbt.constants import DEFAULT_ENV_PLACEHOLDER
 from dbt.contracts.files import FileHash
 from dbt.contracts.graph.manifest import Manifest, ManifestStateCheck
+from dbt.exceptions import TargetNotFoundError
 from dbt.parser.hooks import HookParser
 from dbt.parser.manifest import (
     ManifestLoader,
@@ -32,6 +33,7 @@ from dbt.version import __version__ as dbt_version
 
 from headgate.scratch import is_alive, write_atomically
 from headgate.transform.definition import Definition
+from headgate.transform.failures import missing_input
 from headgate.transform.mentions import link_named_tables
 from headgate.transform.runtime import Invocation, dbt_invocation
 from headgate.version import __version__
@@ -85,6 +87,7 @@ def parse(definition: Definition) -> Parsed:
     """Read the manifest of a project, parsing only what changed since the last time.
 
     Raises:
+        ModelError: A model reads what there is not.
         DbtBaseException: dbt's own, see `failures.as_model_error`.
     """
     with (
@@ -122,7 +125,10 @@ class _Loader(ManifestLoader):
         )
 
     def parse(self) -> bytes:
-        manifest = self.load()
+        try:
+            manifest = self.load()
+        except TargetNotFoundError as error:
+            raise missing_input(error, self.manifest, self._definition.root) from error
         _check_manifest(manifest, self.root_project)
         assert self._packed is not None  # written by load, or what load found unchanged
         return self._packed

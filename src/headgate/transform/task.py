@@ -18,6 +18,7 @@ from dbt.task.seed import SeedRunner
 from dbt.task.snapshot import SnapshotRunner
 from dbt.task.test import TestRunner
 
+from headgate.errors import HeadgateError
 from headgate.events import Checked, Emit, ModelFinished, ModelStarted
 from headgate.faults import Point, reached
 from headgate.transform.adapter import Target
@@ -148,11 +149,13 @@ class PlannedBuild(BuildTask):
             cancelled = cancelled_by(raised)
             if cancelled is not None:
                 raise cancelled
-        message = result.message
+        error = None
         if raised is not None:
-            message = str(as_model_error(raised, self._definition, runner.node))
+            macros = {macro.name for macro in self.manifest.macros.values()}
+            error = as_model_error(raised, self._definition, runner.node, macros)
+        message = result.message if error is None else str(error)
         if isinstance(node, Model):
-            self._finished(node, result, message)
+            self._finished(node, result, message, error)
             if self.models[-1].status is ModelStatus.ERROR and self._target.workspace.version(node.name) != before:
                 self._mark_unfinished(node)
         else:
@@ -168,7 +171,7 @@ class PlannedBuild(BuildTask):
         elif content is not None:
             workspace.drop(model.name)
 
-    def _finished(self, model: Model, result: RunResult, message: str | None) -> None:
+    def _finished(self, model: Model, result: RunResult, message: str | None, error: HeadgateError | None) -> None:
         statuses = {NodeStatus.Success: ModelStatus.BUILT, NodeStatus.Skipped: ModelStatus.SKIPPED}
         status = statuses.get(result.status, ModelStatus.ERROR)
         finished = ModelResult(
@@ -178,6 +181,7 @@ class PlannedBuild(BuildTask):
             rows=self._target.rows.get(model.unique_id),
             seconds=result.execution_time,
             message=message if status is ModelStatus.ERROR else None,
+            error=error.to_dict() if error is not None and status is ModelStatus.ERROR else None,
         )
         self.models.append(finished)
         reached(Point.MODEL_BUILT)

@@ -15,7 +15,7 @@ from headgate.cli.invocation import Invocation
 from headgate.cli.output.columns import Column
 from headgate.cli.output.document import Document, listing
 from headgate.cli.output.writer import TextWriter
-from headgate.errors import counted
+from headgate.errors import HeadgateError, counted
 from headgate.types import CheckResult, CheckStatus, LoadResult, ModelResult, ModelStatus
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _summary(console: Console, result: RunResult, called: str, into: str) -> Non
         _repair(console, result.repair)
     if result.loads:
         _loads(console, result.loads)
-    _models(console, result.models)
+    _models(console, result.models, result.error)
     _checks(console, result.checks)
     if result.status.value == "merged":
         console.print(f"\n[bold]Merged[/]  {into} is at [cyan]{result.commit[:10]}[/]")
@@ -125,9 +125,11 @@ def _loads(console: Console, loads: Sequence[LoadResult]) -> None:
     console.print(table)
 
 
-def _models(console: Console, models: Sequence[ModelResult]) -> None:
+def _models(console: Console, models: Sequence[ModelResult], error: HeadgateError | None) -> None:
     from headgate.cli.output.tables import grid, one_line
 
+    named = error.data.get("models") if error is not None else None
+    told_of = named[:1] if isinstance(named, list) else []
     counts = Counter(model.status for model in models)
     if not counts:
         return
@@ -149,7 +151,8 @@ def _models(console: Console, models: Sequence[ModelResult]) -> None:
         mark = {ModelStatus.BUILT: "[green]✓[/]", ModelStatus.ERROR: "[red]✗[/]"}.get(model.status, "[dim]-[/]")
         rows = "view" if model.rows is None and model.status is ModelStatus.BUILT else ""
         rows = counted(model.rows, "row") if model.rows is not None else rows
-        note = one_line(model.message or "") if model.status is not ModelStatus.BUILT else ""
+        # The error of the run tells of one of them in full.
+        note = "" if model.name in told_of else one_line((model.message or "").partition("\n")[0])
         table.add_row(f"  {mark} {model.name}", rows, f"[dim]{model.seconds:.2f} s[/]", note)
     console.print(table)
 
@@ -172,7 +175,8 @@ def _check(console: Console, check: CheckResult) -> None:
     console.print(f"\n  [{style}]{mark} {check.severity.value}[/]  [bold]{check.name}[/]", end="")
     console.print(f"  {check.table}" if check.table else "", style="dim", markup=False)
     if check.message:
-        console.print(f"    {check.message}", markup=False)
+        for line in check.message.splitlines():
+            console.print(f"    {line}", markup=False)
     if check.sample:
         print_result(console, check.columns, check.sample, check.failures, indent=4)
 
