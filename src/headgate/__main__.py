@@ -1,7 +1,32 @@
-"""`python -m headgate` is the command `headgate`."""
+"""The command `headgate`, and `python -m headgate`: an interrupt as it starts ends it like one that comes later."""
+
+from __future__ import annotations
 
 import sys
 
-from headgate.cli.main import main
+from headgate.errors import Cancelled
 
-sys.exit(main())
+
+def main() -> int:
+    """Run the command that the process was started with, and give its exit code."""
+    try:
+        # A tenth of a second and more, in which whoever typed the wrong thing presses Ctrl-C.
+        from headgate.cli.main import main as command
+
+        return command()
+    except KeyboardInterrupt:
+        return _stopped(Cancelled("The command was stopped before it began.", hint="Nothing was done."))
+
+
+def _stopped(error: Cancelled) -> int:
+    """Tell without what the command line tells with, which may be half imported."""
+    import json
+
+    sys.stderr.write(f"Error: {error.message}\n  {error.hint}\n")
+    if "--json" in sys.argv[1:]:
+        sys.stdout.write(json.dumps({"error": error.to_dict()}) + "\n")
+    return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -167,6 +167,26 @@ def ask_code(ask: Ask, sql: str) -> int:
     return 1 if "read_csv" in sql else 2
 
 
+@pytest.mark.parametrize("form", ["csv", "json", "parquet", "txt"])
+def test_what_was_written_to_a_file_is_told(
+    lake: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, form: str
+) -> None:
+    target = tmp_path / f"rows.{form}"
+    for limit, told in (("3", "3 rows"), ("1", "1 row")):
+        capsys.readouterr()
+        sql = "from gold.fact_sales"
+        assert main(["--project", str(lake), "query", sql, "--output", str(target), "--limit", limit]) == 0
+        captured = capsys.readouterr()
+        of = " of 4" if form == "txt" else ""
+        assert (captured.out, captured.err) == ("", f"Wrote {told}{of} to {target}.\n")
+
+
+def test_a_run_without_sources_says_what_comes_first(project_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):
+        assert main(["run"]) == 0
+        assert "headgate sources add FILE" in capsys.readouterr().err
+
+
 def test_a_file_in_a_query_is_to_be_a_source(ask: Ask) -> None:
     for sql in ("from 'my sales.csv'", "from read_csv('my sales.csv')"):
         error = ask("query", sql, code=1)["error"]

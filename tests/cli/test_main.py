@@ -185,3 +185,26 @@ def test_commands_and_refs_are_completed(project_dir: Path) -> None:
     assert main(["branch", "create", "march"]) == 0
     assert completed("headgate tables --ref ma") == ["main", "march"]
     assert completed("headgate diff mar") == ["march"]
+
+
+# Ctrl-C comes when the module of that name is looked for.
+INTERRUPTED = """
+import runpy, signal, sys
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == sys.argv[1]:
+            del sys.argv[1]
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Finder())
+runpy.run_module("headgate", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize("module", ["headgate.cli.main", "typer", "headgate.cli.commands.projects"])
+def test_an_interrupt_while_it_starts_is_told_without_a_traceback(module: str) -> None:
+    command = [sys.executable, "-c", INTERRUPTED, module, "tables", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 130
+    assert "Traceback" not in done.stderr
+    assert "was stopped" in done.stderr
+    assert json.loads(done.stdout)["error"]["type"] == "Cancelled"

@@ -79,8 +79,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str], invocation: Invocation) -> int:
-    command = spare_validators(typer.main.get_command(program()))
     try:
+        command = spare_validators(typer.main.get_command(program()))
         if "_HEADGATE_COMPLETE" in os.environ:
             command.main(args=arguments, prog_name="headgate")
         # Not `command.main`: that turns interrupts and closed pipes into exits of its own.

@@ -42,7 +42,10 @@ def _run(lake: Lake, selection: Selection, emit: Emit) -> RunResult:
     sources = load_sources(lake.project)
     fingerprint = _fingerprint(lake, sources, selection)
     head = lake.catalog.ref(MAIN).commit_id
-    if fingerprint and not selection.full_refresh and lake.history.settled(fingerprint) == head:
+    empty = not sources and _builds_nothing(lake)
+    if empty:
+        emit(Note("There is no source yet: headgate sources add FILE"))
+    if fingerprint and not empty and not selection.full_refresh and lake.history.settled(fingerprint) == head:
         leave_note(lake.project, sources, selection, began, head)
         return RunResult(new_run_id(), RunStatus.UNCHANGED, None, head, time.perf_counter() - started)
 
@@ -52,9 +55,17 @@ def _run(lake: Lake, selection: Selection, emit: Emit) -> RunResult:
     work = Work(lake.project, sources, selection)
     work.check_names()
     result = Course(lake, work, emit).run(fingerprint)
-    if fingerprint and result.status in (RunStatus.MERGED, RunStatus.UNCHANGED):
+    if fingerprint and not empty and result.status in (RunStatus.MERGED, RunStatus.UNCHANGED):
         leave_note(lake.project, sources, selection, began, result.commit)
     return result
+
+
+def _builds_nothing(lake: Lake) -> bool:
+    """Whether a project has no model, seed or snapshot either."""
+    from headgate.run.planning import Work
+
+    dbt = Work(lake.project, [], EVERYTHING).dbt
+    return dbt is None or not dbt.models
 
 
 def merge(lake: Lake, source: str, into: str = MAIN, override: str | None = None, emit: Emit = ignore) -> RunResult:

@@ -9,15 +9,18 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from headgate.cli.output import json
 from headgate.cli.output.writer import console
 from headgate.engines.answers import python_values
-from headgate.errors import StorageError, UsageError
+from headgate.errors import StorageError, UsageError, counted
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from headgate.engines.answers import Answer
 
 # Rows of a table on a terminal when nobody says how many.
@@ -66,17 +69,36 @@ def write(answer: Answer, style: str, output: Path | None, limit: int | None) ->
     Raises:
         StorageError: The file cannot be written.
     """
+    counted_rows = [0]
+    whole = style == "table"
+    answer = _counting(answer if whole else answer.first(limit), counted_rows)
     if style == "parquet":
         with _target(output, binary=True) as stream:
-            _parquet(answer.first(limit), stream)
+            _parquet(answer, stream)
     elif style == "csv":
         with _target(output) as stream:
-            _csv(answer.first(limit), stream)
+            _csv(answer, stream)
     elif style == "json":
-        _json(answer.first(limit), output)
+        _json(answer, output)
     else:
+        limit = _ROWS if limit is None else limit
         with _target(output) as stream:
-            _table(answer, stream, output, _ROWS if limit is None else limit)
+            _table(answer, stream, output, limit)
+    if output is not None:
+        written = min(counted_rows[0], limit) if whole and limit is not None else counted_rows[0]
+        of = f" of {counted_rows[0]:,}" if written < counted_rows[0] else ""
+        console(stderr=True).print(f"Wrote {counted(written, 'row')}{of} to {output}.", markup=False)
+
+
+def _counting(answer: Answer, rows: list[int]) -> Answer:
+    """The same answer, whose rows are counted as they are taken."""
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch in answer.batches:
+            rows[0] += batch.num_rows
+            yield batch
+
+    return replace(answer, batches=batches())
 
 
 def _json(answer: Answer, output: Path | None) -> None:
