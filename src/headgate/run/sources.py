@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 from headgate.errors import AlreadyExists, HeadgateError, counted
 from headgate.ingest.addresses import shown
@@ -14,6 +15,9 @@ from headgate.ingest.files import discover
 from headgate.ingest.objects import copies_removed
 from headgate.run.findings import Finding
 from headgate.run.lake import Lake
+
+if TYPE_CHECKING:
+    from headgate.engines.duckdb import Session
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,9 @@ def list_sources(lake: Lake) -> list[dict[str, Any]]:
 
 
 def check_sources(lake: Lake) -> list[Finding]:
-    """Whether every contract reads and finds its files."""
+    """Whether every contract reads, finds its files, and names columns that the first of them has."""
+    from headgate.engines.duckdb import Session
+
     try:
         sources = load_sources(lake.project)
     except HeadgateError as error:
@@ -49,11 +55,13 @@ def check_sources(lake: Lake) -> list[Finding]:
         return [Finding("sources", "error", error.message + place, error.hint)]
     if not sources:
         return [Finding("sources", "warn", "There is no source yet.", "headgate sources add PATH")]
-    with copies_removed(lake.project.temp_directory):
-        return [_check(lake, source) for source in sources]
+    with Session(lake.project.engine, lake.storage) as session, copies_removed(lake.project.temp_directory):
+        return [_check(lake, session, source) for source in sources]
 
 
-def _check(lake: Lake, source: Source) -> Finding:
+def _check(lake: Lake, session: Session, source: Source) -> Finding:
+    from headgate.ingest.headers import check_header
+
     what = f"source {source.name}"
     try:
         files = discover(lake.project, source, lake.storage, lake.db)
@@ -63,6 +71,14 @@ def _check(lake: Lake, source: Source) -> Finding:
         return Finding(
             what, "warn", f"No file matches {', '.join(map(shown, source.contract.files))}.", "Put files there."
         )
+    try:
+        with TemporaryDirectory(dir=session.scratch_folder("check")) as scratch:
+            slip = check_header(session, source, files[0], Path(scratch))
+    except HeadgateError as error:
+        place = f" (at {error.place})" if error.place else ""
+        return Finding(what, "error", error.message + place, error.hint)
+    if slip:
+        return Finding(what, "warn", slip, f"Correct the name in {lake.project.relative(source.path)}.")
     size = sum(file.bytes for file in files)
     return Finding(what, "ok", f"{counted(len(files), 'file')}, {counted(size, 'byte')}, to {source.table}.")
 

@@ -104,7 +104,9 @@ def list_sources(invocation: Invocation) -> None:
 
 
 def check_sources(invocation: Invocation) -> None:
-    """Check the contracts and whether their files are there; loads nothing. Exit code 1 when one is wrong.
+    """Check the contracts, whether their files are there, and whether the first has the columns; loads nothing.
+
+    Columns are those of a header: records of JSON have none. Exit code 1 when a source is wrong.
 
     Example: headgate sources check
     """
