@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from headgate.errors import Cancelled
@@ -13,9 +14,13 @@ def main() -> int:
         # A tenth of a second and more, in which whoever typed the wrong thing presses Ctrl-C.
         from headgate.cli.main import main as command
 
-        return command()
+        code = command()
     except KeyboardInterrupt:
-        return _stopped(Cancelled("The command was stopped before it began.", hint="Nothing was done."))
+        code = _stopped(Cancelled("The command was stopped before it began.", hint="Nothing was done."))
+    # All is done and told: a signal would end what Python has to do at its end with a traceback.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    return code
 
 
 def _stopped(error: Cancelled) -> int:

@@ -15,6 +15,8 @@ import pytest
 from headgate import __version__
 from headgate.cli import main as edge
 from headgate.cli.main import main
+from headgate.cli.output.document import Document
+from headgate.cli.output.writer import JsonWriter
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -148,6 +150,22 @@ def test_an_interrupt_that_a_library_takes_for_a_wrong_value_is_one(
     code, out, _ = run(capsys, "--project", str(shop), "run", "--json")
     assert calls
     assert (code, json.loads(out)["error"]["type"]) == (130, "Cancelled")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_the_answer_is_written_does_not_make_it_two(
+    capsys: pytest.CaptureFixture[str], project_dir: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    write = JsonWriter.write
+
+    def signalled(writer: JsonWriter, document: Document) -> None:
+        write(writer, document)
+        signal.raise_signal(number)
+
+    monkeypatch.setattr(JsonWriter, "write", signalled)
+    code, out, _ = run(capsys, "--project", str(project_dir), "tables", "--json")
+    assert (code, list(json.loads(out))) == (0, ["tables"])
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_request_to_end_is_an_interrupt() -> None:

@@ -39,7 +39,7 @@ import headgate.run.sources
 import headgate.transform.build
 import headgate.transform.plan  # noqa: F401  # as above
 from headgate import faults
-from headgate.cli.main import main
+from headgate.__main__ import main
 
 Json = dict[str, Any]
 
@@ -146,7 +146,8 @@ def _child(request: Json) -> int:
         sys.stdout.write(json.dumps(inspect(Path(request["inspect"]))))
         return 0
     faults.arm(Faults(request.get("actions", []), folder / "points"))
-    return main(request["arguments"])
+    sys.argv = ["headgate", *request["arguments"]]
+    return main()
 
 
 def _forked(request: Json) -> int:

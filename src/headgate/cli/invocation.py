@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from headgate.run.result import RunResult
 
 Handler = Callable[..., None]
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""Those by which a command is asked to end."""
 
 _PANEL = "Options of every command"
 _SHARED: dict[str, Any] = {
@@ -89,7 +93,12 @@ class Invocation:
         return JsonWriter() if self.json else TextWriter()
 
     def write(self, document: Document) -> None:
-        """Show a result."""
+        """Show the result, which is the last thing that a command does."""
+        only_tell()
+        self.writer.write(document)
+
+    def announce(self, document: Document) -> None:
+        """Show what is so while the command goes on."""
         self.writer.write(document)
 
     @property
@@ -142,6 +151,12 @@ class Invocation:
         self.profile = profile or self.profile
         self.json = json or self.json
         self.debug = debug or self.debug
+
+
+def only_tell() -> None:
+    """Let signals be: the command has ended, and whoever asked it to end has it so, once its answer is written."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def command(app: typer.Typer, name: str | None = None, *, panel: str | None = None) -> Callable[[Handler], Handler]:

@@ -14,7 +14,7 @@ import typer
 from typer.exceptions import TyperException
 
 from headgate.cli.commands import projects, quarantine, reading, records, run, serving, versions
-from headgate.cli.invocation import Invocation, shared_options
+from headgate.cli.invocation import SIGNALS, Invocation, only_tell, shared_options
 from headgate.cli.parameters import spare_validators
 from headgate.errors import Cancelled, HeadgateError, UsageError, did_you_mean, was_interrupted
 from headgate.version import __version__
@@ -66,8 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     invocation = Invocation(json="--json" in given)
     signal.signal(signal.SIGTERM, _interrupt)
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     try:
         code = _run(given, invocation)
+        only_tell()
         sys.stdout.flush()
         # Nor is there anything to gain from one last collection at the end of the process.
         gc.freeze()
@@ -75,6 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader has what it wanted (`| head`); what is still buffered must not fail again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return code
 
 
@@ -116,6 +121,7 @@ def _stopped() -> Cancelled:
 
 
 def _failed(error: HeadgateError, invocation: Invocation) -> int:
+    only_tell()
     invocation.writer.error(error, debug=invocation.debug, context=invocation.context)
     return error.exit_code
 

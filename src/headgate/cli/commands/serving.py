@@ -81,7 +81,7 @@ def serve(
             # Only now: a token that is made and never shown would be of no use to anybody.
             first = None if no_auth else lake.lake.tokens.create_first()
             url = server.url_of(listener)
-            invocation.write(serving.started(lake.project.name, url, first, no_auth=no_auth))
+            invocation.announce(serving.started(lake.project.name, url, first, no_auth=no_auth))
 
         server.serve(lake.lake, listener, tell, no_auth=no_auth, log_level=log_level)
 
