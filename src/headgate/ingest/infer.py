@@ -14,7 +14,7 @@ from pathlib import Path
 
 from headgate.catalog.storage import Storage
 from headgate.engines.duckdb import Session
-from headgate.errors import DataError, QueryError, UsageError
+from headgate.errors import DataError, QueryError, UsageError, counted
 from headgate.ingest.addresses import holds_secret, is_address, shown_address
 from headgate.ingest.contract import Contract, Options, Source, column_name, is_reserved
 from headgate.ingest.draft import Draft, DraftColumn, render
@@ -107,7 +107,7 @@ def infer_source(project: Project, paths: Sequence[str], storage: Storage, name:
             columns=tuple(_described(column) for column in columns),
             key=tuple(key),
             fill=len(inference.complete) < len(columns) or inference.sparse,
-            summary=f"{inference.count} file{'s' * (inference.count != 1)}, {inference.total:,} rows",
+            summary=f"{counted(inference.count, 'file')}, {counted(inference.total, 'row')}",
             doubts=tuple(doubts),
         )
     )
@@ -215,7 +215,8 @@ class _Inference:
         scan = f"read_parquet({literal(str(staged))}, file_row_number = true)"
         refused = self._session.value(f"SELECT count(*) FROM {scan} WHERE NOT ({sound})")
         if refused:
-            self.doubts.append(f"{file.name}: {refused:,} records do not parse and will be in quarantine.")
+            do = "does" if refused == 1 else "do"
+            self.doubts.append(f"{file.name}: {counted(refused, 'record')} {do} not parse and will be in quarantine.")
         named = ", ".join(f"{rows.value(i)} AS {quote(name)}" for i, name in enumerate(rows.columns))
         return f"(SELECT {named or f'* EXCLUDE (file_row_number, {_BROKEN})'} FROM {scan} WHERE {sound})"
 

@@ -266,7 +266,9 @@ def _before(lines: list[str], delimiter: str, columns: int, found: Sniffed) -> i
             ahead = [other for other in lines[:number] if other.strip() and not other.startswith("#")]
             if ahead:
                 found.options["skip"] = number
-                found.doubts.append(f"The first {number} lines are taken for a preamble, such as {ahead[0].strip()!r}.")
+                found.doubts.append(
+                    f"What stands before line {number + 1} is taken for a preamble, such as {ahead[0].strip()!r}."
+                )
             return number
     return 0
 
