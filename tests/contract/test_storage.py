@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import secrets
 import signal
 from collections.abc import Callable
@@ -16,7 +17,7 @@ import pytest
 from headgate import faults
 from headgate.catalog.storage import Storage
 from headgate.config import StorageSettings
-from headgate.errors import FileChanged, FileMissing, FileTaken
+from headgate.errors import FileChanged, FileMissing, FileTaken, StorageError
 from headgate.faults import Point
 
 SERVERS = {"versitygw": "versitygw_server", "minio": "minio_server"}
@@ -123,6 +124,18 @@ def test_an_interrupt_while_a_thread_starts_leaves_no_file(
         thread.join(60)
     assert len(started) == 1
     assert list(storage.list(storage.warehouse)) == []
+
+
+def test_a_file_that_does_not_fit_is_a_storage_error_and_leaves_nothing(tmp_path: Path) -> None:
+    storage = Storage(str(tmp_path))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, hard))
+    try:
+        with pytest.raises(StorageError, match="too large"):
+            storage.write_all({f"{tmp_path}/a": b"1" * 500, f"{tmp_path}/b": b"1" * 5_000})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_not_there_is_told(storage: Storage, at: Callable[[str], str]) -> None:

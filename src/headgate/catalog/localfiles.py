@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 from headgate.catalog.locations import path_of, to_uri
 from headgate.errors import FileMissing, FileTaken, StorageError
@@ -45,16 +45,16 @@ class LocalFiles:
         written: list[Path] = []
         try:
             with ExitStack() as open_files:
-                streams: dict[str, BinaryIO] = {}
+                streams: dict[str, FileIO] = {}
                 for location, content in files.items():
                     path = path_of(location)
                     with storage_errors(location):
                         path.parent.mkdir(parents=True, exist_ok=True)
-                        streams[location] = open_files.enter_context(path.open("xb"))
+                        # Without a buffer, which would be written once more when a file that does not fit is closed.
+                        streams[location] = open_files.enter_context(path.open("xb", buffering=0))
                         written.append(path)
                         reached(Point.FILE_BEGUN)
-                        streams[location].write(content)
-                        streams[location].flush()
+                        _write(streams[location], content)
                         _begin_sync(streams[location])
                 for location, stream in streams.items():
                     with storage_errors(location):
@@ -116,7 +116,13 @@ def _stored(path: str, stat: os.stat_result) -> StoredFile:
     return StoredFile(to_uri(path), datetime.fromtimestamp(stat.st_mtime, UTC), stat.st_size)
 
 
-def _begin_sync(stream: BinaryIO) -> None:
+def _write(stream: FileIO, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[stream.write(rest) :]
+
+
+def _begin_sync(stream: FileIO) -> None:
     """Have the system begin to write a file to the disk: then several take hardly longer than one, without threads."""
     if hasattr(os, "posix_fadvise"):
         os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
