@@ -255,7 +255,7 @@ def test_the_environment_file_is_read(lake: Lake) -> None:
 @pytest.mark.parametrize(
     ("files", "told", "place"),
     [
-        ({"models/a.sql": "select * from {{ ref('nope') }}"}, "nope", "models/a.sql"),
+        ({"models/a.sql": "select * from {{ ref('nope') }}"}, "nope", "models/a.sql:1"),
         ({"models/a.sql": "select 1\n{% if %}"}, "Expected an expression", "models/a.sql:2"),
         ({"models/a.yml": "models:\n  - name: a\n   columns: ["}, "Syntax error near line 3", "models/a.yml:3"),
         ({"models/a.sql": "select 1", "models/x/a.sql": "select 2"}, "two models with the name", None),
