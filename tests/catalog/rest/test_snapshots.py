@@ -145,6 +145,7 @@ def test_newer_statistics_take_the_place_of_older(table: Table) -> None:
         (point("x", 12, **{"max-ref-age-ms": 0}), "greater than 0"),
         (point("x", 12, "tag", **{"min-snapshots-to-keep": 2}), "Tags do not support"),
         (add(1 << 63, 3, 12), "not a long integer"),
+        (add(13, 3, 12, summary={"operation": ""}), "operation is '', and not one of append"),
         ({"action": "add-snapshot", "snapshot": {"snapshot-id": 13}}, "'timestamp-ms' is missing"),
         ({"action": "set-statistics", "statistics": {"snapshot-id": True}}, "not a long integer"),
     ],

@@ -24,6 +24,8 @@ from headgate.catalog.rest.problems import BadRequest, CommitFailed, IllegalArgu
 
 # Clocks of writers differ; readers of Iceberg tolerate a minute.
 _TOLERATED_MS = 60_000
+# Iceberg specification, "Snapshots"; libraries do not read a table with any other.
+_OPERATIONS = ("append", "replace", "overwrite", "delete")
 _REF_LIMITS = ("min-snapshots-to-keep", "max-snapshot-age-ms", "max-ref-age-ms")
 
 
@@ -166,7 +168,11 @@ def _read(snapshot: Json, version: int) -> Json:
     else:
         text_of(snapshot, "manifest-list")
     if version > 1 or "summary" in snapshot:
-        text_of(text_map(snapshot, "summary"), "operation")
+        operation = text_of(text_map(snapshot, "summary"), "operation")
+        if operation not in _OPERATIONS:
+            raise IllegalArgument(
+                f"Cannot add a snapshot: its operation is '{operation}', and not one of {', '.join(_OPERATIONS)}"
+            )
     if snapshot.get("schema-id") is not None:
         int_of(snapshot, "schema-id")
     optional_text(snapshot, "key-id")
