@@ -68,9 +68,9 @@ def project_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True)
 def interruptible() -> None:
-    """Shells start what runs in the background without interrupts, which some tests send."""
+    """Some tests send interrupts; a command that has told its answer, or a shell's background, does without them."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
