@@ -9,7 +9,7 @@ output and a server render the same error without parsing text.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 _SIGNALLED = "Query interrupted"
@@ -196,15 +196,21 @@ class Cancelled(HeadgateError):
     exit_code = 130
 
 
-def was_interrupted(error: BaseException) -> bool:
-    """Whether an error came of a signal: libraries that catch everything raise another one in its place."""
+def origins(error: BaseException) -> Iterator[BaseException]:
+    """An error, then what it came of, whether it was raised from that or while that was handled."""
     current: BaseException | None = error
     while current is not None:
-        # DuckDB tells of a signal that came while a statement ran by a plain RuntimeError.
-        if isinstance(current, KeyboardInterrupt) or (type(current) is RuntimeError and _SIGNALLED in str(current)):
-            return True
+        yield current
         current = current.__cause__ or current.__context__
-    return False
+
+
+def was_interrupted(error: BaseException) -> bool:
+    """Whether an error came of a signal: libraries that catch everything raise another one in its place."""
+    # DuckDB tells of a signal that came while a statement ran by a plain RuntimeError.
+    return any(
+        isinstance(each, KeyboardInterrupt) or (type(each) is RuntimeError and _SIGNALLED in str(each))
+        for each in origins(error)
+    )
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str | None:

@@ -13,7 +13,7 @@ from dbt.contracts.graph.manifest import Manifest
 from dbt.exceptions import TargetNotFoundError
 from dbt_common.exceptions import DbtBaseException, DbtRuntimeError
 
-from headgate.errors import Cancelled, HeadgateError, ModelError, did_you_mean
+from headgate.errors import Cancelled, HeadgateError, ModelError, did_you_mean, origins
 from headgate.transform.definition import Definition
 from headgate.yaml import masked
 
@@ -26,6 +26,7 @@ _JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}")
 _UNDEFINED = re.compile(r"^'(\w+)' is undefined")
 # Its words for who reads what there is not: kind, id and file.
 _WHO = re.compile(r"([\w ]+) '(\w+\.\w+\.[^']+)' \((.+?)\) depends on ")
+_CANCELLATIONS = (Cancelled, duckdb.InterruptException, KeyboardInterrupt)
 _READABLE = frozenset({"model", "seed", "snapshot"})
 _HEAD = re.compile(r"^(?:\w+ )?(?:Error|error)(?: in [^\n]*)?\n\s*")
 
@@ -103,14 +104,9 @@ def _line_of_word(path: Path, word: str) -> int | None:
 
 
 def cancelled_by(error: BaseException) -> BaseException | None:
-    """The cancellation that an error wraps, if it does."""
-    current: BaseException | None = error
-    while current is not None:
-        if isinstance(current, Cancelled | duckdb.InterruptException | KeyboardInterrupt):
-            return current
-        # What dbt reads and writes with takes even an interrupt for a wrong value.
-        current = current.__cause__ or current.__context__
-    return None
+    """The cancellation that an error wraps, if it does; what dbt reads with takes even one for a wrong value."""
+    cancellations = (each for each in origins(error) if isinstance(each, _CANCELLATIONS))
+    return next(cancellations, None)
 
 
 def _cause(error: BaseException) -> BaseException:
