@@ -7,10 +7,15 @@ from pathlib import Path
 import pytest
 
 import headgate
+from headgate.catalog import Ref
+from headgate.engines.duckdb import Session
+from headgate.engines.workspace import Workspace
 from headgate.errors import StorageError
 from headgate.lakehouse import Lakehouse
 from headgate.run.history import RunHistory
+from headgate.run.leftovers import take_away
 from headgate.run.result import RunStatus
+from headgate.types import Name
 
 # A run that is killed after it has come to `main` and before that is recorded; or between the two.
 DIE = """
@@ -74,6 +79,29 @@ def test_a_branch_that_was_taken_away_cannot_be_published(shop: Path) -> None:
         catalog.delete_ref("work")
         with pytest.raises(headgate.errors.RefNotFound):
             catalog.publish("work", "main", message="late", author="ada")
+
+
+def test_what_a_run_left_is_taken_away_while_other_runs_end(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with headgate.open(shop) as lake:
+        catalog = lake.lake.catalog
+        base = catalog.ref("main").commit_id
+        for branch in ("run/mine", "run/other"):
+            lake.create_branch(branch)
+        with Session(lake.project.engine, lake.lake.storage) as session:
+            workspace = Workspace(catalog, "run/mine", session, run_id="mine")
+            workspace.append(Name.of("bronze", "orders"), "SELECT 1 AS id")
+            workspace.commit("orders")
+        (written,) = (shop / ".headgate").rglob("mine-*.parquet")
+        listed = type(catalog).refs
+
+        def list_and_lose_one(self: object) -> list[Ref]:
+            found = listed(self)  # type: ignore[arg-type]  # passed on as it came
+            catalog.delete_ref("run/other")
+            return found
+
+        monkeypatch.setattr(type(catalog), "refs", list_and_lose_one)
+        assert take_away(lake.lake, "mine", "run/mine", base) is None
+        assert not written.exists()
 
 
 def test_a_run_that_is_under_way_is_left_alone(shop: Path) -> None:

@@ -49,5 +49,6 @@ def _kept_elsewhere(lake: Lake, made: set[str], base: str) -> bool:
     return bool(made) and any(
         commit.id in made
         for ref in lake.catalog.refs()
-        for commit in takewhile(lambda commit: commit.id != base, lake.catalog.log(ref.name, first_parent=False))
+        # By commit: another run may end meanwhile and take its branch away.
+        for commit in takewhile(lambda commit: commit.id != base, lake.catalog.log(ref.commit_id, first_parent=False))
     )
