@@ -2,8 +2,8 @@
 
 Run with `python benchmarks/merge.py [--json FILE] [--rows N] [--into N] [--seconds S]`. Half of the rows exist already,
 half are new. PyIceberg is given a tenth of the rows, and is stopped after `--seconds`.
-`spread`: the keys lie all over the table, so every file has to be written again. `recent`: they lie among the
-latest tenth of the table, as in most feeds, so most files stay.
+`spread`: the keys lie all over the table, a tenth of the rows of every file. `recent`: they lie among the latest
+tenth of the table, as in most feeds, so most files stay. `copy-on-write`: the table asks for whole files.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from measure import Figure, Peer, process, program, timed
+from measure import Figure, Peer, alternate, process, program, timed
 
 from headgate.catalog import open_catalog
 from headgate.catalog.storage import Storage
@@ -29,9 +29,13 @@ from headgate.types import Layout, Name
 TABLE = Name.of("bronze", "orders")
 PART = "merge"
 PLAIN, UPSERT = "the join and COPY in plain DuckDB", "PyIceberg's upsert"
+READ = "read_parquet of the file that plain DuckDB wrote"
 CRASHED = 128 + signal.SIGSEGV
 GOAL = 0.1
 CHECKSUM = "SELECT count(*), sum(hash(id, amount, status, note, changed_at)) FROM"
+SUM = "SELECT sum(amount) FROM"
+ROUNDS = 5
+ON_WRITE = "copy-on-write"
 # The table has about 80 MB; smaller files than the default of 128 MB show which are written again.
 FILE_BYTES = 16 * 1024 * 1024
 
@@ -58,7 +62,7 @@ def changes(pattern: str, rows: int, into: int) -> str:
 
 
 def figures(options: Namespace) -> list[Figure]:
-    """A figure per pattern of keys, on equal tables."""
+    """Figures per pattern of keys, on equal tables."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         catalog = open_catalog(f"sqlite:///{folder}/state.db")
@@ -68,19 +72,24 @@ def figures(options: Namespace) -> list[Figure]:
             workspace = Workspace(catalog, "main", session)
             found = []
             for pattern, keys in (("spread", ["id"]), ("recent", ["id"]), ("spread", ["id", "note"])):
-                figure = measured(workspace, place, pattern, keys, options.rows, options.into)
+                merge, read = measured(workspace, place, pattern, keys, options.rows, options.into)
                 if pattern == "spread":
                     upsert = pyiceberg(session, place, keys, options.rows // 10, options.into, options.seconds)
-                    figure = replace(figure, peers=(*figure.peers, upsert))
-                found.append(figure)
+                    merge = replace(merge, peers=(*merge.peers, upsert))
+                found += [merge, read]
+            # The table keeps the property: this comes last.
+            found += measured(workspace, place, "spread", ["id"], options.rows, options.into, ON_WRITE)
         catalog.close()
     return found
 
 
-def measured(workspace: Workspace, folder: Path, pattern: str, keys: Sequence[str], rows: int, into: int) -> Figure:
-    """Headgate and DuckDB alone; the results are compared."""
+def measured(
+    workspace: Workspace, folder: Path, pattern: str, keys: Sequence[str], rows: int, into: int, mode: str = ""
+) -> tuple[Figure, Figure]:
+    """Headgate and DuckDB alone, merging and then reading; the results are compared."""
     session = workspace.session
-    layout = Layout(properties={"write.target-file-size-bytes": str(FILE_BYTES)})
+    asked = {"write.merge.mode": mode} if mode else {}
+    layout = Layout(properties={"write.target-file-size-bytes": str(FILE_BYTES), **asked})
     workspace.replace(TABLE, f"FROM '{folder}/base.parquet'", layout=layout)
     workspace.commit("orders")
     files = len(workspace.table(TABLE).files())
@@ -105,8 +114,17 @@ def measured(workspace: Workspace, folder: Path, pattern: str, keys: Sequence[st
     if found != wanted:
         raise RuntimeError(f"headgate merged {found}, DuckDB {wanted}")
     of = "" if len(keys) == 1 else f", of {len(keys)} columns"
-    name = f"{rows:,} rows into {into:,}, keys {pattern}{of}: {rewritten} of {files} files rewritten"
-    return Figure.beside(PART, name, ours, Peer.took(PLAIN, plain))
+    what = f"keys {pattern}{of}{', ' if mode else ''}{mode}"
+    name = f"{rows:,} rows into {into:,}, {what}: {rewritten} of {files} files rewritten"
+    read = alternate(
+        ROUNDS,
+        {
+            "ours": lambda: timed(lambda: workspace.query(f"{SUM} bronze.orders").fetchall()),
+            "plain": lambda: timed(lambda: session.rows(f"{SUM} '{merged}'")),
+        },
+    )
+    reading = Figure.beside(PART, f"a sum over it, {what}", read["ours"], Peer.took(READ, read["plain"]))
+    return Figure.beside(PART, name, ours, Peer.took(PLAIN, plain)), reading
 
 
 def joined(folder: Path, incoming: Path, keys: Sequence[str]) -> str:

@@ -73,7 +73,8 @@ PARTS = (
         "merge",
         "Merging by key",
         "1 M rows, half of them new, into a table of 5 M with a commit, beside the same join written to a new Parquet"
-        " file by plain DuckDB. `spread`: the keys lie all over the table; `recent`: among its latest tenth."
+        " file by plain DuckDB. `spread`: the keys lie all over the table, so that deletes of a tenth of each file lie"
+        " beside it; `recent`: among its latest tenth; `copy-on-write`: the table asks for whole files."
         " PyIceberg's `upsert` is given **100,000 rows**, a tenth of headgate's, into the same 5 M, spread; by a key of"
         " one column and of two. It is stopped after two minutes.",
         ("--rows", "10000", "--into", "50000"),

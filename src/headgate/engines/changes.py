@@ -1,20 +1,21 @@
-"""Changes that depend on what a table holds, copy on write: only files with rows that change are written again."""
+"""Changes that depend on what a table holds: only files with rows that change are written again, or bear deletes."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from headgate.catalog.iceberg import TableVersion
+from headgate.catalog.iceberg import LiveFile, TableVersion
 from headgate.catalog.storage import Storage, is_of_run
 from headgate.engines.columns import projection
+from headgate.engines.deletes import DELETE_MODE, MERGE_MODE, bear_deletes, write_deletes
 from headgate.engines.duckdb import Session
 from headgate.engines.partitions import partition_expressions
 from headgate.engines.scan import scan_sql
 from headgate.engines.writer import Written, select_all, strip, write
 from headgate.errors import DataError, UsageError, did_you_mean
-from headgate.types import WrittenFile, quote
+from headgate.types import WrittenFile, literal, quote
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class WriteResult:
         return self.inserted + self.updated
 
 
-_FILE = "_headgate_file"
+_FILE, _POSITION = "_headgate_file", "_headgate_position"
 _SOURCE_ROW = "_matched_row"
 
 
@@ -49,8 +50,8 @@ def merge(
 ) -> tuple[TableVersion, WriteResult]:
     """Update rows by key and insert those whose key the table lacks.
 
-    Only files that hold a row to update are written again. Columns that the query lacks keep their value in rows that
-    are updated. A key with a null in it matches nothing.
+    A file that holds a row to update is written again, or stays and bears a delete for the row; see `bear_deletes`.
+    Columns that the query lacks keep their value in rows that are updated. A key with a null in it matches nothing.
 
     Args:
         session: Runs the queries.
@@ -75,27 +76,49 @@ def merge(
         _check_unique(session, source, keys, table)
         condition = f"coalesce({update_condition}, false)" if update_condition else "true"
         join = " AND ".join(f"target.{quote(key)} = source.{quote(key)}" for key in keys)
-        target = _scan_with_files(session, version)
-        session.execute(
-            f"CREATE TEMP TABLE {matched} AS SELECT source.rowid AS {_SOURCE_ROW}, {_FILE}, {condition} AS updates"
-            f" FROM ({target}) AS target JOIN {source} AS source ON {join}"
-        )
-        touched = dict(session.rows(f"SELECT {_FILE}, count(*) FROM {matched} WHERE updates GROUP BY ALL"))
-        inserted = f"FROM {source} WHERE rowid NOT IN (SELECT {_SOURCE_ROW} FROM {matched})"
-        new_rows = session.value(f"SELECT count(*) {inserted}")
+        touched, new_rows = _match(session, version, source, matched, join, condition)
         if not touched and not new_rows:
             return version, WriteResult()
-        rows = f"SELECT * {inserted}"
-        if touched:
-            rows = f"{_updated(session, version, touched, source, join, condition, columns)} UNION ALL {rows}"
+        bearing = _bearing(session, version, touched, columns)
+        again = touched.keys() - {file.path for file in bearing}
+        elsewhere = f" AND NOT coalesce({_FILE} IN ({', '.join(map(literal, again))}), false)" if again else ""
+        rows = f"SELECT source.* FROM {source} AS source JOIN {matched} ON source.rowid = {_SOURCE_ROW}"
+        rows += f" WHERE changes{elsewhere}"
+        if again:
+            rows = f"{_updated(session, version, again, source, join, condition, columns)} UNION ALL {rows}"
+        gone = f"SELECT {_POSITION} FROM {matched} WHERE changes AND {_FILE} = "
+        deletes = [write_deletes(session, version, gone + literal(file.path), file, prefix=prefix) for file in bearing]
         files = write(session, version, rows, [field.name for field in version.schema.fields], prefix=prefix)
     finally:
         session.execute(f"DROP TABLE IF EXISTS {source}")
         session.execute(f"DROP TABLE IF EXISTS {matched}")
-    result = WriteResult(
-        inserted=new_rows, updated=sum(touched.values()), files_added=len(files), files_removed=len(touched)
+    result = WriteResult(new_rows, sum(touched.values()), files_added=len(files), files_removed=len(again))
+    return version.rewrite(again, files, deletes), result
+
+
+def _match(
+    session: Session, version: TableVersion, source: str, matched: str, join: str, condition: str
+) -> tuple[dict[str, int], int]:
+    """Make a table of where the rows are that the source changes; gives their number by file, and that of new rows."""
+    target = _scan_with_files(session, version)
+    session.execute(
+        f"CREATE TEMP TABLE {matched} AS"
+        f" SELECT source.rowid AS {_SOURCE_ROW}, {_FILE}, {_POSITION}, {_FILE} IS NULL OR {condition} AS changes"
+        f" FROM ({target}) AS target RIGHT JOIN {source} AS source ON {join}"
     )
-    return version.rewrite(touched.keys(), files), result
+    counts = dict(session.rows(f"SELECT {_FILE}, count(*) FROM {matched} WHERE changes GROUP BY ALL"))
+    new_rows = counts.pop(None, 0)
+    return counts, new_rows
+
+
+def _bearing(
+    session: Session, version: TableVersion, touched: Mapping[str, int], columns: Sequence[str]
+) -> list[LiveFile]:
+    """The files that a merge leaves as they are; none if the query lacks columns, for then rows keep something."""
+    given = {name.lower() for name in columns}
+    if not touched or any(field.name.lower() not in given for field in version.schema.fields):
+        return []
+    return bear_deletes(version, touched, _rows_by_file(session, version), MERGE_MODE)
 
 
 def _updated(
@@ -119,15 +142,20 @@ def _updated(
 
 
 def _scan_with_files(session: Session, version: TableVersion) -> str:
-    """A query over all rows, with the data file of each, as the metadata names it, in a further column."""
+    """A query over all rows, with the data file of each, as the metadata names it, and its place there."""
     folder = str(session.scratch_folder("versions"))
-    return scan_sql(session, version.store(folder).metadata_location, file_as=_FILE)
+    return scan_sql(session, version.store(folder).metadata_location, file_as=_FILE, position_as=_POSITION)
 
 
 def _scan_files(session: Session, version: TableVersion, paths: Collection[str]) -> str:
     """A query over the rows of some data files, with the table's current columns."""
+    return scan_sql(session, _subset(session, version, paths).metadata_location)
+
+
+def _subset(session: Session, version: TableVersion, paths: Collection[str]) -> TableVersion:
+    """A version, among the session's temporary files, that holds only some data files."""
     folder = session.scratch_folder(f"subset-{uuid.uuid4().hex[:12]}")
-    return scan_sql(session, version.subset(frozenset(paths), str(folder)).metadata_location)
+    return version.subset(frozenset(paths), str(folder))
 
 
 def _check_keys(version: TableVersion, columns: Sequence[str], keys: Sequence[str], table: str) -> None:
@@ -165,6 +193,8 @@ def delete(
 ) -> tuple[TableVersion, WriteResult]:
     """Delete rows; files of which all rows go are dropped, files of which none go stay.
 
+    A file of which some go is written again, or stays and bears deletes; see `bear_deletes`.
+
     Args:
         session: Runs the queries.
         version: The table.
@@ -175,20 +205,27 @@ def delete(
     target = f"({_scan_with_files(session, version)}) AS {quote(alias)}"
     hit = dict(session.rows(f"SELECT {_FILE}, count(*) FROM {target} WHERE {where} GROUP BY ALL"))
     held = _rows_by_file(session, version)
-    partly = [path for path, rows in hit.items() if rows < held[path]]
+    partly = {path: rows for path, rows in hit.items() if rows < held[path]}
+    bearing = bear_deletes(version, partly, held, DELETE_MODE) if partly else []
+    deletes = []
+    for file in bearing:
+        rows = _scan_with_files(session, _subset(session, version, [file.path]))
+        positions = f"SELECT {_POSITION} FROM ({rows}) AS {quote(alias)} WHERE {where}"
+        deletes.append(write_deletes(session, version, positions, file, prefix=prefix))
+    again = partly.keys() - {file.path for file in bearing}
     files: tuple[WrittenFile, ...] = ()
-    if partly:
-        kept = f"FROM ({_scan_files(session, version, partly)}) AS {quote(alias)} WHERE NOT coalesce(({where}), false)"
+    if again:
+        kept = f"FROM ({_scan_files(session, version, again)}) AS {quote(alias)} WHERE NOT coalesce(({where}), false)"
         files = write(
             session, version, f"SELECT * {kept}", [field.name for field in version.schema.fields], prefix=prefix
         )
-    gone = sum(held[path] for path in hit) - sum(file.rows for file in files)
-    result = WriteResult(deleted=gone, files_added=len(files), files_removed=len(hit))
-    return version.rewrite(hit.keys(), files), result
+    removed = hit.keys() - {file.path for file in bearing}
+    result = WriteResult(deleted=sum(hit.values()), files_added=len(files), files_removed=len(removed))
+    return version.rewrite(removed, files, deletes), result
 
 
 def _rows_by_file(session: Session, version: TableVersion) -> dict[str, int]:
-    """The number of rows of each data file that delete files of other engines have left."""
+    """The number of rows of each data file that delete files have left."""
     if not version.delete_files():
         return {file.path: file.rows for file in version.files()}
     return dict(session.rows(f"SELECT {_FILE}, count(*) FROM ({_scan_with_files(session, version)}) GROUP BY ALL"))

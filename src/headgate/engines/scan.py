@@ -71,13 +71,16 @@ _SAFE = {
 }
 
 
-def scan_sql(session: Session, metadata_location: str, *, file_as: str | None = None) -> str:
+def scan_sql(
+    session: Session, metadata_location: str, *, file_as: str | None = None, position_as: str | None = None
+) -> str:
     """A query over all rows of a version of a table.
 
     Args:
         session: Whose storage has the table.
         metadata_location: The version.
         file_as: Name of a further column with the data file of each row, as the metadata names it.
+        position_as: Name of a further column with the row's place in that file, from 0.
 
     Raises:
         DataError: The table has a type or a format that DuckDB does not read.
@@ -86,9 +89,10 @@ def scan_sql(session: Session, metadata_location: str, *, file_as: str | None = 
     metadata = read_metadata(metadata_location, session.storage)
     check_version(metadata, metadata_location)
     columns = [str(each["name"]) for each in current_schema(metadata)["fields"]]
+    virtual = ((_FILE, file_as), (_POSITION, position_as))
     _check_types(metadata, metadata_location)
     rows = SOURCE_ROW in columns
-    needed = {_FILE, _POSITION} if rows else {_FILE} if file_as else set()
+    needed = {name for name, label in virtual if label or rows}
     copied = _readable(metadata, needed)
     if copied is not None:
         metadata_location = _stored(session, copied.metadata)
@@ -100,7 +104,7 @@ def scan_sql(session: Session, metadata_location: str, *, file_as: str | None = 
         star += f" REPLACE (coalesce({SOURCE_ROW}, {position}) AS {SOURCE_ROW})"
     if renamed:
         star += f" RENAME ({renamed})"
-    further = f", {_FILE} AS {quote(file_as)}" if file_as else ""
+    further = "".join(f", {name} AS {quote(label)}" for name, label in virtual if label)
     return f"SELECT {star}{further} FROM iceberg_scan({literal(metadata_location)})"
 
 

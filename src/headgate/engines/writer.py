@@ -147,11 +147,10 @@ def _copy(
     constants: Mapping[str, str] | None = None,
 ) -> list[WrittenFile]:
     """Write rows as files; as one with its name ending in `whole`, if that is given, in which they keep their order."""
-    folder = f"{_engine_path(version.location)}/data"
-    session.storage.make_folder(folder)
+    folder = data_folder(session, version)
     options = [
         "FORMAT parquet",
-        *_compression(version),
+        *compression(version),
         f"FIELD_IDS {field_ids(version.schema)}",
         "RETURN_STATS true",
     ]
@@ -173,7 +172,14 @@ def _copy(
     return [file for row in reported if (file := _written(session, version, row, keys, constants or {})) is not None]
 
 
-def _compression(version: TableVersion) -> list[str]:
+def data_folder(session: Session, version: TableVersion) -> str:
+    """Where the files of a table are; it is there from then on."""
+    folder = f"{_engine_path(version.location)}/data"
+    session.storage.make_folder(folder)
+    return folder
+
+
+def compression(version: TableVersion) -> list[str]:
     """Options of `COPY` for what a table's properties say of compression."""
     asked = version.properties.get("write.parquet.compression-codec", _CODEC).lower()
     codec = asked if asked in _CODECS else _CODEC

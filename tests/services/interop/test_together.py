@@ -11,6 +11,9 @@ from tests.services.interop.turns import WRITERS, create, drop, expected, turn
 from tests.services.interop.writers import NAMESPACE
 
 import headgate
+from headgate.engines.duckdb import Session
+from headgate.engines.workspace import Workspace
+from headgate.types import Layout, Name
 from services.engines import Engine, PyIceberg
 from services.lake import ServedLake
 
@@ -57,3 +60,35 @@ def test_a_table_of_one_branch_is_not_on_the_other(name: str, engine_named: Engi
     turn(engine_named(name), table, "main", 1)
     assert engine_named(name).read(table, "team/feature-1") == []
     assert len(engine_named(name).read(table, "main")) == 2
+
+
+# PyIceberg says that it will write files again.
+@pytest.mark.filterwarnings("ignore:Merge on read is not yet supported")
+@pytest.mark.parametrize("writer", WRITERS)
+def test_rows_that_headgate_deletes_beside_their_files_are_gone_for_all(
+    writer: str, engine_named: Engines, lake: ServedLake
+) -> None:
+    name = Name.of(NAMESPACE, f"on_read_then_{writer}")
+    properties = {f"write.{change}.mode": "merge-on-read" for change in ("delete", "update", "merge")}
+    layout = Layout(partition_by=("bucket(2, id)",), properties=properties)
+    base = "SELECT i AS id, i::DECIMAL(12, 2) AS amount, 'old' AS note FROM range(200) AS t(i)"
+    news = "SELECT i AS id, 0::DECIMAL(12, 2) AS amount, 'new' AS note FROM range(198, 203) AS t(i)"
+    with headgate.open(lake.project) as opened, Session(opened.project.engine, opened.lake.storage) as session:
+        workspace = Workspace(opened.lake.catalog, "main", session)
+        workspace.append(name, base, layout=layout)
+        assert workspace.merge(name, news, ["id"]).files_removed == 0
+        assert workspace.delete(name, "id IN (5, 6)").files_removed == 0
+        assert len(workspace.table(name).delete_files()) > 1
+        workspace.commit("orders")
+    held = {key: (f"{key}.00", "old") for key in range(200) if key not in (5, 6)}
+    held |= dict.fromkeys(range(198, 203), ("0.00", "new"))
+
+    for reader in READERS:
+        found = {row["id"]: (row["amount"], row["note"]) for row in engine_named(reader).read(str(name), "main")}
+        assert found == held, reader
+    # And another engine goes on: it adds rows, deletes one of them and changes 201.
+    turn(engine_named(writer), str(name), "main", 21)
+    held |= dict.fromkeys((211, 212), ("21.00", writer)) | {201: ("0.00", f"changed by {writer}")}
+    for reader in READERS:
+        found = {row["id"]: (row["amount"], row["note"]) for row in engine_named(reader).read(str(name), "main")}
+        assert found == held, reader

@@ -1,7 +1,7 @@
 """Iceberg tables: what PyIceberg's models say about files, schemas, partitions and snapshots."""
 
 from headgate.catalog.iceberg.added import prepare
-from headgate.catalog.iceberg.datafiles import LiveFile
+from headgate.catalog.iceberg.datafiles import LiveFile, PositionDeletes
 from headgate.catalog.iceberg.evolution import Mode
 from headgate.catalog.iceberg.join import append_onto, join_appends, rejoiner
 from headgate.catalog.iceberg.provenance import OutsideChange, outside_changes
@@ -12,6 +12,7 @@ __all__ = [
     "LiveFile",
     "Mode",
     "OutsideChange",
+    "PositionDeletes",
     "TableVersion",
     "append_onto",
     "check_writable",

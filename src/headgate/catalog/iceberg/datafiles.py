@@ -10,6 +10,9 @@ from pyiceberg.typedef import Record
 
 from headgate.types import WrittenFile
 
+FILE_PATH_ID, POSITION_ID = 2147483546, 2147483545
+"""The field ids of a file of position deletes (Iceberg specification, "Reserved Field IDs")."""
+
 
 @dataclass(frozen=True)
 class LiveFile:
@@ -29,6 +32,23 @@ class LiveFile:
     upper: Mapping[int, bytes]
     # Last, because it hides the type of that name.
     bytes: int
+
+
+@dataclass(frozen=True)
+class PositionDeletes:
+    """A delete file that an engine wrote and no table refers to yet: it takes rows of one data file away.
+
+    Attributes:
+        path: Absolute path or URI.
+        rows: How many rows it takes away.
+        bytes: Size of the file.
+        of: The data file.
+    """
+
+    path: str
+    rows: int
+    bytes: int
+    of: LiveFile
 
 
 def to_data_file(file: WrittenFile, spec_id: int) -> DataFile:
@@ -53,6 +73,34 @@ def to_data_file(file: WrittenFile, spec_id: int) -> DataFile:
     )
     data_file.spec_id = spec_id
     return data_file
+
+
+def to_delete_file(deletes: PositionDeletes) -> DataFile:
+    """PyIceberg's model of a delete file; its bounds tell readers which data file alone it is for."""
+    bounds = {FILE_PATH_ID: deletes.of.path.encode()}
+    delete_file = DataFile.from_args(
+        content=DataFileContent.POSITION_DELETES,
+        file_path=deletes.path,
+        file_format=FileFormat.PARQUET,
+        partition=Record(*deletes.of.partition),
+        record_count=deletes.rows,
+        file_size_in_bytes=deletes.bytes,
+        lower_bounds=bounds,
+        upper_bounds=bounds,
+        split_offsets=None,
+        equality_ids=None,
+        sort_order_id=None,
+    )
+    delete_file.spec_id = deletes.of.spec_id
+    return delete_file
+
+
+def only_data_file(file: DataFile) -> str | None:
+    """The one data file that a file of position deletes is for, as its bounds tell; None where it may have several."""
+    lower, upper = ((bounds or {}).get(FILE_PATH_ID) for bounds in (file.lower_bounds, file.upper_bounds))
+    if file.content != DataFileContent.POSITION_DELETES or lower is None or lower != upper:
+        return None
+    return lower.decode("utf-8", "surrogateescape")
 
 
 def to_live_file(file: DataFile) -> LiveFile:

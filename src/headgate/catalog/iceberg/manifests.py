@@ -96,8 +96,9 @@ def write_manifest(
     schema: Schema,
     spec: PartitionSpec,
     snapshot_id: int,
+    content: ManifestContent = ManifestContent.DATA,
 ) -> ManifestFile:
-    """Write a manifest of data files.
+    """Write a manifest of data files, or of delete files.
 
     Args:
         io: Where to.
@@ -107,8 +108,9 @@ def write_manifest(
         schema: Of the table, with every column that the spec names.
         spec: The partition spec of all the files.
         snapshot_id: The snapshot that it is written for, whose list gives it its sequence number.
+        content: What kind of files all entries are of.
     """
-    layout = _entry_layout(format_version, schema.model_dump_json(), spec.model_dump_json())
+    layout = _entry_layout(format_version, schema.model_dump_json(), spec.model_dump_json(), content)
     written = _write(io, location, layout, {}, entries)
     counts = {status: [0, 0] for status in ManifestEntryStatus}
     for entry in entries:
@@ -120,7 +122,7 @@ def write_manifest(
         manifest_path=location,
         manifest_length=written,
         partition_spec_id=spec.spec_id,
-        content=ManifestContent.DATA,
+        content=content,
         sequence_number=UNASSIGNED_SEQ,
         min_sequence_number=min(numbers, default=UNASSIGNED_SEQ),
         added_snapshot_id=snapshot_id,
@@ -179,7 +181,7 @@ class _Layout:
 
 
 @functools.lru_cache(_LAYOUTS)
-def _entry_layout(format_version: TableVersion, schema: str, spec: str) -> _Layout:
+def _entry_layout(format_version: TableVersion, schema: str, spec: str, content: ManifestContent) -> _Layout:
     columns, partitions = Schema.model_validate_json(schema), PartitionSpec.model_validate_json(spec)
 
     def record(version: TableVersion) -> Schema:
@@ -193,7 +195,7 @@ def _entry_layout(format_version: TableVersion, schema: str, spec: str) -> _Layo
         "format-version": str(format_version),
     }
     if format_version > 1:
-        properties["content"] = "data"
+        properties["content"] = content.name.lower()
     return _layout(record(format_version), record(DEFAULT_READ_VERSION), "manifest_entry", properties)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from pyiceberg.io import FileIO
 from pyiceberg.manifest import (
@@ -42,6 +42,7 @@ from headgate.catalog.iceberg.contents import (
     live_manifests,
     totals_of,
 )
+from headgate.catalog.iceberg.datafiles import only_data_file
 from headgate.catalog.iceberg.manifests import write_list
 from headgate.catalog.iceberg.snapshotwriter import SnapshotWriter, with_status
 from headgate.errors import CorruptHistory
@@ -64,13 +65,13 @@ def produce_snapshot(
 ) -> TableMetadata:
     """Write the manifests of a new current snapshot.
 
-    Delete files of other writers stay, and the data files that stay keep their sequence numbers, so that the deletes
-    apply to the same rows as before. Delete files that can apply to nothing any more are left out.
+    Delete files stay, and the data files that stay keep their sequence numbers, so that the deletes apply to the same
+    rows as before. Delete files that can apply to nothing any more are left out.
 
     Args:
         metadata: The table as it is.
         io: Where the table's metadata files are.
-        added: Data files that the snapshot adds, each with its `spec_id`.
+        added: Data files and delete files that the snapshot adds, each with its `spec_id`.
         prepared: Their manifests, if those have been made before and fit; `io` has them.
         removed: Paths of data files that it removes; None removes all.
         operation: What readers of incremental changes are told.
@@ -90,25 +91,34 @@ def produce_snapshot(
     current = live_manifests(io, parent)
     data = [writer.numbered(each) for each in current if each.content == ManifestContent.DATA]
     deletes = [manifest for manifest in current if manifest.content == ManifestContent.DELETES]
-    manifests = list(prepared.manifests) if prepared is not None else writer.added(added)
+    new = list(prepared.manifests) if prepared is not None else writer.added(added)
     gone: list[DataFile] = []
     if removed is None:
         gone = [entry.data_file for entry in live_entries(io, data)]
-        idle = deletes
+        gone += [entry.data_file for entry in live_entries(io, deletes, ManifestContent.DELETES)]
+        manifests = new
     elif removed:
-        for manifest in data:
-            rest, deleted = writer.without(manifest, removed)
-            manifests += rest
-            gone += deleted
+        data, gone = _without(writer, data, lambda file: file.file_path in removed)
         _check_all_found(removed, gone)
-        idle = _idle(io, deletes, _oldest(manifests, metadata.next_sequence_number()))
+        new_data = [manifest for manifest in new if manifest.content == ManifestContent.DATA]
+        idle = _idle(io, deletes, _oldest([*data, *new_data], metadata.next_sequence_number()))
+        gone += [entry.data_file for entry in live_entries(io, idle, ManifestContent.DELETES)]
+        needed = [manifest for manifest in deletes if manifest not in idle]
+        needed, needless = _without(writer, needed, lambda file: only_data_file(file) in removed)
+        gone += needless
+        manifests = new + data + needed
     else:
-        manifests = writer.merged(data) + manifests
-        idle = []
-    manifests += [manifest for manifest in deletes if manifest not in idle]
-    gone += [entry.data_file for entry in live_entries(io, idle, ManifestContent.DELETES)]
+        manifests = writer.merged(data) + new + writer.merged(deletes)
     summary = _summary(operation, added, gone, totals_of(io, parent), properties or {})
     return _make_current(writer, manifests, summary)
+
+
+def _without(
+    writer: SnapshotWriter, manifests: Sequence[ManifestFile], removed: Callable[[DataFile], bool]
+) -> tuple[list[ManifestFile], list[DataFile]]:
+    """The manifests again but for the removed files, and what was removed from them."""
+    parts = [writer.without(manifest, removed) for manifest in manifests]
+    return [manifest for rest, _ in parts for manifest in rest], [file for _, gone in parts for file in gone]
 
 
 def _check_all_found(removed: Collection[str], gone: Sequence[DataFile]) -> None:
@@ -238,6 +248,8 @@ def _summary(
     shown = {
         "added-data-files": plus[DATA_FILES],
         "deleted-data-files": minus[DATA_FILES],
+        "added-delete-files": plus[DELETE_FILES],
+        "added-position-deletes": plus[POSITIONS],
         "added-records": plus[RECORDS],
         "deleted-records": minus[RECORDS],
         "added-files-size": plus[SIZE],

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Sequence
 
 from pyiceberg.io import FileIO
 from pyiceberg.manifest import (
     DataFile,
+    DataFileContent,
     ManifestContent,
     ManifestEntry,
     ManifestEntryStatus,
@@ -46,7 +47,9 @@ class SnapshotWriter:
         self.commit = commit or uuid.uuid4()
         self.written = 0
 
-    def manifest(self, spec_id: int, entries: Sequence[ManifestEntry]) -> ManifestFile:
+    def manifest(
+        self, spec_id: int, entries: Sequence[ManifestEntry], content: ManifestContent = ManifestContent.DATA
+    ) -> ManifestFile:
         location = f"{self.folder}/{self.commit}-m{self.written}.avro"
         self.written += 1
         spec = self.metadata.specs()[spec_id]
@@ -58,30 +61,35 @@ class SnapshotWriter:
             schema=schema_for(self.metadata, spec),
             spec=spec,
             snapshot_id=self.snapshot_id,
+            content=content,
         )
 
     def added(self, files: Sequence[DataFile]) -> list[ManifestFile]:
-        by_spec: dict[int, list[ManifestEntry]] = {}
+        alike: dict[tuple[int, ManifestContent], list[ManifestEntry]] = {}
         for file in files:
             entry = ManifestEntry.from_args(
                 status=ManifestEntryStatus.ADDED, snapshot_id=self.snapshot_id, data_file=file
             )
-            by_spec.setdefault(file.spec_id, []).append(entry)
-        return [self.manifest(spec_id, entries) for spec_id, entries in by_spec.items()]
+            data = file.content == DataFileContent.DATA
+            content = ManifestContent.DATA if data else ManifestContent.DELETES
+            alike.setdefault((file.spec_id, content), []).append(entry)
+        return [self.manifest(spec_id, entries, content) for (spec_id, content), entries in alike.items()]
 
-    def without(self, manifest: ManifestFile, removed: Collection[str]) -> tuple[list[ManifestFile], list[DataFile]]:
+    def without(
+        self, manifest: ManifestFile, removed: Callable[[DataFile], bool]
+    ) -> tuple[list[ManifestFile], list[DataFile]]:
         """The manifest again but for the removed files, and what was removed from it."""
         entries = entries_of(self.io, manifest)
-        gone = [entry for entry in entries if entry.data_file.file_path in removed]
+        gone = [entry.data_file for entry in entries if removed(entry.data_file)]
         if not gone:
             return [manifest], []
         rewritten = [
             with_status(entry, ManifestEntryStatus.DELETED, self.snapshot_id)
-            if entry.data_file.file_path in removed
+            if removed(entry.data_file)
             else with_status(entry, ManifestEntryStatus.EXISTING, entry.snapshot_id)
             for entry in entries
         ]
-        return [self.manifest(manifest.partition_spec_id, rewritten)], [entry.data_file for entry in gone]
+        return [self.manifest(manifest.partition_spec_id, rewritten, manifest.content)], gone
 
     def numbered(self, manifest: ManifestFile) -> ManifestFile:
         """The manifest; one that was written for format version 1 again, with the sequence numbers written out.
@@ -96,22 +104,22 @@ class SnapshotWriter:
 
     def merged(self, manifests: Sequence[ManifestFile]) -> list[ManifestFile]:
         """The manifests with small ones of like size joined, once there are many of them."""
-        levels: dict[tuple[int, int], list[ManifestFile]] = {}
+        levels: dict[tuple[int, ManifestContent, int], list[ManifestFile]] = {}
         for manifest in manifests:
             files = (manifest.added_files_count or 0) + (manifest.existing_files_count or 0)
-            if manifest.content == ManifestContent.DATA and files < _LARGE_MANIFEST_FILES:
+            if files < _LARGE_MANIFEST_FILES:
                 level = int(math.log(max(files, 1), _ALIKE))
-                levels.setdefault((manifest.partition_spec_id, level), []).append(manifest)
+                levels.setdefault((manifest.partition_spec_id, manifest.content, level), []).append(manifest)
         joined: list[ManifestFile] = []
         gone: set[str] = set()
-        for (spec_id, _), alike in levels.items():
+        for (spec_id, content, _), alike in levels.items():
             if len(alike) >= _ALIKE:
                 entries = [
                     with_status(entry, ManifestEntryStatus.EXISTING, entry.snapshot_id)
                     for manifest in alike
                     for entry in entries_of(self.io, manifest)
                 ]
-                joined.append(self.manifest(spec_id, entries))
+                joined.append(self.manifest(spec_id, entries, content))
                 gone.update(manifest.manifest_path for manifest in alike)
         return joined + [manifest for manifest in manifests if manifest.manifest_path not in gone]
 

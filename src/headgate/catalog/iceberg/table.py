@@ -28,7 +28,7 @@ from pyiceberg.table.update import (
 
 from headgate.catalog.iceberg.added import AddedManifests
 from headgate.catalog.iceberg.contents import SIZE, live_entries, live_manifests, live_rows, totals_of
-from headgate.catalog.iceberg.datafiles import LiveFile, to_data_file, to_live_file
+from headgate.catalog.iceberg.datafiles import LiveFile, PositionDeletes, to_data_file, to_delete_file, to_live_file
 from headgate.catalog.iceberg.evolution import Mode, evolve_schema, fresh_schema, rename_columns
 from headgate.catalog.iceberg.layout import find_column, partition_spec, same_partitioning, sort_order
 from headgate.catalog.iceberg.reading import read_table
@@ -119,7 +119,7 @@ class TableVersion:
 
     @property
     def rows(self) -> int | None:
-        """Number of rows; None where delete files of another engine take some away, so that only a scan can tell."""
+        """Number of rows; None where delete files take some away, so that only a scan can tell."""
         return live_rows(self.io, self.snapshot)
 
     @property
@@ -141,7 +141,7 @@ class TableVersion:
         return [entry.data_file for entry in live_entries(self.io, live_manifests(self.io, self.snapshot))]
 
     def delete_files(self) -> list[DataFile]:
-        """The files of other engines that take rows of the current snapshot away."""
+        """The files that take rows of the current snapshot's data files away."""
         manifests = live_manifests(self.io, self.snapshot)
         return [entry.data_file for entry in live_entries(self.io, manifests, ManifestContent.DELETES)]
 
@@ -161,17 +161,18 @@ class TableVersion:
         return self.with_snapshot(self._data_files(files), frozenset(), Operation.APPEND, summary, prepared=prepared)
 
     def rewrite(
-        self, delete: Collection[str], add: Sequence[WrittenFile], summary: Mapping[str, str] | None = None
+        self, delete: Collection[str], add: Sequence[WrittenFile], deletes: Sequence[PositionDeletes] = ()
     ) -> TableVersion:
-        """Remove and add data files in one snapshot.
+        """Remove and add data files, and add delete files to others that stay, in one snapshot.
 
         The snapshot's operation is never `append`, even if nothing is removed: what is added was computed from what the
         table held, so two such changes cannot be joined.
         """
-        if not delete and not add:
+        if not delete and not add and not deletes:
             return self
         operation = Operation.OVERWRITE if add else Operation.DELETE
-        return self.with_snapshot(self._data_files(add), frozenset(delete), operation, summary)
+        added = [*self._data_files(add), *map(to_delete_file, deletes)]
+        return self.with_snapshot(added, frozenset(delete), operation)
 
     def replace(self, files: Sequence[WrittenFile], summary: Mapping[str, str] | None = None) -> TableVersion:
         """Exchange all data files in one snapshot; identity, history and schema ids stay."""
