@@ -1,8 +1,10 @@
 """Files to marts, end to end: headgate beside PySpark with Iceberg and dbt-spark, the same models and tests.
 
-Run with `python benchmarks/peers.py [--json FILE] [--scale SF] [--rounds N]`. TPC-H as CSV to 3 bronze tables, 3 silver
-and 3 gold models, 8 tests. Each side is a process that begins with nothing and ends when all is checked. What both
-built is compared, row by row. Once with next to no rows as well, for what starting costs.
+Run with `python benchmarks/peers.py [--json FILE] [--scale SF] [--rounds N]`. All of TPC-H as 15 CSV files to 8 bronze
+tables, 28 models (two of them seeds) and 139 tests: the dbt project of `tpch_project/`, which has the layers, the
+models and the kinds of tests of the mobility example, each as often. Each side is a process that begins with nothing
+and ends when all is checked. What both built is compared, row by row, and what they ran is counted. Once with few rows
+as well, for what files, models and tests cost whatever is in them.
 """
 
 from __future__ import annotations
@@ -16,9 +18,10 @@ from argparse import Namespace
 from functools import partial
 from pathlib import Path
 
+import duckdb
 from measure import Figure, Peer, Taken, alternate, process, program
 from served import with_iceberg
-from tpch import CACHE, connect
+from tpch import CACHE, TABLES, connect
 
 import headgate
 from services import artifacts, java
@@ -27,10 +30,13 @@ HERE = Path(__file__).parent
 HEADGATE = str(Path(sys.executable).with_name("headgate"))
 PART, PEER = "peers", "PySpark, Iceberg, dbt-spark"
 GOAL = 0.1
-SMALL = 0.001
-LIMIT = 420
-MODELS = HERE / "tpch_models"
-TABLES = ("customer", "orders", "lineitem")
+SMALL = 0.01
+LIMIT = 900
+PROJECT = HERE / "tpch_project"
+# Large tables come in several files; each but the first of the orders begins with the last ones of the file before.
+SPLIT = {"lineitem": 4, "orders": 3, "partsupp": 2, "customer": 2}
+AGAIN = {"orders": 50}
+HOLDS = {"files": 15, "models": 28, "tests": 139}
 NAMES = """
 {% macro generate_schema_name(custom_schema_name, node) %}{{ custom_schema_name or target.schema }}{% endmacro %}
 """
@@ -38,50 +44,67 @@ NAMES = """
 Columns = dict[str, str]
 
 
-def files(scale: float) -> dict[str, tuple[Path, Columns]]:
-    """Each table's CSV file and the types of its columns, made once."""
-    folder = CACHE / f"tpch-{scale:g}-csv"
+def files(scale: float) -> dict[str, tuple[str, Columns]]:
+    """The pattern of each table's CSV files and the types of its columns; the files are made once."""
+    folder = CACHE / f"tpch-{scale:g}-feeds"
     with connect() as connection:
         if not folder.is_dir():
             connection.execute(f"CALL dbgen(sf = {scale})")
             with tempfile.TemporaryDirectory(dir=CACHE, prefix="making-") as making:
-                made = Path(making, "csv")
+                made = Path(making, "feeds")
                 made.mkdir()
                 for table in TABLES:
-                    connection.execute(f"COPY {table} TO '{made}/{table}.csv' (HEADER, DELIMITER ',')")
+                    split(connection, table, made)
                 made.rename(folder)
         else:
             connection.execute("CALL dbgen(sf = 0)")
         return {
             table: (
-                folder / f"{table}.csv",
+                f"{folder}/{table}-*.csv",
                 {str(name): str(kind).lower() for name, kind, *_ in connection.execute(f"DESCRIBE {table}").fetchall()},
             )
             for table in TABLES
         }
 
 
-def lakehouse(folder: Path, tables: dict[str, tuple[Path, Columns]]) -> Taken:
+def split(connection: duckdb.DuckDBPyConnection, table: str, folder: Path) -> None:
+    """Write a table's files, its rows in their order."""
+    parts, again = SPLIT.get(table, 1), AGAIN.get(table, 0)
+    rows = connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0]
+    for part in range(parts):
+        first, end = rows * part // parts - again, rows * (part + 1) // parts
+        chosen = f"FROM {table} WHERE rowid >= {first} AND rowid < {end} ORDER BY rowid"
+        connection.execute(f"COPY ({chosen}) TO '{folder}/{table}-{part + 1}.csv' (HEADER, DELIMITER ',')")
+
+
+def lakehouse(folder: Path, tables: dict[str, tuple[str, Columns]]) -> Taken:
     """A new project with these files and the models, run to the end."""
     lake = folder / "headgate"
     shutil.rmtree(lake, ignore_errors=True)
-    (lake / "ingestion").mkdir(parents=True)
+    shutil.copytree(PROJECT, lake)
+    (lake / "ingestion").mkdir()
     (lake / "headgate.yml").write_text("name: bench\n", encoding="utf-8")
-    for table, (file, columns) in tables.items():
+    for table, (pattern, columns) in tables.items():
         listed = "".join(f"  {name}: {{type: '{kind}', required: true}}\n" for name, kind in columns.items())
-        contract = f"table: {table}\nfiles: {file}\ncolumns:\n{listed}"
+        contract = f"table: {table}\nfiles: {pattern}\ncolumns:\n{listed}"
         (lake / "ingestion" / f"{table}.yml").write_text(contract, encoding="utf-8")
-    shutil.copytree(MODELS, lake / "models")
-    return process([HEADGATE, "run", "--json"], cwd=lake)
+    taken = process([HEADGATE, "run", "--json"], cwd=lake)
+    with headgate.open(lake) as opened:
+        counted(
+            "headgate",
+            files=len(opened.loads()),
+            models=sum(str(table.name).partition(".")[0] in ("silver", "gold") for table in opened.tables()),
+            tests=sum(check["kind"] == "dbt" and check["status"] == "passed" for check in opened.checks()),
+        )
+    return taken
 
 
-def spark(folder: Path, tables: dict[str, tuple[Path, Columns]], phases: list[dict[str, float]]) -> Taken:
+def spark(folder: Path, tables: dict[str, tuple[str, Columns]], phases: list[dict[str, float]]) -> Taken:
     """The same in one process of Spark's, with Iceberg's catalog in a folder."""
     place = folder / "spark"
     shutil.rmtree(place, ignore_errors=True)
     dbt = place / "dbt"
-    shutil.copytree(MODELS, dbt / "models")
-    (dbt / "macros").mkdir()
+    shutil.copytree(PROJECT, dbt)
     (dbt / "macros" / "names.sql").write_text(NAMES, encoding="utf-8")
     sources = [{"name": "bronze", "schema": "bronze", "tables": [{"name": table} for table in tables]}]
     layers = {"staging": {"+schema": "silver"}, "marts": {"+schema": "gold"}}
@@ -92,7 +115,8 @@ def spark(folder: Path, tables: dict[str, tuple[Path, Columns]], phases: list[di
             "name": "bench",
             "version": 1.0,
             "profile": "bench",
-            "models": {"+file_format": "iceberg", "bench": layers},
+            "models": {"+file_format": "iceberg", "+materialized": "table", "bench": layers},
+            "seeds": {"+file_format": "iceberg"},
             "flags": {"send_anonymous_usage_stats": False, "version_check": False},
         },
         "profiles.yml": {
@@ -109,16 +133,24 @@ def spark(folder: Path, tables: dict[str, tuple[Path, Columns]], phases: list[di
         "SPARK_LOCAL_IP": "127.0.0.1",
         "TZ": "UTC",
     }
-    answer = place / "phases.json"
+    answer = place / "answer.json"
     listed = {
-        table: (str(file), {name: kind.replace("varchar", "string") for name, kind in columns.items()})
-        for table, (file, columns) in tables.items()
+        table: (pattern, {name: kind.replace("varchar", "string") for name, kind in columns.items()})
+        for table, (pattern, columns) in tables.items()
     }
     job = [str(HERE / "spark_job.py"), json.dumps(settings(place)), json.dumps(listed), str(dbt), str(answer)]
     command = [str(artifacts.environment("peers")), "-P", *job]
     taken = process(command, cwd=place, limit=LIMIT, settings=environment)
-    phases.append(json.loads(answer.read_text("utf-8")))
+    found = json.loads(answer.read_text("utf-8"))
+    counted(PEER, **found["counts"])
+    phases.append(found["seconds"])
     return taken
+
+
+def counted(who: str, **found: int) -> None:
+    """Raise if a side did not do all that there is to do."""
+    if found != HOLDS:
+        raise RuntimeError(f"{who} did {found}, and there are {HOLDS}")
 
 
 def settings(place: Path) -> dict[str, str]:
@@ -145,10 +177,12 @@ def settings(place: Path) -> dict[str, str]:
 
 
 def compare(folder: Path) -> None:
-    """Raise if the two disagree on a row of silver or gold."""
+    """Raise if the two disagree on a row of bronze, silver or gold."""
     with headgate.open(folder / "headgate") as lakehouse, with_iceberg() as connection:
-        for model in sorted(MODELS.rglob("*.sql")):
-            name = f"{'silver' if model.parent.name == 'staging' else 'gold'}.{model.stem}"
+        for table in lakehouse.tables():
+            name = str(table.name)
+            if name.partition(".")[0] not in ("bronze", "silver", "gold"):
+                continue
             metadata = folder / "spark" / "warehouse" / name.replace(".", "/") / "metadata"
             newest = max(metadata.glob("v*.metadata.json"), key=lambda path: int(path.name[1:].partition(".")[0]))
             theirs = f"iceberg_scan('{newest}')"
@@ -161,7 +195,7 @@ def compare(folder: Path) -> None:
 
 
 def figures(options: Namespace) -> list[Figure]:
-    """The job, its peak memory, and what starting costs."""
+    """The job, its peak memory, and what it costs with few rows."""
     found: list[Figure] = []
     with tempfile.TemporaryDirectory(dir=CACHE, prefix="peers-") as scratch:
         # Python compiles what it has not met before; nobody is to pay for that.
@@ -182,10 +216,10 @@ def figures(options: Namespace) -> list[Figure]:
             found.append(Figure.beside(PART, "the whole job", ours, Peer.took(who, peer, GOAL)))
             found.append(Figure(PART, "peak memory", "MB", ours.peak, (Peer(PEER, peer.peak),)))
         else:
-            name = f"the same at scale {SMALL}: what starting costs"
+            name = f"the same at scale {SMALL}: what starting, files, models and tests cost"
             found.append(Figure.beside(PART, name, ours, Peer.took(who, peer)))
     return found
 
 
 if __name__ == "__main__":
-    program(__doc__, figures, scale=0.3, rounds=2)
+    program(__doc__, figures, scale=0.3, rounds=1)

@@ -1,7 +1,8 @@
 """The job of `peers.py` for Spark, Iceberg and dbt-spark, in one process and one session: the way that starts once.
 
 Runs in Spark's own environment: `python spark_job.py SETTINGS TABLES PROJECT ANSWER`. TABLES is a JSON object from
-table to file and columns, PROJECT a dbt project; seconds of each phase are written to ANSWER.
+table to a pattern of files and columns, PROJECT a dbt project; the seconds of each phase, and how many files, models
+and tests there were, are written to ANSWER.
 """
 
 from __future__ import annotations
@@ -27,9 +28,11 @@ def main(settings: dict[str, str], tables: dict[str, Any], project: str, answer:
     seconds["start"] = time.perf_counter() - start
 
     start = time.perf_counter()
-    for table, (file, columns) in tables.items():
+    files = 0
+    for table, (pattern, columns) in tables.items():
         schema = ", ".join(f"{name} {kind}" for name, kind in columns.items())
-        rows = spark.read.schema(schema).option("header", True).option("mode", "FAILFAST").csv(file)
+        rows = spark.read.schema(schema).option("header", True).option("mode", "FAILFAST").csv(pattern)
+        files += len(list(Path(pattern).parent.glob(Path(pattern).name)))
         rows.writeTo(f"bronze.{table}").using("iceberg").createOrReplace()
     seconds["load"] = time.perf_counter() - start
 
@@ -41,7 +44,10 @@ def main(settings: dict[str, str], tables: dict[str, Any], project: str, answer:
     if not done.success:
         sys.exit(f"dbt build failed: {done.exception or [each.message for each in done.result if each.message]}")
     seconds["build"] = time.perf_counter() - start
-    answer.write_text(json.dumps(seconds), encoding="utf-8")
+    kinds = [str(each.node.resource_type) for each in done.result if each.status in ("success", "pass")]
+    models, tests = (sum(kind in some for kind in kinds) for some in (("model", "seed"), ("test", "unit_test")))
+    counts = {"files": files, "models": models, "tests": tests}
+    answer.write_text(json.dumps({"seconds": seconds, "counts": counts}), encoding="utf-8")
     spark.stop()
 
 
