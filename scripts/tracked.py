@@ -38,7 +38,7 @@ def tracked() -> list[str]:
     """What git tracks, and what it would track next."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    return [name for name in listed.splitlines() if (ROOT / name).is_file()]
+    return [name for name in listed.splitlines() if (ROOT / name).is_file() or (ROOT / name).is_symlink()]
 
 
 def files(names: list[str]) -> Iterator[str]:
@@ -46,6 +46,10 @@ def files(names: list[str]) -> Iterator[str]:
     for name in names:
         if NEVER.search(name):
             yield f"{name}: this kind of file is not for git"
+        if (ROOT / name).is_symlink():
+            # Windows makes none without leave, and where it leads may be a path of one machine.
+            yield f"{name}: a symbolic link is not for git"
+            continue
         if TEXT.search(name):
             continue
         try:

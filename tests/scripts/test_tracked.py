@@ -70,3 +70,14 @@ def test_secrets_and_lakes_are_not_for_git(
 def test_a_change_log_needs_its_next_release(tracked: ModuleType) -> None:
     assert list(tracked.change_log("# Changelog\n")) != []
     assert list(tracked.change_log("# Changelog\n\n## [Unreleased]\n")) == []
+
+
+def test_symbolic_links_are_found(tracked: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "real.md").write_text("text\n")
+    (tmp_path / "link.md").symlink_to(tmp_path / "real.md")
+    (tmp_path / "folder").symlink_to(tmp_path)
+    monkeypatch.setattr(tracked, "ROOT", tmp_path)
+    assert list(tracked.files(["real.md", "link.md", "folder"])) == [
+        "link.md: a symbolic link is not for git",
+        "folder: a symbolic link is not for git",
+    ]
