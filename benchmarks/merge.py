@@ -114,7 +114,7 @@ def measured(
     if found != wanted:
         raise RuntimeError(f"headgate merged {found}, DuckDB {wanted}")
     of = "" if len(keys) == 1 else f", of {len(keys)} columns"
-    what = f"keys {pattern}{of}{', ' if mode else ''}{mode}"
+    what = ", ".join(part for part in (f"keys {pattern}{of}", mode) if part)
     name = f"{rows:,} rows into {into:,}, {what}: {rewritten} of {files} files rewritten"
     read = alternate(
         ROUNDS,

@@ -69,7 +69,9 @@ def test_what_is_told_of_the_table_counts_what_is_left(many_files: Workspace) ->
     detail = describe_table(many_files, ORDERS)
     assert detail.rows == 500
     assert [file.content for file in detail.files if file.content != "data"] == ["position deletes"] * 2
-    summary = many_files.table(ORDERS).snapshot.summary  # type: ignore[union-attr]  # it has one
+    snapshot = many_files.table(ORDERS).snapshot
+    assert snapshot is not None
+    summary = snapshot.summary
     assert summary is not None
     assert summary["added-position-deletes"] == "1"
     assert (summary["total-delete-files"], summary["total-position-deletes"]) == ("2", "2")

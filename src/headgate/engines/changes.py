@@ -118,7 +118,7 @@ def _bearing(
     given = {name.lower() for name in columns}
     if not touched or any(field.name.lower() not in given for field in version.schema.fields):
         return []
-    return bear_deletes(version, touched, _rows_by_file(session, version), MERGE_MODE)
+    return bear_deletes(version, touched, lambda: _rows_by_file(session, version), MERGE_MODE)
 
 
 def _updated(
@@ -206,7 +206,7 @@ def delete(
     hit = dict(session.rows(f"SELECT {_FILE}, count(*) FROM {target} WHERE {where} GROUP BY ALL"))
     held = _rows_by_file(session, version)
     partly = {path: rows for path, rows in hit.items() if rows < held[path]}
-    bearing = bear_deletes(version, partly, held, DELETE_MODE) if partly else []
+    bearing = bear_deletes(version, partly, lambda: held, DELETE_MODE) if partly else []
     deletes = []
     for file in bearing:
         rows = _scan_with_files(session, _subset(session, version, [file.path]))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from headgate.catalog.iceberg import LiveFile, PositionDeletes, TableVersion
 from headgate.catalog.iceberg.datafiles import FILE_PATH_ID, POSITION_ID, only_data_file
 from headgate.catalog.locations import to_uri
 from headgate.engines.duckdb import Session
-from headgate.engines.writer import compression, data_folder
-from headgate.errors import HeadgateError
+from headgate.engines.writer import copy_whole
 from headgate.faults import Point, reached
 from headgate.types import literal
 
@@ -28,30 +27,32 @@ _FILES = 8
 
 
 def bear_deletes(
-    version: TableVersion, touched: Mapping[str, int], left: Mapping[str, int], mode: str
+    version: TableVersion, touched: Mapping[str, int], left: Callable[[], Mapping[str, int]], mode: str
 ) -> list[LiveFile]:
     """The data files that stay, with a delete file each for the rows that go.
 
     Args:
         version: The table.
         touched: How many rows of each file go.
-        left: How many rows of each file there are, before that.
+        left: Tells how many rows of each file there are, before that; asked only if it matters.
         mode: The property that says how the table wants it: `MERGE_MODE` or `DELETE_MODE`.
     """
     wanted = version.properties.get(mode, "").lower()
-    held = version.files()
-    # Not every engine applies deletes to files of several partitionings; format version 1 has none.
-    if wanted == _ON_WRITE or version.metadata.format_version == 1 or len({file.spec_id for file in held}) > 1:
-        return []
     smallest = 0 if wanted == _ON_READ else _LARGE
-    borne = Counter(only_data_file(file) for file in version.delete_files())
+    # A small table, of which no file is large, is told without a look at its files. Format version 1 has no deletes.
+    if wanted == _ON_WRITE or version.metadata.format_version == 1 or version.bytes < smallest:
+        return []
+    held = version.files()
+    large = [file for file in held if file.path in touched and file.bytes >= smallest]
+    # Not every engine applies deletes to files of several partitionings.
+    if not large or len({file.spec_id for file in held}) > 1:
+        return []
+    borne, rows = Counter(only_data_file(file) for file in version.delete_files()), left()
     return [
         file
-        for file in held
-        if file.path in touched
-        and file.bytes >= smallest
-        and borne[file.path] + borne[None] < _FILES
-        and file.rows - left[file.path] + touched[file.path] <= _PART * file.rows
+        for file in large
+        if borne[file.path] + borne[None] < _FILES
+        and file.rows - rows[file.path] + touched[file.path] <= _PART * file.rows
     ]
 
 
@@ -70,22 +71,9 @@ def write_deletes(
     Raises:
         StorageError: The disk is full or cannot be written to.
     """
-    target = f"{data_folder(session, version)}/{prefix}-{uuid.uuid4()}-deletes.parquet"
-    options = [
-        "FORMAT parquet",
-        *compression(version),
-        f"FIELD_IDS {{file_path: {FILE_PATH_ID}, pos: {POSITION_ID}}}",
-        "RETURN_STATS true",
-    ]
     rows = f"SELECT {literal(of.path)} AS file_path, pos FROM ({positions}) AS t(pos) ORDER BY pos"
-    reached(Point.DATA_DUE)
-    try:
-        ((_, count, size, *_),) = session.rows(f"COPY ({rows}) TO {literal(target)} ({', '.join(options)})")
-    except HeadgateError:
-        # DuckDB leaves the beginning of the file where it is.
-        session.storage.delete([target])
-        raise
-    reached(Point.DATA_WRITTEN)
-    session.storage.sync(target)
+    columns = f"{{file_path: {FILE_PATH_ID}, pos: {POSITION_ID}}}"
+    path, count, size, *_ = copy_whole(session, version, rows, columns, f"{prefix}-{uuid.uuid4()}-deletes.parquet")
+    session.storage.sync(path)
     reached(Point.DATA_DURABLE)
-    return PositionDeletes(to_uri(target), count, size, of)
+    return PositionDeletes(to_uri(path), count, size, of)

@@ -147,39 +147,55 @@ def _copy(
     constants: Mapping[str, str] | None = None,
 ) -> list[WrittenFile]:
     """Write rows as files; as one with its name ending in `whole`, if that is given, in which they keep their order."""
-    folder = data_folder(session, version)
-    options = [
-        "FORMAT parquet",
-        *compression(version),
-        f"FIELD_IDS {field_ids(version.schema)}",
-        "RETURN_STATS true",
-    ]
-    target = folder
+    columns = field_ids(version.schema)
     if whole:
-        target = f"{folder}/{prefix}-{uuid.uuid4()}{whole}"
+        reported = [copy_whole(session, version, rows, columns, f"{prefix}-{uuid.uuid4()}{whole}")]
     else:
-        options += [f"FILENAME_PATTERN {literal(prefix + '-{uuidv7}')}", "OVERWRITE_OR_IGNORE true"]
+        options = [f"FILENAME_PATTERN {literal(prefix + '-{uuidv7}')}", "OVERWRITE_OR_IGNORE true"]
         options += [f"PARTITION_BY ({', '.join(keys)})"] if keys else [f"FILE_SIZE_BYTES {_target_bytes(version)}"]
-    reached(Point.DATA_DUE)
-    try:
-        reported = session.rows(f"COPY ({rows}) TO {literal(target)} ({', '.join(options)})")
-    except HeadgateError:
-        if whole:
-            # DuckDB leaves the beginning of the file where it is.
-            session.storage.delete([target])
-        raise
-    reached(Point.DATA_WRITTEN)
+        reported = _reported(session, version, rows, columns, _data_folder(session, version), options)
     return [file for row in reported if (file := _written(session, version, row, keys, constants or {})) is not None]
 
 
-def data_folder(session: Session, version: TableVersion) -> str:
+def copy_whole(session: Session, version: TableVersion, rows: str, columns: str, name: str) -> tuple[Any, ...]:
+    """Write rows as one file of a table, in their order; gives its row of `RETURN_STATS`.
+
+    Args:
+        session: Runs the query.
+        version: The table.
+        rows: A query.
+        columns: The option `FIELD_IDS` for its columns.
+        name: Of the file.
+    """
+    target = f"{_data_folder(session, version)}/{name}"
+    try:
+        (row,) = _reported(session, version, rows, columns, target)
+    except HeadgateError:
+        # DuckDB leaves the beginning of the file where it is.
+        session.storage.delete([target])
+        raise
+    return row
+
+
+def _reported(
+    session: Session, version: TableVersion, rows: str, columns: str, target: str, options: Sequence[str] = ()
+) -> list[tuple[Any, ...]]:
+    """Write rows as files; gives what DuckDB reports of each."""
+    shared = ["FORMAT parquet", *_compression(version), f"FIELD_IDS {columns}", "RETURN_STATS true"]
+    reached(Point.DATA_DUE)
+    reported = session.rows(f"COPY ({rows}) TO {literal(target)} ({', '.join([*shared, *options])})")
+    reached(Point.DATA_WRITTEN)
+    return reported
+
+
+def _data_folder(session: Session, version: TableVersion) -> str:
     """Where the files of a table are; it is there from then on."""
     folder = f"{_engine_path(version.location)}/data"
     session.storage.make_folder(folder)
     return folder
 
 
-def compression(version: TableVersion) -> list[str]:
+def _compression(version: TableVersion) -> list[str]:
     """Options of `COPY` for what a table's properties say of compression."""
     asked = version.properties.get("write.parquet.compression-codec", _CODEC).lower()
     codec = asked if asked in _CODECS else _CODEC

@@ -96,20 +96,20 @@ def write_manifest(
     schema: Schema,
     spec: PartitionSpec,
     snapshot_id: int,
-    content: ManifestContent = ManifestContent.DATA,
 ) -> ManifestFile:
-    """Write a manifest of data files, or of delete files.
+    """Write a manifest of data files, or one of delete files.
 
     Args:
         io: Where to.
         location: Of the manifest.
-        entries: Those that are not added have a sequence number.
+        entries: All of data files or all of delete files. Those that are not added have a sequence number.
         format_version: Of the table.
         schema: Of the table, with every column that the spec names.
         spec: The partition spec of all the files.
         snapshot_id: The snapshot that it is written for, whose list gives it its sequence number.
-        content: What kind of files all entries are of.
     """
+    data = all(entry.data_file.content == DataFileContent.DATA for entry in entries)
+    content = ManifestContent.DATA if data else ManifestContent.DELETES
     layout = _entry_layout(format_version, schema.model_dump_json(), spec.model_dump_json(), content)
     written = _write(io, location, layout, {}, entries)
     counts = {status: [0, 0] for status in ManifestEntryStatus}

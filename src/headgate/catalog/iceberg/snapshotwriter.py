@@ -47,9 +47,7 @@ class SnapshotWriter:
         self.commit = commit or uuid.uuid4()
         self.written = 0
 
-    def manifest(
-        self, spec_id: int, entries: Sequence[ManifestEntry], content: ManifestContent = ManifestContent.DATA
-    ) -> ManifestFile:
+    def manifest(self, spec_id: int, entries: Sequence[ManifestEntry]) -> ManifestFile:
         location = f"{self.folder}/{self.commit}-m{self.written}.avro"
         self.written += 1
         spec = self.metadata.specs()[spec_id]
@@ -61,19 +59,16 @@ class SnapshotWriter:
             schema=schema_for(self.metadata, spec),
             spec=spec,
             snapshot_id=self.snapshot_id,
-            content=content,
         )
 
     def added(self, files: Sequence[DataFile]) -> list[ManifestFile]:
-        alike: dict[tuple[int, ManifestContent], list[ManifestEntry]] = {}
+        alike: dict[tuple[int, bool], list[ManifestEntry]] = {}
         for file in files:
             entry = ManifestEntry.from_args(
                 status=ManifestEntryStatus.ADDED, snapshot_id=self.snapshot_id, data_file=file
             )
-            data = file.content == DataFileContent.DATA
-            content = ManifestContent.DATA if data else ManifestContent.DELETES
-            alike.setdefault((file.spec_id, content), []).append(entry)
-        return [self.manifest(spec_id, entries, content) for (spec_id, content), entries in alike.items()]
+            alike.setdefault((file.spec_id, file.content == DataFileContent.DATA), []).append(entry)
+        return [self.manifest(spec_id, entries) for (spec_id, _), entries in alike.items()]
 
     def without(
         self, manifest: ManifestFile, removed: Callable[[DataFile], bool]
@@ -89,7 +84,7 @@ class SnapshotWriter:
             else with_status(entry, ManifestEntryStatus.EXISTING, entry.snapshot_id)
             for entry in entries
         ]
-        return [self.manifest(manifest.partition_spec_id, rewritten, manifest.content)], gone
+        return [self.manifest(manifest.partition_spec_id, rewritten)], gone
 
     def numbered(self, manifest: ManifestFile) -> ManifestFile:
         """The manifest; one that was written for format version 1 again, with the sequence numbers written out.
@@ -112,14 +107,14 @@ class SnapshotWriter:
                 levels.setdefault((manifest.partition_spec_id, manifest.content, level), []).append(manifest)
         joined: list[ManifestFile] = []
         gone: set[str] = set()
-        for (spec_id, content, _), alike in levels.items():
+        for (spec_id, _, _), alike in levels.items():
             if len(alike) >= _ALIKE:
                 entries = [
                     with_status(entry, ManifestEntryStatus.EXISTING, entry.snapshot_id)
                     for manifest in alike
                     for entry in entries_of(self.io, manifest)
                 ]
-                joined.append(self.manifest(spec_id, entries, content))
+                joined.append(self.manifest(spec_id, entries))
                 gone.update(manifest.manifest_path for manifest in alike)
         return joined + [manifest for manifest in manifests if manifest.manifest_path not in gone]
 
