@@ -8,15 +8,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from headgate.catalog.storage import Storage
 from headgate.config import EngineSettings
-from headgate.engines.duckdb import Session, translate
+from headgate.engines.duckdb import Session, Unexplained
 from headgate.errors import Cancelled, MissingExtra, QueryError, StorageError
 
 
@@ -86,8 +87,8 @@ def test_errors_name_the_line(session: Session) -> None:
         'IO Error: Failed to create directory "/x/data": Not a directory',
     ],
 )
-def test_trouble_with_the_disk_is_a_storage_error(message: str) -> None:
-    error = translate(duckdb.IOException(message), "COPY")
+def test_trouble_with_the_disk_is_a_storage_error(session: Session, message: str) -> None:
+    error = session.translate(duckdb.IOException(message), "COPY")
     assert isinstance(error, StorageError)
     assert error.hint
 
@@ -116,7 +117,30 @@ def test_relative_paths_start_where_they_are_told_to(session: Session, tmp_path:
 
 def test_results_come_as_arrow(session: Session) -> None:
     assert session.arrow("SELECT i FROM range(3) AS t(i)").column("i").to_pylist() == [0, 1, 2]
-    assert sum(batch.num_rows for batch in session.batches("FROM range(250000)", rows=100_000)) == 250_000
+    sql = "FROM range(250000)"
+    reader = session.execute(sql).to_arrow_reader(100_000)
+    assert sum(batch.num_rows for batch in session.batches_of(reader, sql)) == 250_000
+
+
+def interrupted_stream() -> pa.RecordBatchReader:
+    """A stream that ends as DuckDB's does when a thread that another one interrupted is the first to be heard."""
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        yield pa.record_batch({"i": [0]})
+        raise OSError("INTERRUPT Error: Interrupted!\n")
+
+    return pa.RecordBatchReader.from_batches(pa.schema({"i": pa.int64()}), batches())
+
+
+def test_only_who_was_interrupted_was_stopped(make_session: Callable[..., Session]) -> None:
+    session = make_session()
+    with pytest.raises(Unexplained, match="does not say why") as caught:
+        list(session.batches_of(interrupted_stream(), "FROM t"))
+    assert caught.value.data["sql"] == "FROM t"
+    assert caught.value.hint
+    session.interrupt()
+    with pytest.raises(Cancelled):
+        list(session.batches_of(interrupted_stream(), "FROM t"))
 
 
 def test_an_unused_extension_is_not_fetched(session: Session) -> None:

@@ -47,6 +47,21 @@ _KINDS = {
 }
 
 
+class Unexplained(QueryError):
+    """A statement failed and the engine does not say why.
+
+    Where one of DuckDB's threads meets an error it interrupts the others, and now and then it hands on the interruption
+    that one of these met in place of the error: about once in 300 such failures of DuckDB 1.5.5 with two threads.
+    """
+
+    def __init__(self, sql: str) -> None:
+        super().__init__(
+            "A part of the statement failed, and the engine does not say why.",
+            hint="Run it again: it mostly says so then.",
+            data={"sql": sql, "line": None},
+        )
+
+
 class Session:
     """An in-memory DuckDB database; nothing of it outlives `close`.
 
@@ -60,12 +75,14 @@ class Session:
         functions: Names of the functions that were defined on this session so far.
         views: What each view over the lake shows, a metadata location, by its quoted name in lower case.
         scratch: A folder of this session's own for spilled and temporary files, removed at the end.
+        interrupted: Whether `interrupt` was called.
     """
 
     def __init__(self, settings: EngineSettings, storage: Storage) -> None:
         self.storage = storage
         self.functions: set[str] = set()
         self.views: dict[str, str] = {}
+        self.interrupted = False
         temporary = Path(settings.temp_directory or tempfile.gettempdir()).expanduser().absolute()
         self.scratch = claim_folder(temporary)
         config: dict[str, str | bool | int | float | list[str]] = {
@@ -111,13 +128,14 @@ class Session:
         """Run SQL and leave the result on the connection.
 
         Raises:
-            QueryError: DuckDB rejects the statement, or it fails.
+            Cancelled: The session was interrupted.
+            QueryError: DuckDB rejects the statement, or it fails; `Unexplained` if DuckDB does not say why.
             StorageError: A file cannot be read or written.
         """
         try:
             return self.connection.execute(sql, parameters)
         except duckdb.Error as error:
-            raise translate(error, sql) from error
+            raise self.translate(error, sql) from error
 
     def rows(self, sql: str, parameters: Sequence[object] | None = None) -> list[tuple[Any, ...]]:
         """All rows of a small result as Python values."""
@@ -125,7 +143,7 @@ class Session:
         try:
             return cursor.fetchall()
         except duckdb.Error as error:
-            raise translate(error, sql) from error
+            raise self.translate(error, sql) from error
 
     def value(self, sql: str, parameters: Sequence[object] | None = None) -> Any:
         """The first column of the first row; None without rows."""
@@ -138,11 +156,21 @@ class Session:
         try:
             return cursor.to_arrow_table()
         except duckdb.Error as error:
-            raise translate(error, sql) from error
+            raise self.translate(error, sql) from error
 
-    def batches(self, sql: str, rows: int = 100_000) -> pa.RecordBatchReader:
-        """The result as a stream of Arrow batches, for results that do not fit into memory."""
-        return self.execute(sql).to_arrow_reader(rows)
+    def batches_of(self, reader: pa.RecordBatchReader, sql: str) -> Iterator[pa.RecordBatch]:
+        """The batches of a result that is still being computed; raises as `execute` does."""
+        while True:
+            try:
+                batch = reader.read_next_batch()
+            except StopIteration:
+                return
+            except OSError as error:
+                # Through Arrow's interface DuckDB's error keeps its text only, which begins with its kind.
+                message = str(error).rstrip()
+                kind = _KINDS.get(message.partition(":")[0], duckdb.Error)
+                raise self.translate(kind(message), sql) from error
+            yield batch
 
     def scratch_folder(self, name: str) -> Path:
         """A folder for temporary files below `scratch`, which is made if it is not there."""
@@ -172,8 +200,15 @@ class Session:
 
     def interrupt(self) -> None:
         """Stop the statement that is running, from another thread; nothing is left to stop once it was closed."""
+        self.interrupted = True
         with suppress(duckdb.ConnectionException):
             self.connection.interrupt()
+
+    def translate(self, error: duckdb.Error, sql: str) -> HeadgateError:
+        """An error of DuckDB's as one of ours, with the line of the statement where DuckDB names one."""
+        if isinstance(error, duckdb.InterruptException):
+            return query_stopped() if self.interrupted else Unexplained(sql)
+        return _translated(error, sql)
 
     def close(self) -> None:
         """Drop the database and what it spilled, and end what still runs."""
@@ -201,21 +236,6 @@ def _location(message: str, sql: str) -> str:
     return f"s3://{url[1]}" if url is not None else "s3://"
 
 
-def batches_of(reader: pa.RecordBatchReader, sql: str) -> Iterator[pa.RecordBatch]:
-    """The batches of a result that is still being computed; raises as `Session.execute` does."""
-    while True:
-        try:
-            batch = reader.read_next_batch()
-        except StopIteration:
-            return
-        except OSError as error:
-            # Through Arrow's interface DuckDB's error keeps its text only, which begins with its kind.
-            message = str(error).rstrip()
-            kind = _KINDS.get(message.partition(":")[0], duckdb.Error)
-            raise translate(kind(message), sql) from error
-        yield batch
-
-
 def _memory(text: str) -> str:
     """A limit as DuckDB takes it, which knows no share of the machine's memory."""
     if not text.endswith("%"):
@@ -229,11 +249,8 @@ def query_stopped() -> Cancelled:
     return Cancelled("The query was stopped.", hint="Nothing was changed; ask again.")
 
 
-def translate(error: duckdb.Error, sql: str) -> HeadgateError:
-    """An error of DuckDB's as one of ours, with the line of the statement where DuckDB names one."""
+def _translated(error: duckdb.Error, sql: str) -> HeadgateError:
     message = str(error)
-    if isinstance(error, duckdb.InterruptException):
-        return query_stopped()
     if isinstance(error, duckdb.OutOfMemoryException):
         return QueryError(
             f"The engine ran out of memory: {message.partition(': ')[2] or message}",

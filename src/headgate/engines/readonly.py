@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import duckdb
 
-from headgate.engines.duckdb import Session, translate
+from headgate.engines.duckdb import Session
 from headgate.engines.references import Word, respaced, words_of
 from headgate.errors import QueryError, ReadOnly
 
@@ -102,4 +102,4 @@ def _statements(session: Session, sql: str) -> list[duckdb.Statement]:
     try:
         return session.connection.extract_statements(sql)
     except duckdb.Error as error:
-        raise translate(error, sql) from error
+        raise session.translate(error, sql) from error

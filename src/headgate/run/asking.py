@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from headgate.engines.answers import Answer, ResultColumn
-from headgate.engines.duckdb import Session, batches_of, query_stopped
+from headgate.engines.duckdb import Session, Unexplained, query_stopped
 from headgate.engines.guard import guarded_query, lock
 from headgate.engines.reader import Reader
 from headgate.run.lake import Lake
 from headgate.run.system_tables import expose_system_tables
 
 if TYPE_CHECKING:
+    import duckdb
     import pyarrow as pa
+
+_Value = TypeVar("_Value")
 
 # Rows that are computed and handed over at once.
 _BATCH = 50_000
+# How often a statement is run that fails without a reason, which is rare each time.
+_TRIES = 4
 
 
 @contextmanager
@@ -55,21 +60,21 @@ class Question:
         self._ref = ref
         lake.check_storage()
         self._state = lake.catalog.resolve(ref).id
-        self._stopped = False
         self._session = Session(lake.project.engine, lake.storage)
         if shares > 1:
             limit = str(self._session.value("SELECT current_setting('memory_limit')"))  # such as 18.8 GiB
             amount, _, unit = limit.partition(" ")
             self._session.execute(f"SET memory_limit = '{float(amount) / shares:.3f} {unit}'")
+        self._reader: Reader | None = None
         self._rows: pa.RecordBatchReader | None = None
 
     def ask(self) -> tuple[tuple[ResultColumn, ...], pa.Schema]:
         """Begin to run the statement: the columns of its answer, as DuckDB and as Arrow have them."""
-        reader = Reader(self._lake.catalog, self._state, self._session, called=self._ref)
-        expose_system_tables(self._lake, reader, self._sql, self._ref)
+        self._reader = Reader(self._lake.catalog, self._state, self._session, called=self._ref)
+        expose_system_tables(self._lake, self._reader, self._sql, self._ref)
         lock(self._session)
         self._go_on()
-        cursor = guarded_query(reader, self._sql)
+        cursor = _explained(self._run)
         columns = tuple(ResultColumn(str(name), str(kind)) for name, kind, *_ in cursor.description)
         self._rows = cursor.to_arrow_reader(_BATCH)
         return columns, self._rows.schema
@@ -77,13 +82,16 @@ class Question:
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows; computed as they are taken, so that their number is not bounded by memory."""
         assert self._rows is not None, "ask() comes first"
-        for batch in batches_of(self._rows, self._sql):
-            self._go_on()
-            yield batch
+        try:
+            for batch in self._session.batches_of(self._rows, self._sql):
+                self._go_on()
+                yield batch
+        except Unexplained:
+            _explained(self._read_again)
+            raise
 
     def stop(self) -> None:
         """End what is going on."""
-        self._stopped = True
         self._session.interrupt()
 
     def close(self) -> None:
@@ -97,6 +105,23 @@ class Question:
     ) -> None:
         self.close()
 
+    def _run(self) -> duckdb.DuckDBPyConnection:
+        assert self._reader is not None, "ask() comes first"
+        return guarded_query(self._reader, self._sql)
+
+    def _read_again(self) -> None:
+        """Take all rows for nothing but the error that may be among them."""
+        for _ in self._session.batches_of(self._run().to_arrow_reader(_BATCH), self._sql):
+            self._go_on()
+
     def _go_on(self) -> None:
-        if self._stopped:
+        if self._session.interrupted:
             raise query_stopped()
+
+
+def _explained(attempt: Callable[[], _Value]) -> _Value:
+    """What an attempt returns; one that fails without a reason is made again, for it mostly gives one then."""
+    for _ in range(_TRIES - 1):
+        with suppress(Unexplained):
+            return attempt()
+    return attempt()

@@ -26,7 +26,7 @@ _JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}")
 _UNDEFINED = re.compile(r"^'(\w+)' is undefined")
 # Its words for who reads what there is not: kind, id and file.
 _WHO = re.compile(r"([\w ]+) '(\w+\.\w+\.[^']+)' \((.+?)\) depends on ")
-_CANCELLATIONS = (Cancelled, duckdb.InterruptException, KeyboardInterrupt)
+_CANCELLATIONS = (Cancelled, KeyboardInterrupt)
 _READABLE = frozenset({"model", "seed", "snapshot"})
 _HEAD = re.compile(r"^(?:\w+ )?(?:Error|error)(?: in [^\n]*)?\n\s*")
 
