@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from headgate.engines.answers import Answer, QueryResult
     from headgate.engines.description import TableDetail, TableInfo
     from headgate.engines.workspace import Workspace
+    from headgate.ingest.ahead import Ahead
     from headgate.run.connecting import Connection
     from headgate.run.findings import Finding
     from headgate.run.lake import Lake
@@ -41,8 +42,9 @@ Names = str | Sequence[str] | None
 class Lakehouse:
     """An open project. Reads take `ref`, writes take `branch`; use it as a context manager or close it."""
 
-    def __init__(self, project: Project, lake: Lake | None = None) -> None:
+    def __init__(self, project: Project, lake: Lake | None = None, ahead: Ahead | None = None) -> None:
         self.project = project
+        self._ahead = ahead
         # SQLAlchemy is a quarter of a second that `import headgate` need not take.
         from headgate.run.lake import Lake
 
@@ -68,7 +70,7 @@ class Lakehouse:
         """
         from headgate.run.execute import run
 
-        return run(self._lake, _selection(select, exclude, full_refresh), emit)
+        return run(self._lake, _selection(select, exclude, full_refresh), emit, self._ahead)
 
     def plan(self, select: Names = None, exclude: Names = None, full_refresh: bool = False) -> Plan:
         """What `run` would do now; changes nothing."""
@@ -299,6 +301,16 @@ def open(  # noqa: A001 - `headgate.open`, as in `gzip.open`
         # Told apart by nobody: a test holds every method to the same signature.
         return cast("Lakehouse", RemoteLakehouse(path, token))
     return Lakehouse(Project.open(path, profile))
+
+
+def open_to_run(path: str | Path | None = None, profile: str | None = None) -> Lakehouse:
+    """As `open`, for whoever calls `run` at once: large new files are hashed while what a run needs is imported."""
+    if isinstance(path, str) and path.startswith(("http://", "https://")):
+        return open(path, profile)
+    from headgate.ingest.ahead import hash_ahead
+
+    ahead = hash_ahead(root_of(path))
+    return Lakehouse(Project.open(path, profile), ahead=ahead)
 
 
 def settled(

@@ -56,10 +56,9 @@ class Project:
         """
         # YAML and pydantic are a tenth of a second that `import headgate` and `headgate --help` need not take.
         from headgate.config import load_settings
-        from headgate.yaml import read_dotenv
 
         root = root_of(path)
-        environment = {**read_dotenv(root / ".env"), **os.environ}
+        environment = environment_of(root)
         loaded = load_settings(root / FILE, environment, profile or environment.get("HEADGATE_PROFILE"))
         return cls(root, loaded.settings, loaded.profile, environment, loaded.hidden, profile)
 
@@ -128,15 +127,15 @@ class Project:
 
     def contract_files(self) -> list[Path]:
         """The files `ingestion/*.yml`, by name."""
-        return self._files("ingestion")
+        return contract_files(self.root)
 
     def check_files(self) -> list[Path]:
         """The files `checks/*.yml`, by name."""
-        return self._files("checks")
+        return _yaml_files(self.root / "checks")
 
     def path(self, relative: str | os.PathLike[str]) -> Path:
         """A path of the project, absolute and normalised; an absolute path stays itself."""
-        return Path(os.path.normpath(self.root / Path(relative).expanduser()))
+        return path_below(self.root, relative)
 
     def relative(self, path: str | os.PathLike[str]) -> str:
         """A path as it is recorded and shown: relative to the project when it lies there, with `/`."""
@@ -151,9 +150,31 @@ class Project:
             ignore.write_text("*\n", encoding="utf-8")
         return self.state_dir
 
-    def _files(self, folder: str) -> list[Path]:
-        found = (path for path in (self.root / folder).glob("*") if path.suffix in (".yml", ".yaml"))
-        return sorted(path for path in found if path.is_file() and not path.name.startswith("."))
+
+def path_below(root: Path, relative: str | os.PathLike[str]) -> Path:
+    """A path of the project in `root`, absolute and normalised; an absolute path stays itself."""
+    return Path(os.path.normpath(root / Path(relative).expanduser()))
+
+
+def environment_of(root: Path) -> dict[str, str]:
+    """Variables for `${NAME}`: those of the process, and of `.env` where the process has none.
+
+    Raises:
+        ProjectError: A line of `.env` sets none.
+    """
+    from headgate.yaml import read_dotenv
+
+    return {**read_dotenv(root / ".env"), **os.environ}
+
+
+def contract_files(root: Path) -> list[Path]:
+    """The files `ingestion/*.yml` of the project in `root`, by name."""
+    return _yaml_files(root / "ingestion")
+
+
+def _yaml_files(folder: Path) -> list[Path]:
+    found = (path for path in folder.glob("*") if path.suffix in (".yml", ".yaml"))
+    return sorted(path for path in found if path.is_file() and not path.name.startswith("."))
 
 
 def schema_comment(kind: str, *, depth: int = 0) -> str:

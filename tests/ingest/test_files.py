@@ -9,6 +9,7 @@ import pytest
 
 from headgate.errors import DataError
 from headgate.ingest import files as module
+from headgate.ingest.digests import Digest, digest
 from headgate.ingest.files import HashCache, discover
 from headgate.ingest.formats import format_of
 
@@ -56,20 +57,19 @@ def test_files_carry_the_hash_of_their_bytes(lake: Lake) -> None:
 
 def test_hashes_are_remembered_while_a_file_stays(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     computed: list[Path] = []
-    real = module.digest
 
-    def counted(path: Path) -> module.Digest:
+    def counted(path: Path) -> Digest:
         computed.append(path)
-        return real(path)
+        return digest(path)
 
     monkeypatch.setattr(module, "digest", counted)
     path = lake.file("data/a.csv", b"abc")
-    assert HashCache(lake.db).digest(path).sha256 == HashCache(lake.db).digest(path).sha256 == real(path).sha256
+    assert HashCache(lake.db).digest(path).sha256 == HashCache(lake.db).digest(path).sha256 == digest(path).sha256
     assert len(computed) == 1
     before = path.stat()
     path.write_bytes(b"abd")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
-    assert HashCache(lake.db).digest(path) == real(path)
+    assert HashCache(lake.db).digest(path) == digest(path)
     assert len(computed) == 2
 
 

@@ -119,11 +119,16 @@ class Invocation:
         return chosen or None
 
     @contextmanager
-    def lakehouse(self) -> Iterator[Lakehouse]:
-        """The lakehouse that the command is about: a project's, or a server's."""
+    def lakehouse(self, *, to_run: bool = False) -> Iterator[Lakehouse]:
+        """The lakehouse that the command is about: a project's, or a server's.
+
+        Args:
+            to_run: Whether the command runs it at once.
+        """
         from headgate import lakehouse
 
-        with lakehouse.open(self.server or self._folder, profile=self.profile) as lake:
+        opened = lakehouse.open_to_run if to_run else lakehouse.open
+        with opened(self.server or self._folder, profile=self.profile) as lake:
             yield lake
 
     def settled(self, select: Sequence[str] | None, exclude: Sequence[str] | None) -> RunResult | None:

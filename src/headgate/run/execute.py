@@ -12,8 +12,9 @@ from headgate.errors import DataError, StorageError, UsageError
 from headgate.events import Emit, Note, ignore
 from headgate.faults import Point, reached
 from headgate.ingest.addresses import is_address
+from headgate.ingest.ahead import Ahead
 from headgate.ingest.contract import Source, load_sources
-from headgate.ingest.files import discover
+from headgate.ingest.files import HashCache, discover
 from headgate.ingest.objects import copies_removed
 from headgate.run.fingerprint import project_fingerprint
 from headgate.run.lake import Lake
@@ -25,22 +26,28 @@ from headgate.run.settled import leave_note
 EVERYTHING = Selection()
 
 
-def run(lake: Lake, selection: Selection = EVERYTHING, emit: Emit = ignore) -> RunResult:
+def run(lake: Lake, selection: Selection = EVERYTHING, emit: Emit = ignore, ahead: Ahead | None = None) -> RunResult:
     """Load what is new, build what that changed, check it, and advance `main`; or leave `main` as it was and say why.
+
+    Args:
+        lake: The open project.
+        selection: What the run is about.
+        emit: Consumer of events.
+        ahead: Files of sources that are being hashed since before the project was open.
 
     Raises:
         ProjectError: A file of the project is wrong; nothing was begun.
         UsageError: The selection names nothing; nothing was begun.
     """
     with copies_removed(lake.project.temp_directory):
-        return _run(lake, selection, emit)
+        return _run(lake, selection, emit, ahead)
 
 
-def _run(lake: Lake, selection: Selection, emit: Emit) -> RunResult:
+def _run(lake: Lake, selection: Selection, emit: Emit, ahead: Ahead | None) -> RunResult:
     started, began = time.perf_counter(), time.time_ns()
     clean_up(lake, emit)
     sources = load_sources(lake.project)
-    fingerprint = _fingerprint(lake, sources, selection)
+    fingerprint = _fingerprint(lake, sources, selection, ahead)
     head = lake.catalog.ref(MAIN).commit_id
     empty = not sources and _builds_nothing(lake)
     if empty:
@@ -106,11 +113,21 @@ def _warm_up() -> None:
     threading.Thread(target=importlib.import_module, args=("headgate.run.course",), daemon=True).start()
 
 
-def _fingerprint(lake: Lake, sources: list[Source], selection: Selection) -> str | None:
+def _remember(lake: Lake, ahead: Ahead) -> None:
+    """Wait for the files that are being hashed; what looks for their hashes next finds them remembered."""
+    _warm_up()
+    cache = HashCache(lake.db.local(lake.project.state_dir))
+    for path, now, found in ahead.found():
+        cache.remember(str(path), now, found)
+
+
+def _fingerprint(lake: Lake, sources: list[Source], selection: Selection, ahead: Ahead | None) -> str | None:
     """The identity of what a run would work on; None when only the network could tell, or a file is not there."""
-    if any(is_address(pattern) for source in sources for pattern in source.contract.files):
-        return None
     try:
+        if ahead is not None:
+            _remember(lake, ahead)
+        if any(is_address(pattern) for source in sources for pattern in source.contract.files):
+            return None
         files = [
             (source.name, file)
             for source in sources

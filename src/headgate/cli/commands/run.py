@@ -64,7 +64,7 @@ def run(
     invocation.context.update(_NOT_STARTED)
     result = None if full_refresh else invocation.settled(select, exclude)
     if result is None:
-        with invocation.lakehouse() as lake, invocation.progress() as emit:
+        with invocation.lakehouse(to_run=True) as lake, invocation.progress() as emit:
             result = lake.run(select=select, exclude=exclude, full_refresh=full_refresh, emit=emit)
     runs.report(invocation, result)
     raise typer.Exit(result.exit_code)

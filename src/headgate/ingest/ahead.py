@@ -1,0 +1,103 @@
+"""Large new files hashed while the libraries of the run that loads them are imported.
+
+Hashing leaves the interpreter to other threads, so it costs a run little but the time that imports take anyway. What
+comes of it is worth as much as a hash that is remembered: it holds while size, time of change and inode of a file stay.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+
+from headgate.errors import ProjectError
+from headgate.ingest.digests import LARGE, Digest, Stamp, digest, is_settled, stamp
+from headgate.project import STATE, contract_files, environment_of, path_below
+from headgate.yaml import read_yaml
+
+# Of more contracts than that, reading them twice takes as long as what it saves.
+_MOST_CONTRACTS = 8
+_KNOWN = "SELECT 1 FROM file_hashes WHERE (path, bytes, mtime_ns, inode) = (?, ?, ?, ?)"
+# Seconds after which a thread that imports lets go of the interpreter. Python's own 5 ms, waited for at every piece of
+# a file, add up to a twentieth of a second for 770 MB.
+_SWITCH = 0.001
+
+_File = tuple[Path, Stamp]
+
+
+class Ahead:
+    """Files that are being hashed in a thread.
+
+    Args:
+        files: Each with the stamp for which its hash is to hold.
+    """
+
+    def __init__(self, files: Sequence[_File]) -> None:
+        self._found: list[tuple[Path, Stamp, Digest]] = []
+        # A command that ends before does not wait for it.
+        self._thread = threading.Thread(target=self._hash, args=(files,), daemon=True)
+        self._thread.start()
+
+    def found(self) -> Sequence[tuple[Path, Stamp, Digest]]:
+        """The hashes, waited for; without those of files that changed or cannot be read."""
+        self._thread.join()
+        return self._found
+
+    def _hash(self, files: Sequence[_File]) -> None:
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(_SWITCH)
+        try:
+            for path, now in files:
+                with suppress(OSError):  # the run meets it again, and tells of it
+                    found = digest(path)
+                    if stamp(path) == now:
+                        self._found.append((path, now, found))
+        finally:
+            sys.setswitchinterval(before)
+
+
+def hash_ahead(root: Path) -> Ahead | None:
+    """Begin to hash the large files that the contracts of a project name and whose hashes nobody remembers.
+
+    Args:
+        root: The project's folder; what is wrong there is for whoever opens it to tell.
+
+    Returns:
+        None where there are none, or where it cannot be told.
+    """
+    try:
+        contracts = contract_files(root)
+        if len(contracts) > _MOST_CONTRACTS:
+            return None
+        environment = environment_of(root)
+        paths = {path for contract in contracts for path in _large_files(root, contract, environment)}
+        files = [(path, stamp(path)) for path in sorted(paths)]
+        files = _unknown(root / STATE, [(path, now) for path, now in files if is_settled(now)])
+    except (ProjectError, OSError, ValueError, RuntimeError, sqlite3.Error):
+        return None
+    return Ahead(files) if files else None
+
+
+def _large_files(root: Path, contract: Path, environment: Mapping[str, str]) -> Iterator[Path]:
+    """The large files of this machine that a contract names one by one."""
+    data = read_yaml(contract, environment).data
+    named = data.get("files") if isinstance(data, dict) else None
+    for text in named if isinstance(named, list) else [named]:
+        if isinstance(text, str) and "://" not in text:
+            path = path_below(root, text)
+            if path.is_file() and path.stat().st_size >= LARGE:
+                yield path
+
+
+def _unknown(state_dir: Path, files: list[_File]) -> list[_File]:
+    """Those of the files whose hashes no database of the state folder has; none if the project has its elsewhere."""
+    if not files or not state_dir.is_dir():
+        return files
+    databases = list(state_dir.glob("*.db"))
+    for database in databases:
+        with closing(sqlite3.connect(database)) as connection:
+            files = [(path, now) for path, now in files if not connection.execute(_KNOWN, (str(path), *now)).fetchone()]
+    return files if databases else []

@@ -1,0 +1,194 @@
+"""Files hashed before the project is open: which ones, and that what is found holds for those very bytes only."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.ingest.conftest import Lake
+
+from headgate import lakehouse
+from headgate.cli.main import main
+from headgate.ingest import ahead as module
+from headgate.ingest import files
+from headgate.ingest.ahead import hash_ahead
+from headgate.ingest.digests import Digest, digest
+from headgate.ingest.files import HashCache
+from headgate.run.result import RunStatus
+
+ORDERS = b"id,customer,day,amount\n1,10,2026-01-05,12.50\n2,11,2026-01-06,7.25\n"
+
+
+@pytest.fixture(autouse=True)
+def _large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if 50 bytes were many."""
+    monkeypatch.setattr(module, "LARGE", 50)
+
+
+def hashed(root: Path) -> dict[str, str]:
+    ahead = hash_ahead(root)
+    return {path.name: found.sha256 for path, _, found in ahead.found()} if ahead else {}
+
+
+@pytest.fixture
+def settled_shop(shop: Path) -> Path:
+    """The shop with one large file that its contract names, written a while ago."""
+    contract = shop / "ingestion/orders.yml"
+    contract.write_text(contract.read_text().replace("data/orders*.csv", "data/orders-1.csv"))
+    write(shop / "data/orders-1.csv", ORDERS)
+    return shop
+
+
+def write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+
+
+def test_large_named_files_are_hashed(lake: Lake) -> None:
+    for name in ("one.csv", "two.csv", "three.csv"):
+        lake.file(f"data/{name}", name.encode() * 50)
+    lake.file("data/small.csv", b"x" * 49)
+    lake.file(".env", "WHERE=data\n")
+    lake.source("a", "table: a\nfiles: data/one.csv\n")
+    lake.source("b", "table: b\nfiles: ['${WHERE}/two.csv', data/small.csv, data/none.csv, 's3://b/x', data/one.csv]\n")
+    assert hashed(lake.root) == {
+        name: hashlib.sha256(name.encode() * 50).hexdigest() for name in ("one.csv", "two.csv")
+    }
+
+
+def many_contracts(lake: Lake) -> None:
+    for number in range(8):
+        lake.source(f"b{number}", f"table: b{number}\nfiles: data/b.csv\n")
+
+
+def just_written(lake: Lake) -> None:
+    os.utime(lake.root / "data/a.csv")
+
+
+def remembered(lake: Lake) -> None:
+    HashCache(lake.db).digest(lake.root / "data/a.csv")
+
+
+def without_memory(lake: Lake) -> None:
+    (lake.root / ".headgate/state.db").rename(lake.root / "state.db")
+
+
+@pytest.mark.parametrize(
+    "prepare",
+    [
+        many_contracts,
+        just_written,
+        remembered,
+        without_memory,
+        lambda lake: lake.source("a", "table: a\nfiles: data/*.csv\n"),
+        lambda lake: lake.source("a", "table: a\nfiles: {data/a.csv: 1}\n"),
+        lambda lake: lake.source("a", "- data/a.csv\n"),
+        lambda lake: lake.source("b", "table: [\n"),
+        lambda lake: lake.source("b", "table: b\nfiles: '~nobody-has-this-name/b.csv'\n"),
+        lambda lake: lake.file(".env", "no variable\n"),
+        lambda lake: lake.file(".headgate/other.db", "no database, and long enough for SQLite to see that" * 20),
+    ],
+)
+def test_nothing_is_hashed_where_it_may_be_in_vain(lake: Lake, prepare: Callable[[Lake], object]) -> None:
+    lake.file("data/a.csv", b"x" * 100)
+    lake.source("a", "table: a\nfiles: data/a.csv\n")
+    assert set(hashed(lake.root)) == {"a.csv"}
+    prepare(lake)
+    assert hash_ahead(lake.root) is None
+
+
+def test_a_known_file_with_other_bytes_is_hashed(lake: Lake) -> None:
+    lake.source("a", "table: a\nfiles: data/a.csv\n")
+    remembered_file = lake.file("data/a.csv", b"x" * 100)
+    HashCache(lake.db).digest(remembered_file)
+    lake.file("data/a.csv", b"y" * 101)
+    assert hashed(lake.root) == {"a.csv": hashlib.sha256(b"y" * 101).hexdigest()}
+
+
+def appended(path: Path) -> None:
+    write(path, path.read_bytes() + b"3,10,2026-01-07,1.00\n")
+
+
+def touched(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b"12.50", b"12.51"))
+
+
+def replaced_with_the_same_times(path: Path) -> None:
+    other = path.with_name("other")
+    write(other, path.read_bytes().replace(b"12.50", b"12.51"))
+    other.rename(path)
+
+
+CHANGES = pytest.mark.parametrize("change", [appended, touched, replaced_with_the_same_times])
+
+
+@CHANGES
+def test_a_file_that_changes_while_it_is_hashed_has_no_hash(
+    settled_shop: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], None]
+) -> None:
+    def change_meanwhile(path: Path) -> Digest:
+        found = digest(path)
+        change(path)
+        return found
+
+    monkeypatch.setattr(module, "digest", change_meanwhile)
+    assert hashed(settled_shop) == {}
+
+
+@CHANGES
+def test_a_file_that_changes_after_it_was_hashed_is_loaded_as_it_is(
+    settled_shop: Path, change: Callable[[Path], None]
+) -> None:
+    path = settled_shop / "data/orders-1.csv"
+    with lakehouse.open_to_run(settled_shop) as lake:
+        assert lake._ahead is not None  # the file is to change between the hash and the run
+        assert [found.sha256 for *_, found in lake._ahead.found()] == [hashlib.sha256(ORDERS).hexdigest()]  # as above
+        change(path)
+        assert lake.run().status is RunStatus.MERGED
+        hashes = {load["source"]: load["sha256"] for load in lake.loads()}
+    assert hashes["orders"] == hashlib.sha256(path.read_bytes()).hexdigest() != hashlib.sha256(ORDERS).hexdigest()
+
+
+def test_a_file_that_cannot_be_read_is_for_the_run_to_meet(settled_shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreadable(path: Path) -> Digest:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(module, "digest", unreadable)
+    assert hashed(settled_shop) == {}
+
+
+def test_the_command_reads_a_file_for_its_hash_once(
+    settled_shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    read = []
+
+    def noted(path: Path) -> Digest:
+        read.append(path.name)
+        return digest(path)
+
+    monkeypatch.setattr(module, "digest", noted)
+    monkeypatch.setattr(files, "digest", noted)
+    write(settled_shop / "data/customers.csv", b"id,name\n10,Ada\n11,Grace\n")
+    assert main(["run", "--project", str(settled_shop), "--json"]) == 0
+    assert read == ["orders-1.csv", "customers.csv"]
+    (settled_shop / "headgate.yml").write_text("name: other\n")
+    assert main(["run", "--project", str(settled_shop), "--json"]) == 0
+    assert read == ["orders-1.csv", "customers.csv"]
+    capsys.readouterr()
+
+
+def test_threads_switch_as_before_once_all_is_hashed(settled_shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, during = sys.getswitchinterval(), []
+
+    def noted(path: Path) -> Digest:
+        during.append(sys.getswitchinterval())
+        raise OSError
+
+    monkeypatch.setattr(module, "digest", noted)
+    hashed(settled_shop)
+    assert during == [pytest.approx(0.001)]
+    assert sys.getswitchinterval() == before
