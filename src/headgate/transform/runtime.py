@@ -40,6 +40,7 @@ from dbt_common.invocation import reset_invocation_id
 from headgate.transform.adapter import install
 from headgate.transform.adapter.credentials import HeadgateCredentials
 from headgate.transform.definition import DEFAULT_SCHEMA, Definition
+from headgate.transform.shortcuts import shortcuts_taken
 
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -105,7 +106,7 @@ def dbt_invocation(
         command: What dbt's flags say it is doing.
         full_refresh: As dbt's flag.
     """
-    with _ONE_AT_A_TIME:
+    with _ONE_AT_A_TIME, shortcuts_taken():
         # dbt keeps the whole environment; the project's has `.env` in it.
         set_invocation_context(definition.environment)
         install()

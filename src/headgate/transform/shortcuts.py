@@ -1,0 +1,133 @@
+"""Shorter ways through dbt to the same results.
+
+A cold run of a small project is mostly dbt finding out again what it knew. Each shortcut takes the place of one
+function of dbt's, or of a library below it, while an invocation lasts. It is taken only where that function's source
+is, to the letter, the one that it was written for; with any other version, dbt goes its own way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import linecache
+import sys
+import typing
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import jinja2.nodes
+import mashumaro.jsonschema.schema
+from dbt.clients.jinja_static import statically_extract_macro_calls
+from dbt_common import behavior_flags
+from dbt_common.behavior_flags import BehaviorFlagRendered
+from dbt_common.clients import jinja
+from dbt_common.clients.jinja import MacroFuzzEnvironment
+from jinja2 import Environment
+
+_PLAIN = (bool, int, float, str)
+
+
+@dataclass(frozen=True)
+class Shortcut:
+    """What takes the place of a function.
+
+    Attributes:
+        owner: The class or module that is asked for the function.
+        name: Its name there.
+        digest: Of the sources of what it replaces and of what it takes to be as it is; see `digest_of`.
+        replacement: Does the same with less.
+        rests_on: Further functions that have to be those that it was written for.
+    """
+
+    owner: Any
+    name: str
+    digest: str
+    replacement: Callable[..., Any]
+    rests_on: tuple[Any, ...] = ()
+
+    @property
+    def fits(self) -> bool:
+        """Whether all of that is what it was written for."""
+        return digest_of(getattr(self.owner, self.name), *self.rests_on) == self.digest
+
+
+def digest_of(*functions: Any) -> str:
+    """The start of the SHA-256 of what functions are written as, nothing where that is not there.
+
+    `inspect.getsource` would go through every module of the process first.
+    """
+    codes = [inspect.unwrap(getattr(function, "__func__", function)).__code__ for function in functions]
+    texts = (linecache.getlines(code.co_filename)[code.co_firstlineno - 1 :] for code in codes)
+    blocks = ("".join(inspect.getblock(lines) if lines else ()) for lines in texts)
+    return hashlib.sha256("\0".join(blocks).encode()).hexdigest()[:16]
+
+
+@contextmanager
+def shortcuts_taken() -> Iterator[None]:
+    """Take the shortcuts that fit; one invocation of dbt at a time, as its globals have it anyway."""
+    before: list[tuple[Any, str, Any]] = []
+    try:
+        for shortcut in shortcuts():
+            if shortcut.fits:
+                own = vars(shortcut.owner).get(shortcut.name)
+                before.append((shortcut.owner, shortcut.name, own))
+                taken = shortcut.replacement
+                setattr(shortcut.owner, shortcut.name, staticmethod(taken) if isinstance(own, staticmethod) else taken)
+        yield
+    finally:
+        for owner, name, own in reversed(before):
+            if own is None:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, own)
+
+
+def shortcuts() -> tuple[Shortcut, ...]:
+    """The shortcuts, with nothing remembered yet."""
+    return (
+        Shortcut(BehaviorFlagRendered, "_default_source", "29a653aaaebbe60d", _calling_module),
+        Shortcut(mashumaro.jsonschema.schema, "_default", "0eb4e423e0146f8c", _default),
+        Shortcut(
+            MacroFuzzEnvironment,
+            "parse",
+            "3a40eb0a68677a1e",
+            _parse_once(),
+            (jinja.parse, statically_extract_macro_calls),
+        ),
+    )
+
+
+def _calling_module() -> str:
+    """The module that made a flag, by its frame alone; dbt looks up file, lines and module of every frame."""
+    frame = sys._getframe(1)  # noqa: SLF001  # of all ways to one frame, the one that looks at no file
+    while frame.f_globals.get("__name__") == behavior_flags.__name__ and frame.f_back is not None:
+        frame = frame.f_back
+    return str(frame.f_globals.get("__name__"))
+
+
+_default_of_mashumaro = mashumaro.jsonschema.schema._default  # noqa: SLF001  # it has no public name
+
+
+def _default(f_type: Any, f_value: Any, config_cls: Any) -> Any:
+    """The default of a field as JSON has it: plain values are that already; mashumaro compiles a class for each."""
+    plain = type(f_value) in _PLAIN and f_type in (type(f_value), type(f_value) | None)
+    if plain or (f_value is None and (f_type is Any or type(None) in typing.get_args(f_type))):
+        return f_value
+    return _default_of_mashumaro(f_type, f_value, config_cls)
+
+
+def _parse_once() -> Callable[..., jinja2.nodes.Template]:
+    """Parsing that remembers: dbt reads a macro's definition, and later, from the same text, what the macro calls."""
+    parsed: dict[str, jinja2.nodes.Template] = {}
+
+    def parse(
+        self: Environment, source: str, name: str | None = None, filename: str | None = None
+    ) -> jinja2.nodes.Template:
+        tree = parsed.pop(source, None)
+        if tree is None:
+            tree = parsed[source] = Environment.parse(self, source, name, filename)
+        return tree
+
+    return parse

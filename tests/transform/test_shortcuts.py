@@ -1,0 +1,173 @@
+"""The shorter ways through dbt lead where dbt's own lead, and are left alone where dbt is another."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from dbt.artifacts.resources import TestConfig
+from dbt.contracts.graph.model_config import ModelConfig, SnapshotConfig
+from dbt.contracts.graph.nodes import GenericTestNode, ModelNode, UnitTestDefinition
+from dbt.contracts.project import Project as DbtProjectFile
+from dbt_common.behavior_flags import BehaviorFlagRendered
+from mashumaro.jsonschema import build_json_schema
+
+from headgate.transform import shortcuts
+from headgate.transform.manifest import read_manifest
+from headgate.transform.shortcuts import Shortcut, shortcuts_taken
+
+from .conftest import Lake
+
+# What tells dbt's own macros from those of project and package, and one use of a macro from another.
+INTRICATE = {
+    "headgate.yml": "name: intricate\nvars: {unit: kWh, factor: 3}\n",
+    ".env": "REGION=north\n",
+    "dbt_packages/shared/dbt_project.yml": "name: shared\nversion: 1.0.0\nvars: {factor: 2}\n",
+    "dbt_packages/shared/macros/macros.sql": """
+        {% macro scale(x) %}{{ return(adapter.dispatch('scale', 'shared')(x)) }}{% endmacro %}
+        {% macro default__scale(x) %}{{ x }} * {{ var('factor') }}{% endmacro %}
+        {% macro duckdb__scale(x) %}{{ x }} * {{ var('factor') }} + {{ offset() }}{% endmacro %}
+        {% macro offset() %}100{% endmacro %}
+        {% macro named() %}package{% endmacro %}
+        {% test below(model, column_name, ceiling) %}
+        select {{ column_name }} from {{ model }} where {{ column_name }} >= {{ ceiling }}
+        {% endtest %}
+    """,
+    "dbt_packages/shared/models/base.sql": """
+        {{ config(materialized='table') }} select {{ scale('n') }} as n, '{{ named() }}' as named from range(4) t(n)
+    """,
+    "macros/macros.sql": """
+        {% macro offset() %}7{% endmacro %}
+        {% macro named() %}project{% endmacro %}
+        {# Overrides one of dbt's, and calls it. #}
+        {% macro current_timestamp() %}{{ return(dbt.current_timestamp() ~ '::date') }}{% endmacro %}
+        {# Overrides what is no macro. #}
+        {% macro ref(name) %}{% do return(builtins.ref(name).include(database=false)) %}{% endmacro %}
+        {% macro looks(name) %}{{ name in context }} {{ context.get(name) is callable }}{% endmacro %}
+        {% test not_null(model, column_name) %}
+        select * from {{ model }} where {{ column_name }} is null and '{{ env_var("REGION") }}' = 'north'
+        {% endtest %}
+    """,
+    "models/staging/readings.sql": """
+        select n, named, {{ shared.scale('n') }} as scaled, '{{ named() }}{{ shared.named() }}' as names,
+               '{{ var("unit") }}' as unit, '{{ env_var("REGION", "nowhere") }}' as region,
+               {{ current_timestamp() }} is not null as today, '{{ looks("scale") }} {{ looks("offset") }}' as looks,
+               '{{ context.keys() | length == context | list | length }}' as counted,
+               '{{ "generate_schema_name" in (context.items() | map(attribute=0)) }}' as listed
+        from {{ ref('base') }}
+    """,
+    "models/marts/total.sql": """
+        {{ config(materialized='incremental', unique_key='k', incremental_strategy='merge') }}
+        with r as (select * from {{ ref('readings') }})
+        select 1 as k, sum(scaled) as total, any_value(unit) as unit from r
+        {% if is_incremental() %} where true {% endif %}
+    """,
+    "models/_models.yml": """
+        version: 2
+        models:
+          - name: readings
+            description: "{{ doc('readings') }}"
+            columns:
+              - {name: n, data_tests: [not_null, unique, {shared.below: {arguments: {ceiling: 200}}}]}
+              - {name: unit, data_tests: [{accepted_values: {arguments: {values: ['kWh', 'MWh']}}}]}
+              - name: scaled
+                data_tests: [{shared.below: {arguments: {ceiling: "{{ 2 + 2 }}"}, config: {severity: warn}}}]
+          - name: total
+            columns:
+              - {name: k, data_tests: [{relationships: {arguments: {to: ref('readings'), field: n}}}]}
+        unit_tests:
+          - name: sums
+            model: total
+            overrides: {macros: {is_incremental: false, shared.named: x}, vars: {unit: W}}
+            given: [{input: ref('readings'), rows: [{scaled: 2, unit: a}, {scaled: 3, unit: a}]}]
+            expect: {rows: [{k: 1, total: 5, unit: a}]}
+    """,
+    "models/readings.md": "{% docs readings %}What meters say.{% enddocs %}\n",
+    "tests/few.sql": "select * from {{ ref('total') }} where unit = '{{ var('unit') }}' and total > 1000",
+    "snapshots/s.sql": """
+        {% snapshot s %}{{ config(unique_key='n', strategy='check', check_cols=['unit']) }}
+        select n, unit from {{ ref('readings') }}{% endsnapshot %}
+    """,
+    "seeds/units.csv": "unit,name\nkWh,kilowatt hour\n",
+}
+
+
+def facts(lake: Lake) -> dict[str, Any]:
+    """What there is to know of a project after it was parsed and built; nothing in it tells when or where."""
+    dbt = lake.open()
+    manifest = read_manifest(dbt.packed).to_dict(omit_none=False)
+    for nodes in ("nodes", "macros", "sources", "unit_tests", "docs"):
+        for node in manifest[nodes].values():
+            for key in ("created_at", "root_path", "build_path"):
+                node.pop(key, None)
+    built = lake.built()
+
+    return {
+        "manifest": {key: manifest[key] for key in ("nodes", "macros", "sources", "unit_tests", "docs", "env_vars")},
+        "models": [replace(model, seconds=0) for model in built.models],
+        "checks": sorted((replace(check, seconds=0) for check in built.checks), key=lambda check: check.name),
+        "warnings": [re.sub(r"in [0-9.]+s", "", warning) for warning in built.warnings + dbt.warnings],
+        "rows": [lake.sql(f"from {name} order by all") for name in ("silver.readings", "gold.total", "silver.base")],
+    }
+
+
+@pytest.fixture
+def taken(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Lets a test choose which shortcuts are taken."""
+
+    def choose(*chosen: Shortcut) -> None:
+        monkeypatch.setattr(shortcuts, "shortcuts", lambda: chosen)
+
+    return choose
+
+
+def test_a_project_is_parsed_and_built_as_dbt_does(lake: Lake, taken: Any) -> None:
+    lake.write(INTRICATE)
+    quick = facts(lake)
+    # In the package a reading is 3 n + 100 for n from 0 to 3; the project makes 3 n + 7 of each.
+    assert quick["rows"][1] == [(1, 3 * 418 + 4 * 7, "kWh")]
+    taken()
+    for manifest in (lake.root / ".headgate/dbt/manifests").rglob("*"):
+        if manifest.is_file():
+            manifest.unlink()
+    lake.workspace.discard()
+    assert facts(lake) == quick
+
+
+@pytest.mark.parametrize("shortcut", shortcuts.shortcuts(), ids=lambda shortcut: shortcut.name)
+def test_the_shortcuts_are_for_the_locked_versions(shortcut: Shortcut) -> None:
+    """After an upgrade: see what changed in the function, correct the shortcut, and then its digest."""
+    assert shortcut.fits
+
+
+def test_a_function_that_changed_goes_its_own_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    def changed() -> str:
+        return "changed"
+
+    monkeypatch.setattr(BehaviorFlagRendered, "_default_source", staticmethod(changed))
+    with shortcuts_taken():
+        assert BehaviorFlagRendered._default_source is changed
+
+
+def test_dbt_is_left_as_it_was(lake: Lake) -> None:
+    before = [vars(shortcut.owner).get(shortcut.name) for shortcut in shortcuts.shortcuts()]
+    with shortcuts_taken():
+        during = [vars(shortcut.owner).get(shortcut.name) for shortcut in shortcuts.shortcuts()]
+    after = [vars(shortcut.owner).get(shortcut.name) for shortcut in shortcuts.shortcuts()]
+    assert after == before
+    assert not [one for one, other in zip(before, during, strict=True) if one is other]
+
+
+@pytest.mark.parametrize(
+    "validated",
+    [DbtProjectFile, ModelConfig, SnapshotConfig, TestConfig, ModelNode, GenericTestNode, UnitTestDefinition],
+)
+def test_what_is_validated_against_is_the_same(validated: type) -> None:
+    plain = build_json_schema(validated).to_dict()
+    with shortcuts_taken():
+        quick = build_json_schema(validated).to_dict()
+    assert json.dumps(quick) == json.dumps(plain)
+    assert '"default"' in json.dumps(plain)
