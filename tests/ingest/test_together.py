@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -181,3 +183,33 @@ def test_files_that_are_read_for_long_are_not_read_twice(lake: Lake, monkeypatch
     lake.source("a", "table: a\nfiles: data\n" + COLUMNS)
     assert [(each.loaded, each.quarantined) for each in lake.load()] == [(3, 0)] * 3 + [(500, 1)] * 3
     assert staged == [3]
+
+
+def test_files_with_a_quote_in_their_names_are_loaded_together(lake: Lake) -> None:
+    for name in ("it's", 'a "b"'):
+        lake.file(f"data/{name}.csv", text(ord(name[0]) * 100, 2))
+    lake.source("a", "table: a\nfiles: data/*.csv\n" + COLUMNS)
+    lake.load()
+    assert lake.rows("SELECT _source_file, _source_row FROM bronze.a ORDER BY ALL") == [
+        (f"data/{name}.csv", row) for name in ('a "b"', "it's") for row in (1, 2)
+    ]
+
+
+def test_a_run_leaves_pandas_alone_whose_import_by_duckdb_loses_interrupts(project_dir: Path) -> None:
+    for folder in ("ingestion", "data", "models"):
+        (project_dir / folder).mkdir()
+    (project_dir / "ingestion/a.yml").write_text("table: a\nfiles: data/*.csv\n" + COLUMNS)
+    (project_dir / "models/b.sql").write_text("select * from {{ source('bronze', 'a') }}")
+    for number in range(2):
+        (project_dir / f"data/{number}.csv").write_text(text(10 * number, 3))
+    program = (
+        "import sys, headgate\nwith headgate.open() as lake: print(lake.run().status)\nprint('pandas' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.split() == ["merged", "False"]
+
+
+def test_duckdb_still_imports_pandas_for_a_parameter() -> None:
+    program = "import sys, duckdb; duckdb.connect().execute('SELECT $1', [1]); print('pandas' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "True"

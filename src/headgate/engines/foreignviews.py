@@ -8,6 +8,7 @@ from typing import Any
 
 from headgate.engines.duckdb import Session
 from headgate.errors import QueryError, ReadOnly
+from headgate.types import literal
 
 # All others are refused: most read files, and extensions bring more of them.
 _HARMLESS = frozenset({"generate_series", "json_each", "json_tree", "range", "repeat", "repeat_row", "unnest"})
@@ -45,7 +46,7 @@ def qualified_tables(session: Session, sql: str) -> list[tuple[str, str]]:
 
 
 def _tree(session: Session, sql: str) -> Any:
-    tree = json.loads(str(session.value("SELECT json_serialize_sql(?::VARCHAR)", [sql])))
+    tree = json.loads(str(session.value(f"SELECT json_serialize_sql({literal(sql)})")))
     if tree.get("error"):
         raise QueryError(str(tree.get("error_message", "It cannot be looked into.")), hint="Write it as one SELECT.")
     return tree

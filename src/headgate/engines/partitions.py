@@ -43,7 +43,7 @@ from headgate.catalog.iceberg import TableVersion
 from headgate.engines.columns import to_duckdb
 from headgate.engines.duckdb import Session
 from headgate.errors import DataError, ProjectError
-from headgate.types import quote
+from headgate.types import literal, quote
 
 # A folder's name holds at most 255 bytes, and the text of a partition becomes one, percent-encoded.
 _TEXT_MAX = 60
@@ -192,7 +192,7 @@ def partition_values(
         kind = field.transform.result_type(source)
         if key is not None and isinstance(kind, StringType | BinaryType) and not key.startswith("="):
             expression, _ = _transformed(session, version.schema, field)
-            values.append(session.value(f"SELECT {expression} FROM read_parquet(?) LIMIT 1", [path]))
+            values.append(session.value(f"SELECT {expression} FROM read_parquet({literal(path)}) LIMIT 1"))
         else:
             values.append(None if key is None else _value(kind, key))
             _check_prunable(field, source, values[-1])

@@ -190,16 +190,14 @@ class _Group:
             return []
         started = utc_now()
         known = self.ws.session.temporary("files")
-        firsts = [counted[each.path][1] if each.path in counted else 0 for each in sound]
+        # DuckDB imports pandas for a statement's first parameter, and an interrupt that comes meanwhile is lost.
+        listed = ", ".join(
+            f"({literal(each.path)}, {literal(each.file.name)}, {literal(each.step.load_id)},"
+            f" {counted[each.path][1] if each.path in counted else 0})"
+            for each in sound
+        )
         self.ws.session.execute(
-            f"CREATE TEMP TABLE {known} AS SELECT unnest($1::VARCHAR[]) AS path, unnest($2::VARCHAR[]) AS name,"
-            " unnest($3::VARCHAR[]) AS load_id, unnest($4::BIGINT[]) AS first",
-            [
-                [each.path for each in sound],
-                [each.file.name for each in sound],
-                [each.step.load_id for each in sound],
-                firsts,
-            ],
+            f"CREATE TEMP TABLE {known} AS FROM (VALUES {listed}) AS files(path, name, load_id, first)"
         )
         try:
             rows = self._rows(staged, known)
