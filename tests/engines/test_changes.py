@@ -101,6 +101,28 @@ def test_merge_into_a_table_that_is_not_there_makes_it(workspace: Workspace) -> 
     assert workspace.properties(ORDERS)["comment"] == "orders"
 
 
+@pytest.mark.parametrize("name", ["rowid", "RowId", "changes", "matched", "file", "position", "row"])
+def test_columns_named_like_those_of_the_statements(workspace: Workspace, name: str) -> None:
+    workspace.append(ORDERS, f"SELECT i AS id, NULL::BIGINT AS {name}, 'old' AS note FROM range(10) AS t(i)")
+    result = workspace.merge(ORDERS, f"SELECT unnest([1, 2, 20, 21]) AS id, 0 AS {name}, 'new' AS note", ["id"])
+    assert (result.inserted, result.updated) == (2, 2)
+    result = workspace.merge(ORDERS, "SELECT unnest([3, 22]) AS id, 'new' AS note", ["id"])
+    assert (result.inserted, result.updated) == (1, 1)
+    kept: list[tuple[int, int | None, str]] = [(i, None, "old") for i in (0, 4, 5, 6, 7, 8, 9)]
+    expected = [
+        *kept,
+        (1, 0, "new"),
+        (2, 0, "new"),
+        (3, None, "new"),
+        (20, 0, "new"),
+        (21, 0, "new"),
+        (22, None, "new"),
+    ]
+    assert _rows(workspace, f"SELECT id, {name}, note FROM silver.orders AS o ORDER BY id") == sorted(
+        expected, key=lambda row: row[0]
+    )
+
+
 def test_columns_named_like_duckdbs_virtual_ones(workspace: Workspace) -> None:
     sql = "SELECT i AS id, 'f' || i AS FileName, i * 10 AS file_row_number FROM range({}) AS t(i)"
     workspace.append(ORDERS, sql.format(10), layout=Layout(partition_by=("bucket(3, id)",)))

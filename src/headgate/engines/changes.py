@@ -35,7 +35,8 @@ class WriteResult:
 
 
 _FILE, _POSITION = "_headgate_file", "_headgate_position"
-_SOURCE_ROW = "_matched_row"
+# DuckDB's number of a row of a table in memory; a column of that name hides it.
+_ROW = "rowid"
 
 
 def merge(
@@ -70,25 +71,26 @@ def merge(
     try:
         columns = [str(row[0]) for row in session.rows(f"DESCRIBE {select_all(sql)}")]
         _check_keys(version, columns, keys, table)
-        session.execute(
-            f"CREATE TEMP TABLE {source} AS SELECT {projection(version.schema, columns)} FROM ({strip(sql)}\n)"
-        )
+        row = _take(session, version, sql, columns, source)
         _check_unique(session, source, keys, table)
         condition = f"coalesce({update_condition}, false)" if update_condition else "true"
         join = " AND ".join(f"target.{quote(key)} = source.{quote(key)}" for key in keys)
-        touched, new_rows = _match(session, version, source, matched, join, condition)
+        touched, new_rows = _match(session, version, source, matched, row, join, condition)
         if not touched and not new_rows:
             return version, WriteResult()
         bearing = _bearing(session, version, touched, columns)
         again = touched.keys() - {file.path for file in bearing}
-        elsewhere = f" AND NOT coalesce({_FILE} IN ({', '.join(map(literal, again))}), false)" if again else ""
-        rows = f"SELECT source.* FROM {source} AS source JOIN {matched} ON source.rowid = {_SOURCE_ROW}"
-        rows += f" WHERE changes{elsewhere}"
+        elsewhere = f" AND NOT coalesce(matched.file IN ({', '.join(map(literal, again))}), false)" if again else ""
+        fields = [field.name for field in version.schema.fields]
+        items = ", ".join(f"source.{quote(field)}" for field in fields)
+        rows = f"SELECT {items} FROM {source} AS source JOIN {matched} AS matched ON source.{row} = matched.row"
+        rows += f" WHERE matched.changes{elsewhere}"
         if again:
-            rows = f"{_updated(session, version, again, source, join, condition, columns)} UNION ALL {rows}"
-        gone = f"SELECT {_POSITION} FROM {matched} WHERE changes AND {_FILE} = "
+            updates = f"source.{quote(keys[0])} IS NOT NULL AND {condition}"
+            rows = f"{_updated(session, version, again, source, join, updates, columns)} UNION ALL {rows}"
+        gone = f"SELECT position FROM {matched} WHERE changes AND file = "
         deletes = [write_deletes(session, version, gone + literal(file.path), file, prefix=prefix) for file in bearing]
-        files = write(session, version, rows, [field.name for field in version.schema.fields], prefix=prefix)
+        files = write(session, version, rows, fields, prefix=prefix)
     finally:
         session.execute(f"DROP TABLE IF EXISTS {source}")
         session.execute(f"DROP TABLE IF EXISTS {matched}")
@@ -96,17 +98,28 @@ def merge(
     return version.rewrite(again, files, deletes), result
 
 
+def _take(session: Session, version: TableVersion, sql: str, columns: Sequence[str], source: str) -> str:
+    """Make a table of a query's rows, with the columns of the version; gives the column that numbers them."""
+    hidden = any(field.name.lower() == _ROW for field in version.schema.fields)
+    row = session.temporary("row") if hidden else _ROW
+    numbered = f", row_number() OVER () AS {row}" if hidden else ""
+    items = f"{projection(version.schema, columns)}{numbered}"
+    session.execute(f"CREATE TEMP TABLE {source} AS SELECT {items} FROM ({strip(sql)}\n)")
+    return row
+
+
 def _match(
-    session: Session, version: TableVersion, source: str, matched: str, join: str, condition: str
+    session: Session, version: TableVersion, source: str, matched: str, row: str, join: str, condition: str
 ) -> tuple[dict[str, int], int]:
     """Make a table of where the rows are that the source changes; gives their number by file, and that of new rows."""
     target = _scan_with_files(session, version)
     session.execute(
         f"CREATE TEMP TABLE {matched} AS"
-        f" SELECT source.rowid AS {_SOURCE_ROW}, {_FILE}, {_POSITION}, {_FILE} IS NULL OR {condition} AS changes"
+        f" SELECT source.{row} AS row, target.{_FILE} AS file, target.{_POSITION} AS position,"
+        f" target.{_FILE} IS NULL OR {condition} AS changes"
         f" FROM ({target}) AS target RIGHT JOIN {source} AS source ON {join}"
     )
-    counts = dict(session.rows(f"SELECT {_FILE}, count(*) FROM {matched} WHERE changes GROUP BY ALL"))
+    counts = dict(session.rows(f"SELECT file, count(*) FROM {matched} WHERE changes GROUP BY ALL"))
     new_rows = counts.pop(None, 0)
     return counts, new_rows
 
@@ -127,7 +140,7 @@ def _updated(
     touched: Collection[str],
     source: str,
     join: str,
-    condition: str,
+    updates: str,
     columns: Sequence[str],
 ) -> str:
     """The rows of the files that are touched, with what the source says in place of what it updates."""
@@ -135,7 +148,7 @@ def _updated(
     items = []
     for field in version.schema.fields:
         column = quote(field.name)
-        value = f"CASE WHEN source.rowid IS NOT NULL AND {condition} THEN source.{column} ELSE target.{column} END"
+        value = f"CASE WHEN {updates} THEN source.{column} ELSE target.{column} END"
         items.append(f"{value} AS {column}" if field.name.lower() in given else f"target.{column} AS {column}")
     target = _scan_files(session, version, touched)
     return f"SELECT {', '.join(items)} FROM ({target}) AS target LEFT JOIN {source} AS source ON {join}"

@@ -76,14 +76,14 @@ def merge_rows(
     held = keys_held(ws, source, sound)
     ws.query(f"CREATE TEMP TABLE {outcomes} AS {_outcomes(ws, source, sound, columns if held else None, arrival)}")
     try:
-        rows = (
-            f"SELECT {selected} FROM ({sound}) JOIN {outcomes} USING (_source_row) WHERE {outcomes}.outcome = 'written'"
-        )
+        # Not a join: what the items name is to be found among the columns of the file and nowhere else.
+        written = f"SELECT _source_row FROM {outcomes} WHERE outcome = 'written'"
+        rows = f"SELECT {selected} FROM ({sound}) WHERE _source_row IN ({written})"
         if held:
             result = ws.merge(source.table, rows, source.contract.key, layout=layout)
         else:
-            written = ws.write_files(source.table, rows, layout=layout, schema_mode=schema_mode)
-            result = ws.insert_files(source.table, written)
+            files = ws.write_files(source.table, rows, layout=layout, schema_mode=schema_mode)
+            result = ws.insert_files(source.table, files)
         lost = ws.session.value(f"SELECT count(*) FROM {outcomes} WHERE outcome <> 'written'")
     finally:
         ws.session.execute(f"DROP TABLE IF EXISTS {outcomes}")
@@ -137,6 +137,6 @@ def _unawaited(ws: Workspace, source: Source, sound: str, arrival: Arrival) -> s
     keys = [quote(key) for key in source.contract.key]
     told = " AND ".join(f"{key} IS NOT NULL" for key in keys)
     if arrival.load_id is not None:
-        told += f" AND NOT (load_id = {literal(arrival.load_id)} AND row IN (SELECT _source_row FROM ({sound})))"
+        told += f" AND NOT (__load_id = {literal(arrival.load_id)} AND __row IN (SELECT _source_row FROM ({sound})))"
     ours = ", ".join(f"source.{key}" for key in keys)
     return f" AND row({ours}) NOT IN (SELECT {', '.join(keys)} FROM ({waiting}) WHERE {told})"

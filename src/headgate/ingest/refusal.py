@@ -74,15 +74,15 @@ class Refusals:
             f" FROM {self.repeats} GROUP BY row"
         )
         every = (
-            "SELECT * EXCLUDE (file_row_number), file_row_number + 1 AS row"
+            "SELECT * EXCLUDE (file_row_number), file_row_number + 1 AS __row"
             f" FROM read_parquet({literal(str(self.staged))}, file_row_number = true)"
         )
         read = (
-            f"SELECT every.row, CAST(NULL AS BIGINT) AS line,"
-            f" CAST(list_concat({VIOLATIONS}, repeated) AS {VIOLATION_TYPE}) AS violations,"
+            f"SELECT every.__row AS row, CAST(NULL AS BIGINT) AS line,"
+            f" CAST(list_concat({VIOLATIONS}, again.repeated) AS {VIOLATION_TYPE}) AS violations,"
             f" {RECORD} AS raw, CAST(NULL AS VARCHAR) AS raw_line"
-            f" FROM ({every}) AS every LEFT JOIN ({repeated}) AS again ON every.row = again.row"
-            f" WHERE {VIOLATIONS} IS NOT NULL OR repeated IS NOT NULL"
+            f" FROM ({every}) AS every LEFT JOIN ({repeated}) AS again ON every.__row = again.row"
+            f" WHERE {VIOLATIONS} IS NOT NULL OR again.repeated IS NOT NULL"
         )
         if self.rows.refused is None:
             return self._with_lines(read)

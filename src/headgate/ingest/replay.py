@@ -90,10 +90,8 @@ class _Replay:
             return None
         columns = tuple(str(key) for (key,) in ws.session.rows(_keys_sql(self.records)))
         raw = Raw.TEXT if self._format() in ("csv", "tsv", "excel") else Raw.JSON
-        ordered = f"(SELECT * FROM {self.records} ORDER BY row)"
-        rows = Rows(
-            record_relation(ordered, columns, raw), columns, raw, record="record", empty_is_null=raw is Raw.TEXT
-        )
+        ordered = f"(SELECT record AS __raw FROM {self.records} ORDER BY row)"
+        rows = Rows(record_relation(ordered, columns, raw), columns, raw, record="__raw", empty_is_null=raw is Raw.TEXT)
         fields = self._typed(match(source, columns, f"quarantine of {self.file}"))
         staged = self.scratch / "replayed.parquet"
         ws.session.execute(
@@ -101,9 +99,10 @@ class _Replay:
         )
         # A row's place among the records is not its row in the file.
         sound = (
-            "SELECT * EXCLUDE (_source_row, place, row), row AS _source_row"
-            f" FROM ({staged_rows(staged, None, sound=True)})"
-            f" JOIN (SELECT row, row_number() OVER (ORDER BY row) AS place FROM {self.records}) ON _source_row = place"
+            "SELECT sound.* REPLACE (places.row AS _source_row)"
+            f" FROM ({staged_rows(staged, None, sound=True)}) AS sound"
+            f" JOIN (SELECT row, row_number() OVER (ORDER BY row) AS place FROM {self.records}) AS places"
+            " ON sound._source_row = places.place"
         )
         ws.query(f"CREATE TEMP TABLE {self.repeats} AS {repeats_sql(ws, source, fields, sound)}")
         sound = f"SELECT * FROM ({sound}) WHERE _source_row NOT IN (SELECT row FROM {self.repeats})"

@@ -190,8 +190,8 @@ def refused_list(path: Path) -> str:
 
 
 def record_relation(records: str, columns: tuple[str, ...], raw: Raw) -> str:
-    """Raw records `record` (JSON objects) of a relation as the columns that a reader would have given."""
-    found = json_columns(f"(SELECT *, record AS __j FROM {records})", [("record", name) for name in columns])
+    """Raw records `__raw` (JSON objects) of a relation as the columns that a reader would have given."""
+    found = json_columns(records, [("__raw", name) for name in columns])
     if raw is Raw.JSON or not columns:
         return found
     return f"(SELECT * REPLACE ({', '.join(f'__x{i} AS __c{i}' for i in range(len(columns)))}) FROM {found})"

@@ -80,16 +80,16 @@ def _repeats(ws: Workspace, source: Source, field: Field, sound: str) -> str:
     name, shown = quote(field.name), literal(field.source or field.name)
     keys = [quote(key) for key in source.contract.key] if source.contract.load == "merge" else []
     key = f"row({', '.join(keys)})" if keys else "NULL"
-    other = f" AND {key} IS DISTINCT FROM first_key" if keys else ""
+    other = f" AND {key} IS DISTINCT FROM __first_key" if keys else ""
     first = (
-        f"SELECT {name} AS __value, min(_source_row) AS first_row, arg_min({key}, _source_row) AS first_key"
+        f"SELECT {name} AS __value, min(_source_row) AS __first_row, arg_min({key}, _source_row) AS __first_key"
         f" FROM ({sound}) WHERE {name} IS NOT NULL GROUP BY ALL HAVING count(*) > 1"
     )
     within = (
         f'SELECT _source_row AS row, {shown} AS "column", CAST({name} AS VARCHAR) AS value,'
-        f" 'repeats the value of row ' || first_row AS reason"
+        f" 'repeats the value of row ' || __first_row AS reason"
         f" FROM ({sound}) AS rows JOIN ({first}) AS firsts ON rows.{name} = firsts.__value"
-        f" WHERE _source_row > first_row{other}"
+        f" WHERE _source_row > __first_row{other}"
     )
     if not _held(ws, source, field.name):
         return within

@@ -9,7 +9,7 @@ from headgate.types import literal, quote
 
 
 def waiting_keys(ws: Workspace, source: Source) -> str | None:
-    """A query for the refused rows of a source: `load_id`, `row`, and their key's columns as the contract types them.
+    """A query for the refused rows of a source: `__load_id`, `__row`, and the columns of their key, typed.
 
     Returns:
         None where no row waits, or where the key is computed and cannot be told from a record.
@@ -29,4 +29,7 @@ def waiting_keys(ws: Workspace, source: Source) -> str | None:
         texts = ", ".join(f"record ->> {literal(pointer(each))}" for each in (name, *column.aliases))
         text = text_sql(f"coalesce({texts})", null_texts(column, contract.options, empty_is_null=False))
         items.append(f"{value_sql(text, column.column_type, column.format, contract.options)} AS {quote(key)}")
-    return f"SELECT load_id, row, {', '.join(items)} FROM (SELECT load_id, row, CAST(raw AS JSON) AS record {waiting})"
+    return (
+        f"SELECT load_id AS __load_id, row AS __row, {', '.join(items)}"
+        f" FROM (SELECT load_id, row, CAST(raw AS JSON) AS record {waiting})"
+    )

@@ -98,7 +98,9 @@ def _summary(console: Console, result: RunResult, called: str, into: str) -> Non
 
 def _repair(console: Console, repair: Repair) -> None:
     left = f"{counted(repair.left, 'row')} still refused"
-    if repair.discarded or not repair.tried:
+    if not repair.discarded and not repair.tried:
+        console.print(f"\n[bold]Quarantine[/]  no row was concerned; {left}")
+    elif repair.discarded:
         console.print(f"\n[bold]Discarded[/]  {counted(repair.discarded, 'row')}; {left}")
     else:
         console.print(f"\n[bold]Read again[/]  {counted(repair.tried, 'row')}: {repair.passed:,} passed; {left}")
