@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from dbt.artifacts.resources import TestConfig
+from dbt.clients.jinja import MacroGenerator
+from dbt.context.providers import generate_runtime_macro_context, generate_runtime_model_context
 from dbt.contracts.graph.model_config import ModelConfig, SnapshotConfig
 from dbt.contracts.graph.nodes import GenericTestNode, ModelNode, UnitTestDefinition
 from dbt.contracts.project import Project as DbtProjectFile
@@ -16,7 +19,10 @@ from dbt_common.behavior_flags import BehaviorFlagRendered
 from mashumaro.jsonschema import build_json_schema
 
 from headgate.transform import shortcuts
-from headgate.transform.manifest import read_manifest
+from headgate.transform.adapter import Target
+from headgate.transform.macros import LazyMacros
+from headgate.transform.manifest import read_manifest, scratch_folder
+from headgate.transform.runtime import dbt_invocation
 from headgate.transform.shortcuts import Shortcut, shortcuts_taken
 
 from .conftest import Lake
@@ -135,6 +141,90 @@ def test_a_project_is_parsed_and_built_as_dbt_does(lake: Lake, taken: Any) -> No
             manifest.unlink()
     lake.workspace.discard()
     assert facts(lake) == quick
+
+
+def bindings(lake: Lake) -> dict[tuple[str, str], Any]:
+    """Which macro each name means in the contexts of an invocation, in packages too, and what else has a name."""
+    found: dict[tuple[str, str], Any] = {}
+    dbt = lake.open()
+    target = Target(lake.workspace, lambda _: {})
+    with (
+        target.registered() as target_id,
+        scratch_folder(dbt.definition) as scratch,
+        dbt_invocation(dbt.definition, scratch, target_id=target_id) as invocation,
+    ):
+        manifest = read_manifest(dbt.packed)
+        invocation.use(manifest)
+        for node in manifest.nodes.values():
+            context = generate_runtime_model_context(node, invocation.config, manifest)
+            found |= {(node.unique_id, name): meaning(context, name) for name in context}
+        macro = manifest.macros["macro.shared.scale"]
+        context = generate_runtime_macro_context(macro, invocation.config, manifest, "shared")
+        found |= {("macro", name): meaning(context, name) for name in context}
+    return found
+
+
+def meaning(context: dict[str, Any], name: str) -> Any:
+    value = context[name]
+    if isinstance(value, MacroGenerator):
+        return value.macro.unique_id
+    if name in ("dbt", "shared", "intricate"):
+        return {key: each.macro.unique_id for key, each in value.items()}
+    return type(value).__name__
+
+
+def test_a_name_means_the_macro_that_dbt_would_find(lake: Lake, taken: Any) -> None:
+    # Macros with the names of a package, of one of dbt's macros and of what dbt offers besides.
+    clashes = "{% macro shared() %}{% endmacro %}{% macro log() %}{% endmacro %}{% macro run_query() %}{% endmacro %}"
+    lake.write(INTRICATE).write({"macros/clashes.sql": clashes})
+    quick = bindings(lake)
+    taken()
+    plain = bindings(lake)
+    for context in {context for context, _ in plain}:
+        plain[context, "context"] = plain[context, "context"].replace("dict", "LazyMacros")
+    assert quick == plain
+    readings = {name: value for (node, name), value in quick.items() if node == "model.intricate.readings"}
+    assert readings["offset"] == readings["intricate"]["offset"] == "macro.intricate.offset"
+    assert readings["shared"] == "macro.intricate.shared"
+    assert readings["log"] == "macro.intricate.log"
+    assert readings["dbt"]["run_query"] == "macro.dbt.run_query"
+    assert readings["run_query"] == "macro.intricate.run_query"
+    base = {name: value for (node, name), value in quick.items() if node == "model.shared.base"}
+    assert (base["offset"], base["run_query"]) == ("macro.shared.offset", "macro.intricate.run_query")
+
+
+METHODS: dict[str, Callable[[Any], Any]] = {
+    "in": lambda macros: ("a" in macros, "z" in macros),
+    "get": lambda macros: (macros.get("a"), macros.get("z"), macros.get("z", 0)),
+    "bool": bool,
+    "len": len,
+    "list": sorted,
+    "reversed": lambda macros: {*reversed(macros)},
+    "dict": dict,
+    "unpacked": lambda macros: {**macros},
+    "keys": lambda macros: sorted(macros.keys()),
+    "values": lambda macros: sorted(macros.values()),
+    "items": lambda macros: sorted(macros.items()),
+    "repr": lambda macros: len(repr(macros)),
+    "copy": lambda macros: macros.copy(),
+    "equal": lambda macros: (macros == {"a": "A", "b": "B"}, macros != {"a": "A", "b": "B"}),
+    "or": lambda macros: macros | {"c": "C"},
+    "ror": lambda macros: {"c": "C"} | macros,
+    "ior": lambda macros: macros.__ior__({"c": "C"}),
+    "set": lambda macros: (macros.__setitem__("a", 1), macros["a"], dict(macros)),
+    "update": lambda macros: (macros.update(a=1, c=2), dict(macros)),
+    "setdefault": lambda macros: (macros.setdefault("a", 1), macros.setdefault("c", 2), dict(macros)),
+    "del": lambda macros: (macros.__delitem__("a"), "a" in macros, dict(macros)),
+    "pop": lambda macros: (macros.pop("a"), macros.pop("z", 1), "a" in macros, dict(macros)),
+    "popitem": lambda macros: (len(macros.popitem()), len(macros)),
+    "clear": lambda macros: (macros.clear(), "a" in macros, len(macros)),
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_macros_that_are_bound_late_are_a_dict(method: str) -> None:
+    late = LazyMacros({name: name for name in "ab"}, str.upper)
+    assert METHODS[method](late) == METHODS[method]({"b": "B", "a": "A"})
 
 
 @pytest.mark.parametrize("shortcut", shortcuts.shortcuts(), ids=lambda shortcut: shortcut.name)

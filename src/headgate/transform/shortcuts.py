@@ -20,11 +20,18 @@ from typing import Any
 import jinja2.nodes
 import mashumaro.jsonschema.schema
 from dbt.clients.jinja_static import statically_extract_macro_calls
+from dbt.context.base import BaseContext
+from dbt.context.macros import MacroNamespace, MacroNamespaceBuilder
+from dbt.context.manifest import ManifestContext
+from dbt.context.providers import generate_runtime_unit_test_context
+from dbt.contracts.graph.manifest import Manifest
 from dbt_common import behavior_flags
 from dbt_common.behavior_flags import BehaviorFlagRendered
 from dbt_common.clients import jinja
 from dbt_common.clients.jinja import MacroFuzzEnvironment
 from jinja2 import Environment
+
+from headgate.transform import macros
 
 _PLAIN = (bool, int, float, str)
 
@@ -95,6 +102,23 @@ def shortcuts() -> tuple[Shortcut, ...]:
             "3a40eb0a68677a1e",
             _parse_once(),
             (jinja.parse, statically_extract_macro_calls),
+        ),
+        Shortcut(
+            ManifestContext,
+            "_build_namespace",
+            "ec7499c518a0cd35",
+            macros.build_namespace,
+            (
+                MacroNamespaceBuilder.__init__,
+                MacroNamespaceBuilder.add_macro,
+                MacroNamespaceBuilder.build_namespace,
+                MacroNamespace._search_order,  # noqa: SLF001  # its order is what counts
+                Manifest.get_macros_by_package,
+                generate_runtime_unit_test_context,
+            ),
+        ),
+        Shortcut(
+            ManifestContext, "to_dict", "7f361d04442ba0a4", macros.to_dict, (BaseContext.__init__, BaseContext.to_dict)
         ),
     )
 
