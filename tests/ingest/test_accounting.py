@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from headgate.ingest.accounting import allowed, contract_checks
+from headgate.ingest.ledger import recorded_loads
 from headgate.types import CheckStatus
 
 if TYPE_CHECKING:
@@ -37,6 +38,15 @@ def test_limits(lake: Lake, limit: str, passes: bool) -> None:
         assert check.message.startswith("1 of 20 rows of data/a.csv break the contract (type 1);")
         assert check.sample[0][check.columns.index("value")] == "x"
         assert check.evidence == "quarantine.a"
+
+
+def test_limits_of_an_earlier_load_are_told_without_its_rules(lake: Lake) -> None:
+    lake.source("a", "table: a\nfiles: data/a.csv\nmax_bad: 0\ncolumns: {id: integer}\n")
+    lake.file("data/a.csv", ROWS)
+    lake.load()
+    (source,) = lake.sources()
+    check = contract_checks(source, recorded_loads(lake.ws))[0]
+    assert check.message == "1 of 20 rows of data/a.csv break the contract; max_bad: 0 allows 0."
 
 
 def test_a_share_is_rounded_down(lake: Lake) -> None:

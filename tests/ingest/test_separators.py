@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.ingest.inferring import inferred
+from tests.ingest.inferring import begin, inferred, types
 
 if TYPE_CHECKING:
     from tests.ingest.conftest import Lake
@@ -28,6 +28,23 @@ def test_a_comma_before_three_digits_decides_nothing_alone(lake: Lake) -> None:
     doubts, options, found = inferred(lake, "id;v\n1;1,234\n2;12,500\n")
     assert (options, found["v"]) == ({"delimiter": ";"}, "varchar")
     assert "'v' stays text, because its numbers have separators or signs, such as '1,234'" in doubts
+
+
+def test_a_point_before_three_digits_is_named_where_commas_may_stand_before_decimals(lake: Lake) -> None:
+    doubts, options, found = inferred(lake, "id;v\n1;1.234\n2;12.500\n")
+    assert (options, found["v"]) == ({"delimiter": ";"}, "decimal(18,3)")
+    assert "'v' has a point before three digits in each value; it is read as one before decimals" in doubts
+
+
+def test_a_point_before_three_digits_is_as_in_other_columns(lake: Lake) -> None:
+    doubts, _, found = inferred(lake, "id;v;w\n1;1.234;0.5\n2;12.500;1.5\n")
+    assert (doubts, found["v"]) == ("", "decimal(18,3)")
+
+
+def test_a_point_before_three_digits_is_usual_where_columns_end_at_commas(lake: Lake) -> None:
+    lake.file("data/a.csv", "id,v\n1,1.234\n2,12.500\n")
+    found, contract, _ = begin(lake, "data/a.csv")
+    assert (found.doubts, types(contract)["v"]) == ([], "decimal(18,3)")
 
 
 def test_a_comma_before_three_digits_is_as_in_other_columns(lake: Lake) -> None:

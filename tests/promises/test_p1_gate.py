@@ -67,6 +67,31 @@ def test_a_refused_branch_cannot_be_merged_by_hand(shop: Path) -> None:
         assert head(lake) == before
 
 
+def test_an_override_is_offered_only_where_there_is_something_to_merge(shop: Path) -> None:
+    with headgate.open(shop) as lake:
+        lake.run()
+        (shop / "data/orders-2.csv").write_text("id;customer\n5;10\n")
+        error = lake.run().error
+        assert error is not None
+        assert (error.data["changes"], "--override" in str(error.hint)) == (0, False)
+        (shop / "data/orders-2.csv").write_text(DUPLICATE)
+        error = lake.run().error
+        assert error is not None
+        assert error.data["changes"] != 0
+        assert "--override" in str(error.hint)
+
+
+def test_a_plan_says_which_contract_has_changed(shop: Path) -> None:
+    with headgate.open(shop) as lake:
+        lake.run()
+        assert lake.plan().notes == ()
+        with (shop / "ingestion/orders.yml").open("a", encoding="utf-8") as contract:
+            contract.write("missing_columns: fill\n")
+        (note,) = lake.plan().notes
+        assert "The contract of orders has changed" in note
+        assert "--select orders+ --full-refresh" in note
+
+
 def test_an_override_needs_a_reason_and_leaves_it_in_the_log(shop: Path) -> None:
     with headgate.open(shop) as lake:
         lake.run()

@@ -168,6 +168,9 @@ def test_a_selection_that_names_nothing_is_an_error(built: Lake) -> None:
     with pytest.raises(UsageError, match="'bb' names no model") as caught:
         built.plan("bb")
     assert caught.value.hint == "Did you mean 'b'?"
+    with pytest.raises(UsageError, match="'source:raaw' names no model") as caught:
+        built.plan("source:raaw")
+    assert caught.value.hint == "Did you mean 'raw'?"
 
 
 def test_a_selection_by_state_is_not_there(lake: Lake) -> None:

@@ -27,9 +27,11 @@ def _limits(source: Source, loads: Sequence[Load]) -> CheckResult:
     if over:
         first = over[0]
         limit = "bad_rows: fail" if source.contract.bad_rows == "fail" else f"max_bad: {source.contract.max_bad}"
+        # What was loaded by an earlier run is known by its numbers alone.
         rules = ", ".join(f"{rule} {count:,}" for rule, count in first.broken_rules.items())
+        named = f" ({rules})" if rules else ""
         message = (
-            f"{first.quarantined:,} of {first.read:,} rows of {first.file} break the contract ({rules}); "
+            f"{first.quarantined:,} of {first.read:,} rows of {first.file} break the contract{named}; "
             f"{limit} allows {allowed(source, first.read):,}."
         )
         if len(over) > 1:

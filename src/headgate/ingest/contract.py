@@ -234,7 +234,7 @@ class Contract(Section):
     )
     computed: dict[str, Computed] = Field(default_factory=dict, description="Further columns, by name.")
     key: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
-        default=(), description="Columns that identify a row, by their name in the lake."
+        default=(), description="Columns that identify a row, by their name in the lake. Only a merge goes by them."
     )
     load: Literal["append", "replace", "merge"] = Field(
         default="append",

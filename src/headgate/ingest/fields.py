@@ -96,7 +96,7 @@ def _check_missing(source: Source, taken: dict[str, int], rest: Sequence[str], f
             continue
         missing = [other for other in contract.columns if other not in taken]
         close = did_you_mean(name, rest)
-        renamed = f" If it was renamed, add `aliases: [...]` to it: {close}" if close else ""
+        renamed = f" If it was renamed, add `aliases: [...]` to it. {close}" if close else ""
         tolerate = "" if needed else " If files may lack it, say `missing_columns: fill`."
         raise ContractError(
             f"The file lacks the column '{name}', which the contract names.",

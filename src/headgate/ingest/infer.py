@@ -178,7 +178,7 @@ class _Inference:
         self.complete = {name for name, count in self.files.items() if count == len(files)}
         self.separators = Separators()
         if sniffed.format in ("csv", "tsv"):
-            self.separators = separators(session, self.narrowed(list(self.files)))
+            self.separators = separators(session, self.narrowed(list(self.files)), sniffed.options.get("delimiter"))
             sniffed.options.update(self.separators.options)
             self.doubts += self.separators.doubts
         self.total = int(session.value(f"SELECT count(*) FROM {self.relation}"))

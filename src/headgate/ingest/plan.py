@@ -222,6 +222,14 @@ def _rebuild(
     )
 
 
+def contract_changed(source: Source) -> str:
+    """What is said of a source that is `outdated`."""
+    return (
+        f"The contract of {source.name} has changed; what was loaded into {source.table} stays as it is. "
+        f"To read the files again: headgate run --select {source.name}+ --full-refresh"
+    )
+
+
 def outdated(sources: Iterable[Source], known: Sequence[KnownLoad]) -> list[Source]:
     """Sources of which something was loaded under another contract than the one that holds now."""
     loads = live(known)

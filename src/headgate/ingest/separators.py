@@ -72,7 +72,9 @@ class _Column:
         return self.hits["point"] > 0 and self.hits["whole"] + self.hits["point"] == self.hits["present"]
 
 
-def separators(session: Session, parts: Iterable[tuple[Sequence[str], str]]) -> Separators:
+def separators(
+    session: Session, parts: Iterable[tuple[Sequence[str], str]], delimiter: str | None = None
+) -> Separators:
     """Find out the separators of a file's numbers.
 
     `1,234` alone tells nothing: it decides for no comma, and a column of such values is a number only beside another
@@ -81,12 +83,20 @@ def separators(session: Session, parts: Iterable[tuple[Sequence[str], str]]) -> 
     Args:
         session: Runs the queries.
         parts: Columns, some at a time, with a relation that has their texts.
+        delimiter: What stands between the columns: a semicolon is where commas may stand before decimals.
     """
     columns = [_looked_at(session, name, relation) for names, relation in parts for name in names]
-    if not any(column.certain for column in columns):
-        return Separators()
     pointed = [column for column in columns if column.point]
     decided = any(column.hits["point"] > column.hits["pointed_group"] for column in pointed)
+    if not any(column.certain for column in columns):
+        vague = [] if decided or delimiter != ";" else pointed
+        return Separators(
+            doubts=tuple(
+                f"'{column.name}' has a point before three digits in each value; it is read as one before decimals. If"
+                ' it stands between thousands, say `decimal: ","` and `thousands: "."`.'
+                for column in vague
+            )
+        )
     grouped = any(column.certain and column.grouped for column in columns) and not decided
     doubts = [
         f"'{column.name}' is read with decimals after the comma, as in another column; three digits after each could"

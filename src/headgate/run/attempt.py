@@ -13,7 +13,7 @@ from headgate.events import Checked, Emit, Loaded, Note, Planned, Rebased
 from headgate.faults import Point, reached
 from headgate.ingest.accounting import contract_checks
 from headgate.ingest.ledger import LEDGER, KnownLoad, Load, known_loads, record, recorded_loads
-from headgate.ingest.plan import PlannedLoad, outdated, plan_loads
+from headgate.ingest.plan import PlannedLoad, contract_changed, outdated, plan_loads
 from headgate.ingest.together import load_all
 from headgate.quality.books import BOOKS, check_books
 from headgate.quality.outside import check_outside
@@ -95,12 +95,7 @@ class Attempt:
         refresh = self._work.selection.reloads
         known = known_loads(self.workspace)
         for source in [] if refresh else outdated(sources, known):
-            self._emit(
-                Note(
-                    f"The contract of {source.name} has changed; what was loaded into {source.table} stays as it is. "
-                    f"To read the files again: headgate run --select {source.name}+ --full-refresh"
-                )
-            )
+            self._emit(Note(contract_changed(source)))
         planned = plan_loads(
             self._lake.project, sources, known, self._lake.storage, self._lake.db, full_refresh=refresh
         )

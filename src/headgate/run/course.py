@@ -176,7 +176,7 @@ class Course:
             properties = {"run_id": self.run_id}
             if attempt.not_loaded:
                 properties[NOT_LOADED] = json.dumps(attempt.not_loaded)
-            commit = attempt.workspace.commit(message, properties)
+            attempt.workspace.commit(message, properties)
             reached(Point.STATE_COMMITTED)
             if attempt.blocking and override is None:
                 return self._refused(attempt)
@@ -186,7 +186,7 @@ class Course:
                 attempt.catch_up(catalog.ref(MAIN).commit_id)
                 attempt.refine(tests_stop_models=override is None)
                 continue
-            if not [change for change in catalog.diff(head, commit.id).changes if not _is_evidence(change.name)]:
+            if not self._changes(attempt):
                 catalog.delete_ref(attempt.branch)
                 return self._result(RunStatus.UNCHANGED, attempt, commit=head)
             unproven = gate.missing(self._work.standing(), self._work.version(attempt.workspace))
@@ -216,6 +216,11 @@ class Course:
             self._emit(Merged(published.id))
             return self._result(RunStatus.MERGED, attempt, commit=published.id)
 
+    def _changes(self, attempt: Attempt) -> int:
+        """How many tables and views a merge of the branch would bring to `main`: none where no file could be read."""
+        changes = self._lake.catalog.diff(attempt.onto, attempt.branch).changes
+        return sum(not _is_evidence(change.name) for change in changes)
+
     def _lost(self) -> None:
         """Others were faster: after a few times, make them wait."""
         self._losses += 1
@@ -235,12 +240,17 @@ class Course:
         reasons = [check.message or f"{check.name} failed" for check in attempt.blocking] + (further or [])
         self._emit(RunRefused(attempt.branch, tuple(reasons)))
         names = ", ".join(check.name for check in attempt.blocking) or "the gate"
+        changes = self._changes(attempt)
+        hint = (
+            f"main is as it was. Look at the branch with --ref {attempt.branch}, mend the data or the model, and run "
+        )
+        hint += "again"
+        hint += f'; or: headgate merge {attempt.branch} --into main --override "why"' if changes else "."
         error = Refused(
             f"{len(reasons)} blocking {'check' if len(reasons) == 1 else 'checks'} failed: {names}.",
             place=f"branch {attempt.branch}",
-            hint=f"main is as it was. Look at the branch with --ref {attempt.branch}, mend the data or the model, "
-            f'and run again; or: headgate merge {attempt.branch} --into main --override "why"',
-            data={"reasons": reasons},
+            hint=hint,
+            data={"reasons": reasons, "changes": changes},
         )
         return self._result(RunStatus.REFUSED, attempt, error=error, branch=attempt.branch)
 

@@ -8,7 +8,7 @@ from headgate.engines.workspace import Workspace
 from headgate.ingest.contract import load_sources
 from headgate.ingest.ledger import known_loads
 from headgate.ingest.objects import copies_removed
-from headgate.ingest.plan import plan_loads
+from headgate.ingest.plan import contract_changed, outdated, plan_loads
 from headgate.run.lake import Lake
 from headgate.run.planning import Work
 from headgate.run.result import Plan, PlannedStep
@@ -23,9 +23,9 @@ def preview(lake: Lake, selection: Selection) -> Plan:
     with Session(lake.project.engine, lake.storage) as session, copies_removed(lake.project.temp_directory):
         workspace = Workspace(lake.catalog, base, session)
         sources = [source for source in work.sources if work.wants(source)]
-        due = plan_loads(
-            lake.project, sources, known_loads(workspace), lake.storage, lake.db, full_refresh=selection.reloads
-        )
+        known = known_loads(workspace)
+        notes = [] if selection.reloads else [contract_changed(source) for source in outdated(sources, known)]
+        due = plan_loads(lake.project, sources, known, lake.storage, lake.db, full_refresh=selection.reloads)
         loads = [
             PlannedStep(step.source.name, step.action.value, step.reason, step.file.name if step.file else None)
             for step in due
@@ -42,7 +42,7 @@ def preview(lake: Lake, selection: Selection) -> Plan:
             for check in standing
             if check.name in fresh or coming.intersection(check.inputs)
         ]
-    return Plan(base, tuple(loads), tuple(models), tuple(checks), skipped)
+    return Plan(base, tuple(loads), tuple(models), tuple(checks), skipped, tuple(notes))
 
 
 def _models(work: Work, workspace: Workspace, loaded: set[Name]) -> tuple[list[PlannedStep], int]:

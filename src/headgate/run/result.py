@@ -155,6 +155,7 @@ class Plan:
     models: tuple[PlannedStep, ...]
     checks: tuple[PlannedStep, ...]
     skipped: int
+    notes: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -170,6 +171,7 @@ class Plan:
             "models": [{"name": step.name, "action": step.action, "reason": step.reason} for step in self.models],
             "checks": [{"name": step.name, "action": step.action, "reason": step.reason} for step in self.checks],
             "skipped": self.skipped,
+            "notes": list(self.notes),
         }
 
 

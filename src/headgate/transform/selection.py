@@ -89,4 +89,5 @@ def select_nodes(dbt: DbtProject, select: Sequence[str] = (), exclude: Sequence[
 
 def _hint(select: Sequence[str], manifest: Manifest) -> str | None:
     names = {node.name for node in manifest.nodes.values() if node.resource_type in ("model", "seed", "snapshot")}
+    names |= {source.name for source in manifest.sources.values()}
     return did_you_mean(select[0].strip("+@").split(":")[-1], names)

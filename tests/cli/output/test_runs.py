@@ -85,7 +85,7 @@ def test_a_merged_run_ends_with_three_commands_that_can_be_pasted(capsys: pytest
 
 
 def test_a_refused_run_shows_the_rows_the_branch_and_the_query(capsys: pytest.CaptureFixture[str]) -> None:
-    error = Refused("1 check failed.", hint="Repair the data.")
+    error = Refused("1 check failed.", hint="Repair the data.", data={"changes": 2})
     out, err = told(capsys, result(RunStatus.REFUSED, branch=BRANCH, checks=(PASSED, FAILED, WARNED), error=error))
     assert "refused: main is as it was" in out
     assert out.index("unique_sale_id") < out.index("volume")
@@ -96,6 +96,13 @@ def test_a_refused_run_shows_the_rows_the_branch_and_the_query(capsys: pytest.Ca
     assert f'query "select * from checks.unique_sale_id limit 20" --ref {BRANCH}' in out
     assert f"merge {BRANCH} --into main --override" in out
     assert err == "Error: 1 check failed.\n  Repair the data.\n"
+
+
+def test_an_override_that_would_bring_nothing_is_not_offered(capsys: pytest.CaptureFixture[str]) -> None:
+    error = Refused("1 check failed.", data={"changes": 0})
+    out, _ = told(capsys, result(RunStatus.REFUSED, branch=BRANCH, checks=(FAILED,), error=error))
+    assert "diff main" in out
+    assert "--override" not in out
 
 
 def test_an_unchanged_run_says_so(capsys: pytest.CaptureFixture[str]) -> None:
@@ -153,6 +160,13 @@ def test_a_plan_gives_its_reasons() -> None:
     assert runs.plan(found).data["loads"] == [
         {"source": "sales", "file": "data/sales.csv", "action": "load", "reason": "the file is new"}
     ]
+
+
+def test_a_plan_tells_what_stays_as_it_is() -> None:
+    note = "The contract of [sales] has changed."
+    found = Plan("main", (), (), (), 12, (note,))
+    assert note in text(found)
+    assert runs.plan(found).data["notes"] == [note]
 
 
 def test_an_empty_plan_says_so() -> None:

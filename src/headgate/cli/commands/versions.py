@@ -68,7 +68,7 @@ def create_branch(
 def create_tag(invocation: Invocation, name: Annotated[str, typer.Argument(metavar="NAME")], at: At = "main") -> None:
     """Name a state for good.
 
-    Example: headgate tag create 2026-q1 --at main@2026-03-31
+    Example: headgate tag create 2026-q1 --at main@2026-04-01
     """
     with invocation.lakehouse() as lake:
         ref = lake.create_tag(name, at)

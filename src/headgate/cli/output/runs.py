@@ -51,6 +51,8 @@ def plan(found: Plan) -> Document:
 
     def text(console: Console) -> None:
         shown.text(console)
+        for note in found.notes:
+            console.print(f"\n{note}", markup=False, soft_wrap=True)
         if steps:
             counts = f"{len(found.loads)} to load, {len(found.models)} to build, {len(found.checks)} to check"
             console.print(f"\n{counts}, {found.skipped} up to date.", style="dim")
@@ -197,7 +199,7 @@ def _next(console: Console, result: RunResult, called: str, into: str) -> None:
         if evidence:
             commands.append(f'{called} query "select * from {evidence} limit 20" --ref {branch}')
         commands.append(f"{called} diff {into} {branch}")
-        if failing:
+        if failing and result.error is not None and result.error.data.get("changes"):
             commands.append(f'{called} merge {branch} --into {into} --override "why it is right all the same"')
         console.print(f"\nThe branch [bold]{result.branch}[/] is kept for inspection.")
     elif result.status.value in ("merged", "unchanged"):
