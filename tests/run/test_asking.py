@@ -56,7 +56,7 @@ def test_a_lost_reason_is_found_by_reading_again(
     question: Callable[[str], Question], reasons_lost: Callable[[int], None]
 ) -> None:
     asked = question(FAILS)
-    reasons_lost(3)
+    reasons_lost(2)  # the engine may lose it again by itself
     with pytest.raises(QueryError, match="too late"):
         list(asked.batches())
 
