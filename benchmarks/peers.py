@@ -4,7 +4,8 @@ Run with `python benchmarks/peers.py [--json FILE] [--scale SF] [--rounds N]`. A
 tables, 28 models (two of them seeds) and 139 tests: the dbt project of `tpch_project/`, which has the layers, the
 models and the kinds of tests of the mobility example, each as often. Each side is a process that begins with nothing
 and ends when all is checked. What both built is compared, row by row, and what they ran is counted. Once with few rows
-as well, for what files, models and tests cost whatever is in them.
+as well, for what files, models and tests cost whatever is in them. The SQL that dbt compiled is run as a plain DuckDB
+script, too, which keeps nothing: nobody who has DuckDB do the work is faster than that.
 """
 
 from __future__ import annotations
@@ -20,10 +21,15 @@ from pathlib import Path
 
 import duckdb
 from measure import Figure, Peer, Taken, alternate, process, program
+from mobility import PEER as SCRIPT
+from mobility import compare as compare_script
+from mobility import plain, run_and_compile
+from plain import script
 from served import with_iceberg
 from tpch import CACHE, TABLES, connect
 
 import headgate
+from headgate.project import Project
 from services import artifacts, java
 
 HERE = Path(__file__).parent
@@ -77,8 +83,8 @@ def split(connection: duckdb.DuckDBPyConnection, table: str, folder: Path) -> No
         connection.execute(f"COPY ({chosen}) TO '{folder}/{table}-{part + 1}.csv' (HEADER, DELIMITER ',')")
 
 
-def lakehouse(folder: Path, tables: dict[str, tuple[str, Columns]]) -> Taken:
-    """A new project with these files and the models, run to the end."""
+def project(folder: Path, tables: dict[str, tuple[str, Columns]]) -> Path:
+    """A new project with these files and the models."""
     lake = folder / "headgate"
     shutil.rmtree(lake, ignore_errors=True)
     shutil.copytree(PROJECT, lake)
@@ -88,6 +94,22 @@ def lakehouse(folder: Path, tables: dict[str, tuple[str, Columns]]) -> Taken:
         listed = "".join(f"  {name}: {{type: '{kind}', required: true}}\n" for name, kind in columns.items())
         contract = f"table: {table}\nfiles: {pattern}\ncolumns:\n{listed}"
         (lake / "ingestion" / f"{table}.yml").write_text(contract, encoding="utf-8")
+    return lake
+
+
+def compiled(folder: Path, tables: dict[str, tuple[str, Columns]]) -> partial[Taken]:
+    """What runs the same SQL as a script, once both were seen to build the same."""
+    lake = project(folder / "script", tables)
+    sql = folder / "script" / "plain.sql"
+    statements = run_and_compile(lake)
+    sql.write_text(script(Project.open(lake), statements), encoding="utf-8")
+    compare_script(lake, sql)
+    return partial(plain, lake, sql)
+
+
+def lakehouse(folder: Path, tables: dict[str, tuple[str, Columns]]) -> Taken:
+    """A new project, run to the end."""
+    lake = project(folder, tables)
     taken = process([HEADGATE, "run", "--json"], cwd=lake)
     with headgate.open(lake) as opened:
         counted(
@@ -206,18 +228,22 @@ def figures(options: Namespace) -> list[Figure]:
         phases: list[dict[str, float]] = []
         with tempfile.TemporaryDirectory(dir=CACHE, prefix="peers-") as scratch:
             folder = Path(scratch)
-            ways = {"ours": partial(lakehouse, folder, tables), "spark": partial(spark, folder, tables, phases)}
+            ways = {
+                "ours": partial(lakehouse, folder, tables),
+                "script": compiled(folder, tables),
+                "spark": partial(spark, folder, tables, phases),
+            }
             taken = alternate(rounds, ways)
             compare(folder)
-        ours, peer = taken["ours"], taken["spark"]
+        ours, peer, least = taken["ours"], taken["spark"], Peer.took(SCRIPT, taken["script"])
         spent = ", ".join(f"{phase} {seconds:.0f} s" for phase, seconds in phases[-1].items())
         who = f"{PEER} ({spent})"
         if scale == options.scale:
-            found.append(Figure.beside(PART, "the whole job", ours, Peer.took(who, peer, GOAL)))
+            found.append(Figure.beside(PART, "the whole job", ours, Peer.took(who, peer, GOAL), least))
             found.append(Figure(PART, "peak memory", "MB", ours.peak, (Peer(PEER, peer.peak),)))
         else:
             name = f"the same at scale {SMALL}: what starting, files, models and tests cost"
-            found.append(Figure.beside(PART, name, ours, Peer.took(who, peer)))
+            found.append(Figure.beside(PART, name, ours, Peer.took(who, peer), least))
     return found
 
 

@@ -1,4 +1,4 @@
-"""The peer of the mobility run: the same work as one plain SQL script, for DuckDB alone.
+"""A peer of whole runs: the same work as one plain SQL script, for DuckDB alone.
 
 The script reads the raw files as their contracts say (types, formats, ranges, the newest row per key), leaves bad rows
 out, and carries out the SQL that dbt compiled, models and data tests. It keeps no bad row, no history, no lineage and
@@ -8,6 +8,7 @@ no file: what it makes is gone with the process.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from glob import glob
 from pathlib import Path
 
 from headgate.ingest.contract import Column, Contract, Source, column_name, load_sources
@@ -41,8 +42,7 @@ def script(project: Project, compiled: list[tuple[str, str]]) -> str:
 def bronze(project: Project, source: Source) -> str:
     """The statement that reads one source into its table."""
     contract = source.contract
-    found = sorted(path for pattern in contract.files for path in project.root.glob(pattern))
-    files = [str(path.relative_to(project.root)) for path in found]
+    files = sorted(path for pattern in contract.files for path in glob(pattern, root_dir=project.root))  # noqa: PTH207  # Path.glob takes none from the root
     items: list[str] = []
     conditions: list[str] = []
     for original, column in contract.columns.items():
@@ -52,11 +52,11 @@ def bronze(project: Project, source: Source) -> str:
         conditions += _conditions(text, value, column)
     where = " AND ".join(conditions) or "true"
     keys = ", ".join(map(quote, contract.key))
+    newest = f"\nQUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY _row DESC) = 1" if keys else ""
     return (
         f"CREATE TABLE {source.table} AS SELECT * EXCLUDE (_row) FROM (\n"
         f"SELECT {', '.join(items)}, _file AS _source_file, _file AS _load_id, _row\n"
-        f"FROM ({_read(contract, files)}) AS raw\nWHERE {where})\n"
-        f"QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY _row DESC) = 1"
+        f"FROM ({_read(contract, files)}) AS raw\nWHERE {where}){newest}"
     )
 
 
