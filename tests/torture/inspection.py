@@ -38,7 +38,9 @@ def inspect(root: Path) -> dict[str, Any]:
             "log": [commit.message for commit in lake.log()],
             "run_ids": [commit.properties.get("run_id") for commit in lake.log()],
             "running": [run.run_id for run in lake.runs() if run.status.value == "running"],
-            "doctor": [f"{finding.name}: {finding.message}" for finding in lake.doctor() if finding.status != "ok"],
+            "doctor": [
+                f"{found.status} in {found.name}: {found.message}" for found in lake.doctor() if found.status != "ok"
+            ],
             "files": _files(lake),
             "litter": sorted(_litter(root / ".headgate")),
         }
