@@ -45,10 +45,7 @@ def figures(rounds: int = 3, times: int = 40) -> list[Figure]:
     """
     with tempfile.TemporaryDirectory() as scratch:
         lake = copied(Path(scratch, "lake"))
-        compiled = run_and_compile(lake)
-        sql = Path(scratch, "plain.sql")
-        sql.write_text(script(Project.open(lake), compiled), encoding="utf-8")
-        compare(lake, sql)
+        sql = plain_script(lake)
         colder = iter(range(rounds))
         cold = alternate(
             rounds,
@@ -132,6 +129,14 @@ def plain(lake: Path, sql: Path) -> Taken:
     """The script, in the folder whose files it names."""
     code = "import duckdb, pathlib, sys; duckdb.connect().execute(pathlib.Path(sys.argv[1]).read_text('utf-8'))"
     return process([sys.executable, "-c", code, str(sql)], cwd=lake)
+
+
+def plain_script(lake: Path) -> Path:
+    """Run the project, and write what it did as a script beside it, once both were seen to build the same."""
+    sql = lake.parent / "plain.sql"
+    sql.write_text(script(Project.open(lake), run_and_compile(lake)), encoding="utf-8")
+    compare(lake, sql)
+    return sql
 
 
 def run_and_compile(lake: Path) -> list[tuple[str, str]]:

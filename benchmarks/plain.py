@@ -42,7 +42,7 @@ def script(project: Project, compiled: list[tuple[str, str]]) -> str:
 def bronze(project: Project, source: Source) -> str:
     """The statement that reads one source into its table."""
     contract = source.contract
-    files = sorted(path for pattern in contract.files for path in glob(pattern, root_dir=project.root))  # noqa: PTH207  # Path.glob takes none from the root
+    files = sorted(path for pattern in contract.files for path in glob(pattern, root_dir=project.root))  # noqa: PTH207  # a pattern may be absolute
     items: list[str] = []
     conditions: list[str] = []
     for original, column in contract.columns.items():
