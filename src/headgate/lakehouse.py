@@ -304,9 +304,7 @@ def open(  # noqa: A001 - `headgate.open`, as in `gzip.open`
 
 
 def open_to_run(path: str | Path | None = None, profile: str | None = None) -> Lakehouse:
-    """As `open`, for whoever calls `run` at once: large new files are hashed while what a run needs is imported."""
-    if isinstance(path, str) and path.startswith(("http://", "https://")):
-        return open(path, profile)
+    """As `open`, of a folder that is run at once: large new files are hashed while what a run needs is imported."""
     from headgate.ingest.ahead import hash_ahead
 
     ahead = hash_ahead(root_of(path))

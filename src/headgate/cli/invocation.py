@@ -127,7 +127,7 @@ class Invocation:
         """
         from headgate import lakehouse
 
-        opened = lakehouse.open_to_run if to_run else lakehouse.open
+        opened = lakehouse.open_to_run if to_run and not self.server else lakehouse.open
         with opened(self.server or self._folder, profile=self.profile) as lake:
             yield lake
 

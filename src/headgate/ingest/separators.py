@@ -89,14 +89,14 @@ def separators(
     pointed = [column for column in columns if column.point]
     decided = any(column.hits["point"] > column.hits["pointed_group"] for column in pointed)
     if not any(column.certain for column in columns):
-        vague = [] if decided or delimiter != ";" else pointed
-        return Separators(
-            doubts=tuple(
-                f"'{column.name}' has a point before three digits in each value; it is read as one before decimals. If"
-                ' it stands between thousands, say `decimal: ","` and `thousands: "."`.'
-                for column in vague
-            )
+        if decided or delimiter != ";":
+            return Separators()
+        vague = (
+            f"'{column.name}' has a point before three digits in each value; it is read as one before decimals. If"
+            ' it stands between thousands, say `decimal: ","` and `thousands: "."`.'
+            for column in pointed
         )
+        return Separators(doubts=tuple(vague))
     grouped = any(column.certain and column.grouped for column in columns) and not decided
     doubts = [
         f"'{column.name}' is read with decimals after the comma, as in another column; three digits after each could"

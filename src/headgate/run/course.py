@@ -176,22 +176,24 @@ class Course:
             properties = {"run_id": self.run_id}
             if attempt.not_loaded:
                 properties[NOT_LOADED] = json.dumps(attempt.not_loaded)
-            attempt.workspace.commit(message, properties)
+            commit = attempt.workspace.commit(message, properties)
             reached(Point.STATE_COMMITTED)
             if attempt.blocking and override is None:
-                return self._refused(attempt)
+                return self._refused(attempt, commit.id)
             head = catalog.ref(MAIN).commit_id
             if head != attempt.onto:
                 self._lost()
                 attempt.catch_up(catalog.ref(MAIN).commit_id)
                 attempt.refine(tests_stop_models=override is None)
                 continue
-            if not self._changes(attempt):
+            if not self._changes(attempt, commit.id):
                 catalog.delete_ref(attempt.branch)
                 return self._result(RunStatus.UNCHANGED, attempt, commit=head)
             unproven = gate.missing(self._work.standing(), self._work.version(attempt.workspace))
             if unproven and override is None:
-                return self._refused(attempt, [f"{check.name} did not pass on this state" for check in unproven])
+                return self._refused(
+                    attempt, commit.id, [f"{check.name} did not pass on this state" for check in unproven]
+                )
             if override is not None and attempt.blocking:
                 properties |= {"override": override, "overridden": ", ".join(c.name for c in attempt.blocking)}
                 message = f"{message} (override: {override})"
@@ -216,9 +218,9 @@ class Course:
             self._emit(Merged(published.id))
             return self._result(RunStatus.MERGED, attempt, commit=published.id)
 
-    def _changes(self, attempt: Attempt) -> int:
-        """How many tables and views a merge of the branch would bring to `main`: none where no file could be read."""
-        changes = self._lake.catalog.diff(attempt.onto, attempt.branch).changes
+    def _changes(self, attempt: Attempt, commit: str) -> int:
+        """How many tables and views a merge of the commit would bring to `main`: none where no file could be read."""
+        changes = self._lake.catalog.diff(attempt.onto, commit).changes
         return sum(not _is_evidence(change.name) for change in changes)
 
     def _lost(self) -> None:
@@ -236,20 +238,17 @@ class Course:
             parts.append(f"build {counted(len(attempt.models), 'model')}")
         return "; ".join(parts) or "run"
 
-    def _refused(self, attempt: Attempt, further: list[str] | None = None) -> RunResult:
+    def _refused(self, attempt: Attempt, commit: str, further: list[str] | None = None) -> RunResult:
         reasons = [check.message or f"{check.name} failed" for check in attempt.blocking] + (further or [])
         self._emit(RunRefused(attempt.branch, tuple(reasons)))
         names = ", ".join(check.name for check in attempt.blocking) or "the gate"
-        changes = self._changes(attempt)
-        hint = (
-            f"main is as it was. Look at the branch with --ref {attempt.branch}, mend the data or the model, and run "
-        )
-        hint += "again"
-        hint += f'; or: headgate merge {attempt.branch} --into main --override "why"' if changes else "."
+        changes = self._changes(attempt, commit)
+        otherwise = f'; or: headgate merge {attempt.branch} --into main --override "why"' if changes else "."
         error = Refused(
             f"{len(reasons)} blocking {'check' if len(reasons) == 1 else 'checks'} failed: {names}.",
             place=f"branch {attempt.branch}",
-            hint=hint,
+            hint=f"main is as it was. Look at the branch with --ref {attempt.branch}, mend the data or the model, "
+            f"and run again{otherwise}",
             data={"reasons": reasons, "changes": changes},
         )
         return self._result(RunStatus.REFUSED, attempt, error=error, branch=attempt.branch)

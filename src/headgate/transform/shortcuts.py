@@ -7,6 +7,7 @@ is, to the letter, the one that it was written for; with any other version, dbt 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import inspect
 import linecache
@@ -60,6 +61,7 @@ class Shortcut:
         return digest_of(getattr(self.owner, self.name), *self.rests_on) == self.digest
 
 
+@functools.cache
 def digest_of(*functions: Any) -> str:
     """The start of the SHA-256 of what functions are written as, nothing where that is not there.
 
