@@ -22,12 +22,17 @@ from measure import Figure, Peer, Taken, alternate, process, program
 from tpch import data
 
 import headgate
+from headgate.ingest.csvfile import group_rows
+from headgate.ingest.plain import PlainFile
 
 HEADGATE = str(Path(sys.executable).with_name("headgate"))
 PART = "ingest"
 PEER = "COPY (FROM read_csv) TO Parquet"
+# The same once more with the row groups that headgate chooses.
+ALIGNED = "COPY with row groups of {rows:,} rows"
 GOAL, GOAL_ROWS = 1.2, 10.0
 LIMIT = "1GB"
+DUCKDB_GROUP = 122_880
 SUMS = "SELECT count(*), sum(l_extendedprice), max(l_comment) FROM"
 # As TPC-H defines them.
 COLUMNS = {
@@ -56,11 +61,13 @@ def figures(options: Namespace) -> list[Figure]:
     with tempfile.TemporaryDirectory(dir=file.parents[1], prefix="ingest-") as scratch:
         folder = Path(scratch)
         rows, _, _ = wanted(file)
+        groups = group_rows(PlainFile(file, file.name, "utf-8", file.stat().st_size)) or DUCKDB_GROUP
         free = alternate(
             options.rounds,
             {
                 "ours": partial(load, folder, file, None),
                 "copy": partial(copy, folder, file, None),
+                "aligned": partial(copy, folder, file, None, groups),
                 "arrow": partial(dlt, "arrow", folder, file, rows),
             },
         )
@@ -74,7 +81,12 @@ def figures(options: Namespace) -> list[Figure]:
     ours = free["ours"]
     return [
         Figure.beside(
-            PART, "time", ours, Peer.took(PEER, free["copy"], GOAL), Peer.took("dlt, Arrow to Parquet", free["arrow"])
+            PART,
+            "time",
+            ours,
+            Peer.took(PEER, free["copy"], GOAL),
+            Peer.took(ALIGNED.format(rows=groups), free["aligned"]),
+            Peer.took("dlt, Arrow to Parquet", free["arrow"]),
         ),
         Figure(
             PART,
@@ -130,13 +142,13 @@ def load(folder: Path, file: Path, limit: str | None) -> Taken:
     return taken
 
 
-def copy(folder: Path, file: Path, limit: str | None) -> Taken:
+def copy(folder: Path, file: Path, limit: str | None, groups: int = DUCKDB_GROUP) -> Taken:
     """The same file to Parquet with the same types, nothing else."""
     types = ", ".join(f"'{name}': '{kind}'" for name, kind in COLUMNS.items())
     settings = {"memory_limit": limit, "temp_directory": str(folder / "spill")} if limit else {}
     statement = (
         f"COPY (FROM read_csv('{file}', header = true, columns = {{{types}}})) TO '{folder / 'plain.parquet'}'"
-        " (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
+        f" (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {groups})"
     )
     code = "import duckdb, json, sys; duckdb.connect(config=json.loads(sys.argv[1])).execute(sys.argv[2])"
     return process([sys.executable, "-c", code, json.dumps(settings), statement])

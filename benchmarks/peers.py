@@ -50,6 +50,7 @@ Columns = dict[str, str]
 def files(scale: float) -> dict[str, tuple[str, Columns]]:
     """The pattern of each table's CSV files and the types of its columns; the files are made once."""
     folder = CACHE / f"tpch-{scale:g}-feeds"
+    CACHE.mkdir(exist_ok=True)
     with connect() as connection:
         if not folder.is_dir():
             connection.execute(f"CALL dbgen(sf = {scale})")

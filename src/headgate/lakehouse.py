@@ -259,6 +259,8 @@ class Lakehouse:
         return examine(self._lake)
 
     def close(self) -> None:
+        if self._ahead is not None:
+            self._ahead.close()
         self._lake.close()
 
     def __enter__(self) -> Lakehouse:
@@ -308,7 +310,12 @@ def open_to_run(path: str | Path | None = None, profile: str | None = None) -> L
     from headgate.ingest.ahead import hash_ahead
 
     ahead = hash_ahead(root_of(path))
-    return Lakehouse(Project.open(path, profile), ahead=ahead)
+    try:
+        return Lakehouse(Project.open(path, profile), ahead=ahead)
+    except BaseException:
+        if ahead is not None:
+            ahead.close()
+        raise
 
 
 def settled(

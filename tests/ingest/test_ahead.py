@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from tests.ingest.conftest import Lake
 from headgate import lakehouse
 from headgate.cli.main import main
 from headgate.ingest import ahead as module
-from headgate.ingest import files
+from headgate.ingest import digests, files
 from headgate.ingest.ahead import hash_ahead
 from headgate.ingest.digests import Digest, digest
 from headgate.ingest.files import HashCache
@@ -127,16 +128,13 @@ CHANGES = pytest.mark.parametrize("change", [appended, touched, replaced_with_th
 
 
 @CHANGES
-def test_a_file_that_changes_while_it_is_hashed_has_no_hash(
-    settled_shop: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], None]
-) -> None:
-    def change_meanwhile(path: Path) -> Digest:
-        found = digest(path)
-        change(path)
-        return found
-
-    monkeypatch.setattr(module, "digest", change_meanwhile)
-    assert hashed(settled_shop) == {}
+def test_a_file_that_changes_while_it_is_hashed_has_no_hash(settled_shop: Path, change: Callable[[Path], None]) -> None:
+    path = settled_shop / "data/orders-1.csv"
+    assert hashed(settled_shop) == {path.name: hashlib.sha256(ORDERS).hexdigest()}
+    ahead = hash_ahead(settled_shop)
+    assert ahead is not None
+    change(path)
+    assert ahead.found() == []
 
 
 @CHANGES
@@ -153,12 +151,63 @@ def test_a_file_that_changes_after_it_was_hashed_is_loaded_as_it_is(
     assert hashes["orders"] == hashlib.sha256(path.read_bytes()).hexdigest() != hashlib.sha256(ORDERS).hexdigest()
 
 
-def test_a_file_that_cannot_be_read_is_for_the_run_to_meet(settled_shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unreadable(path: Path) -> Digest:
-        raise PermissionError(13, "Permission denied", path)
+def removed(path: Path) -> None:
+    path.unlink()
 
-    monkeypatch.setattr(module, "digest", unreadable)
-    assert hashed(settled_shop) == {}
+
+def made_a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("change", [removed, made_a_folder])
+def test_a_file_that_is_no_longer_there_is_for_the_run_to_meet(
+    settled_shop: Path, change: Callable[[Path], None]
+) -> None:
+    ahead = hash_ahead(settled_shop)
+    assert ahead is not None
+    change(settled_shop / "data/orders-1.csv")
+    assert ahead.found() == []
+
+
+def test_the_program_tells_of_every_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "nul").write_bytes(b"a\0b")
+    (tmp_path / "text").write_bytes(b"text")
+    digests.main([str(tmp_path / name) for name in ("nul", "none", "text")])
+    assert [digests.from_line(line) for line in capsys.readouterr().out.splitlines()] == [
+        Digest(hashlib.sha256(b"a\0b").hexdigest(), nul=True),
+        None,
+        Digest(hashlib.sha256(b"text").hexdigest(), nul=False),
+    ]
+    assert digests.from_line(hashlib.sha256(b"text").hexdigest()[:20]) is None
+
+
+def test_where_no_process_starts_the_run_hashes(settled_shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", str(settled_shop / "none"))
+    assert hash_ahead(settled_shop) is None
+
+
+@pytest.mark.parametrize("name", ["headgate.yml", "ingestion/orders.yml"])
+def test_a_project_that_does_not_open_leaves_no_process(
+    settled_shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    # A program that only a kill ends.
+    program = settled_shop / "endless.py"
+    program.write_text("import time\ntime.sleep(600)\n")
+    monkeypatch.setattr(digests, "__file__", str(program))
+    started: list[module.Ahead] = []
+
+    def noted(root: Path) -> module.Ahead | None:
+        started.extend(filter(None, [begin(root)]))
+        (settled_shop / name).write_text("table: [\n")
+        return started[0]
+
+    begin = hash_ahead
+    monkeypatch.setattr(module, "hash_ahead", noted)
+    assert main(["run", "--project", str(settled_shop)]) == 2
+    capsys.readouterr()
+    (ahead,) = started
+    assert ahead._process.returncode == -signal.SIGKILL  # what is left of it is seen nowhere else
 
 
 def test_the_command_reads_a_file_for_its_hash_once(
@@ -170,25 +219,11 @@ def test_the_command_reads_a_file_for_its_hash_once(
         read.append(path.name)
         return digest(path)
 
-    monkeypatch.setattr(module, "digest", noted)
     monkeypatch.setattr(files, "digest", noted)
     write(settled_shop / "data/customers.csv", b"id,name\n10,Ada\n11,Grace\n")
     assert main(["run", "--project", str(settled_shop), "--json"]) == 0
-    assert read == ["orders-1.csv", "customers.csv"]
+    assert read == ["customers.csv"]
     (settled_shop / "headgate.yml").write_text("name: other\n")
     assert main(["run", "--project", str(settled_shop), "--json"]) == 0
-    assert read == ["orders-1.csv", "customers.csv"]
+    assert read == ["customers.csv"]
     capsys.readouterr()
-
-
-def test_threads_switch_as_before_once_all_is_hashed(settled_shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before, during = sys.getswitchinterval(), []
-
-    def noted(path: Path) -> Digest:
-        during.append(sys.getswitchinterval())
-        raise OSError
-
-    monkeypatch.setattr(module, "digest", noted)
-    hashed(settled_shop)
-    assert during == [pytest.approx(0.001)]
-    assert sys.getswitchinterval() == before

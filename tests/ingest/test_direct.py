@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pyarrow.parquet
 import pytest
 
+from headgate.ingest.csvfile import group_rows
+from headgate.ingest.plain import PlainFile
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.ingest.conftest import Lake
 
 
@@ -65,6 +71,44 @@ def test_source_rows_are_those_of_the_file_in_a_direct_load(lake: Lake) -> None:
     (result,) = lake.load()
     assert result.loaded == 200_000
     assert lake.rows("SELECT count(*) FILTER (id <> _source_row) FROM bronze.big") == [(0,)]
+
+
+def test_what_the_reader_hands_over_is_written_as_it_is(lake: Lake) -> None:
+    text = "x" * 91
+    # Of 100 bytes each, so that 80,000 are one of DuckDB's batches of a quarter of 32 MB; 39 vectors are 79,872.
+    file = lake.file("data/big.csv", "id,name\n" + "".join(f"{i:07},{text}\n" for i in range(300_000)))
+    lake.source("big", "table: big\nfiles: data/big.csv\ncolumns: {id: bigint, name: varchar}\n")
+    assert file.stat().st_size == 300_000 * 100 + 8
+    (result,) = lake.load()
+    assert result.loaded == 300_000
+    (written,) = [path for path in lake.data_files() if "ordered" in path.name and path.stat().st_size > 100_000]
+    metadata = pyarrow.parquet.read_metadata(written)
+    groups = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
+    assert sum(groups) == 300_000
+    assert all(abs(rows - 80_000) <= 1 for rows in groups[:-1]), groups
+    assert lake.rows("SELECT count(*) FILTER (id + 1 <> _source_row) FROM bronze.big") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("line", "end", "expected"),
+    [
+        (b"x" * 15, b"\n", None),  # 500,000 rows to a batch
+        (b"x" * 60, b"\n", 131_072),
+        (b"x" * 60, b"\r\n", 129_024),
+        (b"x" * 60, b"\r", None),
+        (b"x" * 99, b"\n", 79_872),
+        (b"x" * 400, b"\n", None),  # 20,000
+    ],
+)
+def test_row_groups_are_as_large_as_batches_where_that_reads_well(
+    tmp_path: Path, line: bytes, end: bytes, expected: int | None
+) -> None:
+    path = tmp_path / "a.csv"
+    record = line + end
+    path.write_bytes(record * (20_000_000 // len(record)))
+    assert group_rows(PlainFile(path, "a.csv", "utf-8", path.stat().st_size)) == expected
+    path.write_bytes(record * (1_000_000 // len(record)))
+    assert group_rows(PlainFile(path, "a.csv", "utf-8", path.stat().st_size)) is None
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,7 @@ class Workspace(Reader):
         layout: Layout | None = None,
         schema_mode: Mode | str = Mode.ADD,
         ordered: bool = False,
+        group_rows: int | None = None,
         constants: Mapping[str, str] | None = None,
     ) -> Written:
         """Write the rows of a query as data files for a table, which does not refer to them before `append_files`.
@@ -121,6 +122,7 @@ class Workspace(Reader):
             layout: Partitions, sort order, properties and comments; what the table has if None.
             schema_mode: How far the query's columns may change the table's.
             ordered: Keep the order of the rows; see `writer.write`.
+            group_rows: Rows of a row group; likewise.
             constants: Columns in which every row has the same text; likewise.
 
         Raises:
@@ -130,7 +132,16 @@ class Workspace(Reader):
         """
         self._check_writable()
         columns, prepared = self._prepare(name, sql, layout, Mode(schema_mode))
-        files = write(self.session, prepared, sql, columns, prefix=self.run_id, ordered=ordered, constants=constants)
+        files = write(
+            self.session,
+            prepared,
+            sql,
+            columns,
+            prefix=self.run_id,
+            ordered=ordered,
+            group_rows=group_rows,
+            constants=constants,
+        )
         return Written(prepared, files)
 
     def append_files(self, name: Name, written: Written, summary: Mapping[str, str] | None = None) -> WriteResult:

@@ -95,6 +95,7 @@ def write(
     *,
     prefix: str,
     ordered: bool = False,
+    group_rows: int | None = None,
     constants: Mapping[str, str] | None = None,
 ) -> tuple[WrittenFile, ...]:
     """Write the rows of a query as data files of a table.
@@ -106,6 +107,7 @@ def write(
         columns: Names of the query's columns.
         prefix: What the names of the files begin with.
         ordered: Keep the order of the query's rows, in one file, unless the table has partitions or a sort order.
+        group_rows: Rows of a row group where they keep their order; as many as DuckDB takes if None.
         constants: Columns of text in which every row of the query has the same, by name, to be written at less cost.
 
     Raises:
@@ -123,7 +125,7 @@ def write(
     if keys or sort:
         rows += f" ORDER BY {', '.join([*keys, *sort])}"
     whole = None if keys else _PARQUET if sort else ORDERED if ordered else None
-    files = _copy(session, version, rows, keys, prefix, whole=whole, constants=constants)
+    files = _copy(session, version, rows, keys, prefix, whole=whole, group_rows=group_rows, constants=constants)
     result = [part for file in files for part in _split(session, version, file, prefix)]
     check_required(session, version, result)
     for file in result:
@@ -144,12 +146,14 @@ def _copy(
     prefix: str,
     *,
     whole: str | None = None,
+    group_rows: int | None = None,
     constants: Mapping[str, str] | None = None,
 ) -> list[WrittenFile]:
     """Write rows as files; as one with its name ending in `whole`, if that is given, in which they keep their order."""
     columns = field_ids(version.schema)
     if whole:
-        reported = [copy_whole(session, version, rows, columns, f"{prefix}-{uuid.uuid4()}{whole}")]
+        name = f"{prefix}-{uuid.uuid4()}{whole}"
+        reported = [copy_whole(session, version, rows, columns, name, group_rows=group_rows)]
     else:
         options = [f"FILENAME_PATTERN {literal(prefix + '-{uuidv7}')}", "OVERWRITE_OR_IGNORE true"]
         options += [f"PARTITION_BY ({', '.join(keys)})"] if keys else [f"FILE_SIZE_BYTES {_target_bytes(version)}"]
@@ -157,7 +161,9 @@ def _copy(
     return [file for row in reported if (file := _written(session, version, row, keys, constants or {})) is not None]
 
 
-def copy_whole(session: Session, version: TableVersion, rows: str, columns: str, name: str) -> tuple[Any, ...]:
+def copy_whole(
+    session: Session, version: TableVersion, rows: str, columns: str, name: str, *, group_rows: int | None = None
+) -> tuple[Any, ...]:
     """Write rows as one file of a table, in their order; gives its row of `RETURN_STATS`.
 
     Args:
@@ -166,10 +172,12 @@ def copy_whole(session: Session, version: TableVersion, rows: str, columns: str,
         rows: A query.
         columns: The option `FIELD_IDS` for its columns.
         name: Of the file.
+        group_rows: As in `write`.
     """
+    options = [f"ROW_GROUP_SIZE {group_rows}"] if group_rows else []
     target = f"{_data_folder(session, version)}/{name}"
     try:
-        (row,) = _reported(session, version, rows, columns, target)
+        (row,) = _reported(session, version, rows, columns, target, options)
     except HeadgateError:
         # DuckDB leaves the beginning of the file where it is.
         session.storage.delete([target])

@@ -1,62 +1,67 @@
 """Large new files hashed while the libraries of the run that loads them are imported.
 
-Hashing leaves the interpreter to other threads, so it costs a run little but the time that imports take anyway. What
-comes of it is worth as much as a hash that is remembered: it holds while size, time of change and inode of a file stay.
+That is done in a process of its own, which waits for no interpreter, and which no import waits for. What comes of it is
+worth as much as a hash that is remembered: it holds while size, time of change and inode of a file stay.
 """
 
 from __future__ import annotations
 
 import sqlite3
+import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
 from headgate.errors import ProjectError
-from headgate.ingest.digests import LARGE, Digest, Stamp, digest, is_settled, stamp
+from headgate.ingest import digests
+from headgate.ingest.digests import LARGE, Digest, Stamp, is_settled, stamp
 from headgate.project import STATE, contract_files, environment_of, path_below
 from headgate.yaml import read_yaml
 
 # Of more contracts than that, reading them twice takes as long as what it saves.
 _MOST_CONTRACTS = 8
 _KNOWN = "SELECT 1 FROM file_hashes WHERE (path, bytes, mtime_ns, inode) = (?, ?, ?, ?)"
-# Seconds after which a thread that imports lets go of the interpreter. Python's own 5 ms, waited for at every piece of
-# a file, add up to a twentieth of a second for 770 MB.
-_SWITCH = 0.001
 
 _File = tuple[Path, Stamp]
 
 
 class Ahead:
-    """Files that are being hashed in a thread.
+    """Files that are being hashed by a process.
 
     Args:
         files: Each with the stamp for which its hash is to hold.
+
+    Raises:
+        OSError: No process can be started.
     """
 
     def __init__(self, files: Sequence[_File]) -> None:
-        self._found: list[tuple[Path, Stamp, Digest]] = []
-        # A command that ends before does not wait for it.
-        self._thread = threading.Thread(target=self._hash, args=(files,), daemon=True)
-        self._thread.start()
+        self._files = files
+        self._told = ""
+        # Neither the packages of this Python nor the project's folder are for it to look into.
+        command = [sys.executable, "-I", "-S", digests.__file__, *(str(path) for path, _ in files)]
+        quiet = subprocess.DEVNULL
+        self._process = subprocess.Popen(command, stdin=quiet, stdout=subprocess.PIPE, stderr=quiet, text=True)
 
-    def found(self) -> Sequence[tuple[Path, Stamp, Digest]]:
+    def found(self) -> list[tuple[Path, Stamp, Digest]]:
         """The hashes, waited for; without those of files that changed or cannot be read."""
-        self._thread.join()
-        return self._found
+        if self._process.returncode is None:
+            self._told, _ = self._process.communicate()
+        found = []
+        # A process that was ended has told of fewer files.
+        for (path, now), line in zip(self._files, self._told.splitlines(), strict=False):
+            known = digests.from_line(line)
+            with suppress(OSError):  # the run meets it again, and tells of it
+                if known is not None and stamp(path) == now:
+                    found.append((path, now, known))
+        return found
 
-    def _hash(self, files: Sequence[_File]) -> None:
-        before = sys.getswitchinterval()
-        sys.setswitchinterval(_SWITCH)
-        try:
-            for path, now in files:
-                with suppress(OSError):  # the run meets it again, and tells of it
-                    found = digest(path)
-                    if stamp(path) == now:
-                        self._found.append((path, now, found))
-        finally:
-            sys.setswitchinterval(before)
+    def close(self) -> None:
+        """End the process, if nobody waited for it."""
+        if self._process.returncode is None:
+            self._process.kill()
+            self._process.communicate()
 
 
 def hash_ahead(root: Path) -> Ahead | None:
@@ -76,9 +81,9 @@ def hash_ahead(root: Path) -> Ahead | None:
         paths = {path for contract in contracts for path in _large_files(root, contract, environment)}
         files = [(path, stamp(path)) for path in sorted(paths)]
         files = _unknown(root / STATE, [(path, now) for path, now in files if is_settled(now)])
+        return Ahead(files) if files else None
     except (ProjectError, OSError, ValueError, RuntimeError, sqlite3.Error):
         return None
-    return Ahead(files) if files else None
 
 
 def _large_files(root: Path, contract: Path, environment: Mapping[str, str]) -> Iterator[Path]:

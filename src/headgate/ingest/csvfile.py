@@ -19,6 +19,14 @@ from headgate.types import literal
 # DuckDB refuses longer records unless it is told; a header is no longer either.
 LONGEST_RECORD = 2_000_000
 _HEAD = 64 * 1024
+# Bytes of a file that DuckDB's reader makes one batch of: a quarter of its buffer.
+_BATCH = 8_000_000
+# A batch may differ from a row group by a vector of rows. DuckDB's own row groups are 60 vectors; of 30, they cost a
+# query a twentieth more, beside a tenth less for the load.
+_VECTOR = 2048
+_FEWEST, _MOST = 24 * _VECTOR, 120 * _VECTOR
+# In how many places of a file its lines are counted.
+_PLACES = 16
 # What no file holds: with it, the reader keeps an empty text apart from no value.
 _NEVER = "\x01headgate\x01"
 
@@ -95,6 +103,26 @@ def ends_long(file: PlainFile) -> bool:
         stream.seek(-LONGEST_RECORD, io.SEEK_END)
         tail = stream.read(LONGEST_RECORD)
     return b"\n" not in tail[:-1] and b"\r" not in tail[:-1]
+
+
+def group_rows(file: PlainFile) -> int | None:
+    """Rows of a row group into which DuckDB writes the batches that it reads of a file as they are.
+
+    A row group takes a batch as it is where both have the same number of rows, or nearly: otherwise every row is copied
+    once more, a tenth of the time of a load.
+
+    Returns:
+        None for small files, and where a batch has too few rows for a row group that reads well, or too many.
+    """
+    if file.bytes < 2 * _BATCH:
+        return None
+    with file.path.open("rb") as stream:
+        lines = 0
+        for place in range(_PLACES):
+            stream.seek(place * (file.bytes // _PLACES))
+            lines += stream.read(_HEAD).count(b"\n")
+    rows = round(_BATCH * lines / (_PLACES * _HEAD) / _VECTOR) * _VECTOR
+    return rows if _FEWEST <= rows <= _MOST else None
 
 
 def first_records(file: PlainFile, dialect: Dialect, count: int) -> list[list[str]]:

@@ -1,8 +1,12 @@
-"""The hash of a file's bytes, and what tells whether it still holds."""
+"""The hash of a file's bytes, and what tells whether it still holds.
+
+As a program it hashes the files that it is given, a line for each. It imports nothing but Python's own.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,14 +42,41 @@ class Digest:
     nul: bool | None = None
 
 
-def digest(path: Path) -> Digest:
-    """Read a file once, for all that is told of its bytes."""
+def digest(path: Path, chunk: int | None = None) -> Digest:
+    """Read a file once, for all that is told of its bytes.
+
+    Args:
+        path: The file.
+        chunk: Bytes that are read at a time; by default so many that other threads get on beside it.
+    """
     found = hashlib.sha256()
     nul = False
     # Into one buffer that stays in the processor's cache: a third less time than making a new one for each piece.
-    buffer = bytearray(_LARGE_CHUNK if path.stat().st_size >= LARGE else _CHUNK)
+    buffer = bytearray(chunk or (_LARGE_CHUNK if path.stat().st_size >= LARGE else _CHUNK))
     with path.open("rb", buffering=0) as file, memoryview(buffer) as view:
         while size := file.readinto(buffer):
             found.update(view[:size])
             nul = nul or buffer.find(0, 0, size) >= 0
     return Digest(found.hexdigest(), nul)
+
+
+def from_line(line: str) -> Digest | None:
+    """What the program told of a file; None where it could not be read, or the line is not whole."""
+    sha256, _, nul = line.partition(" ")
+    return Digest(sha256, nul == "1") if nul in ("0", "1") else None
+
+
+def main(paths: list[str]) -> None:
+    """Write the hash of each file and whether a byte of it is zero, a line for each."""
+    for path in paths:
+        try:
+            found = digest(Path(path), _CHUNK)
+            line = f"{found.sha256} {int(bool(found.nul))}"
+        except OSError:
+            line = "-"
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -16,7 +16,7 @@ from pyiceberg.types import PrimitiveType
 from headgate.engines.writer import Written
 from headgate.ingest.columntypes import VARCHAR, ColumnType
 from headgate.ingest.contract import Source
-from headgate.ingest.csvfile import Dialect, ends_long, first_records, read_csv
+from headgate.ingest.csvfile import Dialect, ends_long, first_records, group_rows, read_csv
 from headgate.ingest.fields import Field
 from headgate.ingest.plain import PlainFile
 from headgate.ingest.rows import Raw, Rows
@@ -47,12 +47,14 @@ class Direct:
         by_double: Columns of whole numbers that were read as DOUBLE, and are exact within its bounds.
         endless: Columns of days and moments that may be infinite.
         filled: Columns in which the reader let no row without a value pass.
+        group_rows: Rows of a row group with which the reader's batches can be written as they come, if any will do.
     """
 
     sql: str
     by_double: tuple[str, ...] = ()
     endless: tuple[str, ...] = ()
     filled: tuple[str, ...] = ()
+    group_rows: int | None = None
 
     def holds(self, written: Written) -> bool:
         """Whether the statistics of the files that the query became say that these columns are sound."""
@@ -142,7 +144,13 @@ def _csv(rows: Rows, fields: tuple[Field, ...], source: Source, nul: bool) -> Di
     if all((field.type or VARCHAR).base == "VARCHAR" for field in fields):
         guards += [condition for _, condition, _ in rows.broken]
     relation = read_csv(file.path, dialect, types, nulls=_nulls(source), filled=tuple(filled))
-    return Direct(_guarded(items, relation, guards), tuple(by_double), _endless(fields), tuple(filled.values()))
+    return Direct(
+        _guarded(items, relation, guards),
+        tuple(by_double),
+        _endless(fields),
+        tuple(filled.values()),
+        group_rows(file),
+    )
 
 
 def _nulls(source: Source) -> tuple[str, ...]:

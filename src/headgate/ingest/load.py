@@ -206,6 +206,7 @@ class _FileLoad:
                 layout=table_layout(self.source, fields),
                 schema_mode=schema_mode(self.ws, self.source),
                 ordered=True,
+                group_rows=direct.group_rows,
                 constants={"_source_file": self.file.name, "_load_id": self.load_id},
             )
         except QueryError as error:
