@@ -13,6 +13,7 @@ import pytest
 
 import headgate
 from headgate.errors import AlreadyExists, NotFound, RefNotFound, TableNotFound, UsageError
+from headgate.events import Event, LoadStarted, Note
 from headgate.lakehouse import Lakehouse
 from headgate.run.result import RunStatus
 
@@ -172,6 +173,39 @@ def test_doctor_finds_a_lost_file(lake: Lakehouse) -> None:
 
     assert [finding.name for finding in errors] == ["tables"]
     assert "bronze.orders" in errors[0].message
+
+
+def test_columns_that_came_with_a_file_are_told_of(lake: Lakehouse, shop: Path) -> None:
+    def notes() -> list[str]:
+        told: list[Event] = []
+        assert lake.run(emit=told.append).status is RunStatus.MERGED
+        return [event.message for event in told if isinstance(event, Note)]
+
+    (shop / "data/orders-2.csv").write_text("id,customer,day,amount,Gift Note\n4,10,2026-01-07,1.00,hello\n")
+    assert notes() == [
+        "bronze.orders has a new column: gift_note. Name it in orders.yml, or say `new_columns: ignore` or `fail`."
+    ]
+    (shop / "data/orders-3.csv").write_text("id,customer,day,amount,Gift Note\n5,10,2026-01-08,1.00,bye\n")
+    (shop / "data/customers.csv").write_text("id,name,b,a\n10,Ada,1,2\n11,Grace,3,4\n")
+    assert notes() == [
+        "bronze.customers has new columns: b, a. Name them in customers.yml, or say `new_columns: ignore` or `fail`."
+    ]
+
+
+@pytest.mark.parametrize(
+    "sql", ["select {{ ref('nope') }}", "select * from {{ source('bronze', 'orders') }", "{% if true %} select 1"]
+)
+def test_a_model_that_does_not_parse_stops_a_run_before_it_loads(shop: Path, sql: str) -> None:
+    (shop / "models/marts/mart_wrong.sql").write_text(sql)
+    told: list[Event] = []
+    with headgate.open(shop) as lake:
+        result = lake.run(emit=told.append)
+        assert result.status is RunStatus.FAILED
+        assert result.error is not None
+        assert "models/marts/mart_wrong.sql" in str(result.error.place)
+        assert not result.loads
+        assert not any(isinstance(event, LoadStarted) for event in told)
+        assert [ref.name for ref in lake.refs()] == ["main"]
 
 
 def test_a_project_without_models_runs_without_dbt(shop: Path) -> None:

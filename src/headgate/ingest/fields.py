@@ -120,3 +120,23 @@ def _new(rest: Sequence[int], found: Sequence[str], taken: set[str], typed: bool
         taken.add(name)
         fields.append(Field(name, None if typed else VARCHAR, position, found[position], None))
     return fields
+
+
+def columns_added(source: Source, before: Sequence[str], now: Sequence[str]) -> str | None:
+    """What is said of a table that has columns which came with a file, and which the contract does not name.
+
+    Args:
+        source: Whose table.
+        before: The table's columns before the file; a table that was not there has none, and nothing is said of it.
+        now: Its columns.
+    """
+    contract = source.contract
+    named = {column.name or column_name(name) for name, column in contract.columns.items()} | set(contract.computed)
+    added = [name for name in now if name not in before and name not in named]
+    if not before or not added:
+        return None
+    what = "a new column" if len(added) == 1 else "new columns"
+    return (
+        f"{source.table} has {what}: {', '.join(added)}. "
+        f"Name {'it' if len(added) == 1 else 'them'} in {source.path.name}, or say `new_columns: ignore` or `fail`."
+    )

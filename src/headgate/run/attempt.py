@@ -12,6 +12,7 @@ from headgate.errors import Conflict, ContractError, HeadgateError, ModelError
 from headgate.events import Checked, Emit, Loaded, Note, Planned, Rebased
 from headgate.faults import Point, reached
 from headgate.ingest.accounting import contract_checks
+from headgate.ingest.fields import columns_added
 from headgate.ingest.ledger import LEDGER, KnownLoad, Load, known_loads, record, recorded_loads
 from headgate.ingest.plan import PlannedLoad, contract_changed, outdated, plan_loads
 from headgate.ingest.together import load_all
@@ -99,10 +100,21 @@ class Attempt:
         planned = plan_loads(
             self._lake.project, sources, known, self._lake.storage, self._lake.db, full_refresh=refresh
         )
+        tables = {step.source.table: step.source for step in planned}
+        before = {name: self._columns(name) for name in tables}
         for result in load_all(planned, self.workspace, self._emit, self._not_loadable):
             self.loads.append(result)
+        for name, source in tables.items():
+            note = columns_added(source, before[name], self._columns(name))
+            if note:
+                self._emit(Note(note))
         record(self.workspace, self.loads)
         self.judge_loads(self.loads)
+
+    def _columns(self, name: Name) -> list[str]:
+        """The columns of a table in their order; none if it is not there."""
+        workspace = self.workspace
+        return [field.name for field in workspace.table(name).schema.fields] if workspace.exists(name) else []
 
     def _not_loadable(self, step: PlannedLoad, error: ContractError) -> None:
         self.judge_files({f"contract:{step.source.name}:{step.name}": _in_one_line(error)})

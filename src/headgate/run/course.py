@@ -144,6 +144,7 @@ class Course:
     def _run_attempt(self, attempt: Attempt) -> RunResult:
         head = self._lake.catalog.ref(MAIN).commit_id
         attempt.begin(head, head)
+        self._work.check_models()
         attempt.ingest()
         if not attempt.blocking:
             attempt.refine()

@@ -55,6 +55,10 @@ class Work:
         if not self.selection.everything:
             _ = self._chosen_sources
 
+    def check_models(self) -> None:
+        """Raise a ModelError for models that do not parse: before loads, which may take long."""
+        _ = self.dbt
+
     def standing(self) -> list[Standing]:
         """Every check that a state has to pass, whatever was selected."""
         checks = [
