@@ -49,8 +49,8 @@ def rendered(sections: Sequence[Section], document: dict[str, Any], folder: Path
         "by checksum.",
         "",
         "`make bench` takes the figures anew (20 minutes), `make bench-peers` those beside Spark, which needs Java;",
-        'both end with an error if a goal is missed. `make bench ARGS="--only merge"` takes a part, `--large` adds the',
-        "largest sizes. Every figure is in `benchmarks/results.json`.",
+        'both end with an error if a goal of what they took is missed. `make bench ARGS="--only merge"` takes a part,',
+        "`--large` adds the largest sizes. Every figure is in `benchmarks/results.json`.",
         "",
     ]
     slower: list[tuple[float, str]] = []

@@ -40,13 +40,14 @@ def test_a_goal_is_a_multiple_of_the_peer(
 ) -> None:
     figure = Figure("merge", "m", "s", ours, (Peer("p", theirs, goal=goal),), more=more)
     assert figure.holds is holds
-    assert len(missed(document(figure))) == (holds is False)
+    assert len(missed(document(figure), ["merge"])) == (holds is False)
 
 
 def test_one_missed_goal_among_several_peers_is_a_miss() -> None:
     figure = Figure("merge", "m", "s", 2.0, (Peer("a", 4.0, goal=1), Peer("b", 1.0, goal=1.5), Peer("c", 1.0)))
     assert figure.holds is False
-    assert missed(document(figure)) == ["Goal missed: merge: m: 2.00 times b, and the goal is at most 1.5"]
+    assert missed(document(figure), ["merge"]) == ["Goal missed: merge: m: 2.00 times b, and the goal is at most 1.5"]
+    assert missed(document(figure), []) == []
 
 
 def test_figures_come_back_from_their_file() -> None:
