@@ -192,6 +192,19 @@ def test_columns_that_came_with_a_file_are_told_of(lake: Lakehouse, shop: Path) 
     ]
 
 
+def test_a_source_whose_files_are_gone_is_told_of_and_keeps_its_rows(lake: Lakehouse, shop: Path) -> None:
+    (shop / "data/orders-1.csv").rename(shop / "data/archived.csv")
+    gone = (
+        "The source 'orders' has no file any more: nothing matches data/orders*.csv. "
+        "What was loaded into bronze.orders stays as it is."
+    )
+    assert lake.plan().notes == (gone,)
+    told: list[Event] = []
+    assert lake.run(emit=told.append).status is RunStatus.UNCHANGED
+    assert [event.message for event in told if isinstance(event, Note)] == [gone]
+    assert lake.query("select count(*) from bronze.orders").rows() == [(2,)]
+
+
 @pytest.mark.parametrize(
     "sql", ["select {{ ref('nope') }}", "select * from {{ source('bronze', 'orders') }", "{% if true %} select 1"]
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from headgate.catalog.storage import Storage
@@ -62,6 +62,7 @@ def plan_loads(
     db: Database | None = None,
     *,
     full_refresh: bool = False,
+    tell: Callable[[str], object] = lambda _: None,
 ) -> list[PlannedLoad]:
     """What has to be loaded so that the lake holds what the sources have now.
 
@@ -72,6 +73,7 @@ def plan_loads(
         storage: The lake's files, whose credentials reach objects of sources as well.
         db: Remembers hashes of files.
         full_refresh: Whether to load again what was loaded already.
+        tell: Is told what a person should know of sources for which nothing is planned.
 
     Raises:
         DataError: A file is missing, or a source has none and never had.
@@ -81,12 +83,17 @@ def plan_loads(
     for source in sources:
         history = [load for load in known if load.source == source.name]
         files = discover(project, source, storage, db)
-        if not files and (not history or source.contract.load == "replace"):
+        if not files:
             patterns = ", ".join(map(shown, source.contract.files))
-            raise DataError(
-                f"The source '{source.name}' has no file: nothing matches {patterns}.",
-                place=f"{source.path}: files",
-                hint="Put files there, or correct `files`.",
+            if not history or source.contract.load == "replace":
+                raise DataError(
+                    f"The source '{source.name}' has no file: nothing matches {patterns}.",
+                    place=f"{source.path}: files",
+                    hint="Put files there, or correct `files`.",
+                )
+            tell(
+                f"The source '{source.name}' has no file any more: nothing matches {patterns}. "
+                f"What was loaded into {source.table} stays as it is."
             )
         own = _plan(source, _distinct(files), history, full_refresh)
         kept = {load.file.name for load in own if load.file is not None}

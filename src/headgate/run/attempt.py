@@ -98,7 +98,13 @@ class Attempt:
         for source in [] if refresh else outdated(sources, known):
             self._emit(Note(contract_changed(source)))
         planned = plan_loads(
-            self._lake.project, sources, known, self._lake.storage, self._lake.db, full_refresh=refresh
+            self._lake.project,
+            sources,
+            known,
+            self._lake.storage,
+            self._lake.db,
+            full_refresh=refresh,
+            tell=lambda text: self._emit(Note(text)),
         )
         tables = {step.source.table: step.source for step in planned}
         before = {name: self._columns(name) for name in tables}

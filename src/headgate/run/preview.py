@@ -25,7 +25,9 @@ def preview(lake: Lake, selection: Selection) -> Plan:
         sources = [source for source in work.sources if work.wants(source)]
         known = known_loads(workspace)
         notes = [] if selection.reloads else [contract_changed(source) for source in outdated(sources, known)]
-        due = plan_loads(lake.project, sources, known, lake.storage, lake.db, full_refresh=selection.reloads)
+        due = plan_loads(
+            lake.project, sources, known, lake.storage, lake.db, full_refresh=selection.reloads, tell=notes.append
+        )
         loads = [
             PlannedStep(step.source.name, step.action.value, step.reason, step.file.name if step.file else None)
             for step in due
