@@ -128,6 +128,32 @@ def test_a_difference_tells_tables_rows_and_columns(lake: Lakehouse, shop: Path)
         lake.diff(before, "main", "silver.nothing")
 
 
+def test_rows_that_were_loaded_again_make_no_difference(lake: Lakehouse, shop: Path) -> None:
+    before = lake.log(limit=1)[0].id
+    customers = shop / "data/customers.csv"
+    (shop / "data/orders-1.csv").write_text(
+        "id,customer,day,amount\n1,10,2026-01-05,12.50\n2,11,2026-01-06,7.30\n3,10,not a day,3.00\n"
+    )
+    customers.write_text("id,name,change\n10,Ada,up\n11,Grace,down\n")
+    lake.run()
+    orders = lake.diff(before, "main", "bronze.orders")
+    assert (orders["changes"][0]["rows_added"], orders["changes"][0]["rows_removed"]) == (1, 1)
+    assert [(row["change"], row["order_id"], str(row["amount"])) for row in orders["rows"]] == [
+        ("+", 2, "7.30"),
+        ("-", 2, "7.25"),
+    ]
+
+    before = lake.log(limit=1)[0].id
+    customers.write_text("id,name,change\n10,Ada,down\n11,Grace,down\n")
+    lake.run()
+    found = lake.diff(before, "main", "bronze.customers")
+    assert found["columns"][:1] == ["_change"]
+    assert [(row["_change"], row["customer_id"], row["change"]) for row in found["rows"]] == [
+        ("+", 10, "down"),
+        ("-", 10, "up"),
+    ]
+
+
 def test_a_revert_brings_an_older_state_back(lake: Lakehouse, shop: Path) -> None:
     (shop / "data/customers.csv").write_text("id,name\n10,Ada\n")
     made = lake.run().commit

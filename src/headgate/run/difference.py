@@ -9,10 +9,12 @@ from headgate.catalog.model import Change
 from headgate.engines.duckdb import Session
 from headgate.engines.scan import explained, readable_rows, scan_sql
 from headgate.errors import DataError, QueryError, TableNotFound, did_you_mean
+from headgate.ingest.contract import AUDIT_COLUMNS
 from headgate.run.lake import Lake
 from headgate.types import Content, Kind, Name, quote
 
 _SAMPLE = 100
+_OF_THE_LOAD = ("_load_id", "_loaded_at")
 
 
 def difference(lake: Lake, before: str, after: str, table: Name | None = None) -> dict[str, Any]:
@@ -26,8 +28,9 @@ def difference(lake: Lake, before: str, after: str, table: Name | None = None) -
 
     Returns:
         `{"changes": [{"name", "change", "rows_before", "rows_after", "rows_added", "rows_removed", "schema"}]}`; with a
-        table also `"columns"` and `"rows"`. Rows added and removed are counted for one table only: for that
-        both versions have to be read.
+        table also `"columns"` and `"rows"`. Rows added and removed are counted for one table only: for that both
+        versions have to be read. The first column of the rows, `change`, is `+` or `-`; it is `_change` where the table
+        has a column of that name. By which load a row of bronze came, and when, makes no difference.
 
     Raises:
         TableNotFound: Neither state has the table.
@@ -98,6 +101,9 @@ def _rows(session: Session, change: Change, summary: dict[str, Any]) -> tuple[li
     sides = [scan_sql(session, content.metadata_location) for content in contents]
     names = [[str(row[0]) for row in session.rows(f"DESCRIBE {sql}")] for sql in sides]
     shared = [name for name in names[0] if name in names[1]]
+    if set(AUDIT_COLUMNS) <= set(shared):
+        # A row that was loaded again is the same row.
+        shared = [name for name in shared if name not in _OF_THE_LOAD]
     if not shared:
         return [], []
     columns = ", ".join(quote(name) for name in shared)
@@ -107,7 +113,10 @@ def _rows(session: Session, change: Change, summary: dict[str, Any]) -> tuple[li
     summary["rows_added"] = session.value("SELECT count(*) FROM added")
     summary["rows_removed"] = session.value("SELECT count(*) FROM removed")
     rows = session.rows(
-        f"SELECT '-' AS change, * FROM removed UNION ALL SELECT '+', * FROM added ORDER BY ALL LIMIT {_SAMPLE}"
+        f"SELECT '-' AS sign, * FROM removed UNION ALL SELECT '+', * FROM added ORDER BY ALL LIMIT {_SAMPLE}"
     )
-    header = ["change", *shared]
+    sign = "change"
+    while sign in shared:
+        sign = f"_{sign}"
+    header = [sign, *shared]
     return header, [dict(zip(header, row, strict=True)) for row in rows]
