@@ -132,16 +132,24 @@ def test_rows_that_were_loaded_again_make_no_difference(lake: Lakehouse, shop: P
     before = lake.log(limit=1)[0].id
     customers = shop / "data/customers.csv"
     (shop / "data/orders-1.csv").write_text(
-        "id,customer,day,amount\n1,10,2026-01-05,12.50\n2,11,2026-01-06,7.30\n3,10,not a day,3.00\n"
+        "id,customer,day,amount\n2,11,2026-01-06,7.30\n1,10,2026-01-05,12.50\n3,10,not a day,3.00\n"
     )
     customers.write_text("id,name,change\n10,Ada,up\n11,Grace,down\n")
     lake.run()
     orders = lake.diff(before, "main", "bronze.orders")
     assert (orders["changes"][0]["rows_added"], orders["changes"][0]["rows_removed"]) == (1, 1)
     assert [(row["change"], row["order_id"], str(row["amount"])) for row in orders["rows"]] == [
-        ("+", 2, "7.30"),
         ("-", 2, "7.25"),
+        ("+", 2, "7.30"),
     ]
+
+    before = lake.log(limit=1)[0].id
+    many = "".join(f"{number},12,2026-02-01,1.00\n" for number in range(100, 300))
+    (shop / "data/orders-1.csv").write_text(f"id,customer,day,amount\n{many}1,10,2026-01-05,12.50\n")
+    lake.run()
+    orders = lake.diff(before, "main", "bronze.orders")
+    assert (orders["changes"][0]["rows_added"], orders["changes"][0]["rows_removed"]) == (200, 1)
+    assert [row["change"] for row in orders["rows"]] == ["-", *["+"] * 99]
 
     before = lake.log(limit=1)[0].id
     customers.write_text("id,name,change\n10,Ada,down\n11,Grace,down\n")
@@ -204,18 +212,25 @@ def test_doctor_finds_a_lost_file(lake: Lakehouse) -> None:
 def test_columns_that_came_with_a_file_are_told_of(lake: Lakehouse, shop: Path) -> None:
     def notes() -> list[str]:
         told: list[Event] = []
-        assert lake.run(emit=told.append).status is RunStatus.MERGED
-        return [event.message for event in told if isinstance(event, Note)]
+        result = lake.run(emit=told.append)
+        assert result.status is RunStatus.MERGED
+        found = [event.message for event in told if isinstance(event, Note)]
+        assert result.to_dict()["notes"] == found
+        return found
 
+    otherwise = "or say `new_columns: ignore` or `fail` there."
     (shop / "data/orders-2.csv").write_text("id,customer,day,amount,Gift Note\n4,10,2026-01-07,1.00,hello\n")
-    assert notes() == [
-        "bronze.orders has a new column: gift_note. Name it in orders.yml, or say `new_columns: ignore` or `fail`."
-    ]
+    assert notes() == [f"bronze.orders has a new column: gift_note. Name it in orders.yml, {otherwise}"]
     (shop / "data/orders-3.csv").write_text("id,customer,day,amount,Gift Note\n5,10,2026-01-08,1.00,bye\n")
     (shop / "data/customers.csv").write_text("id,name,b,a\n10,Ada,1,2\n11,Grace,3,4\n")
-    assert notes() == [
-        "bronze.customers has new columns: b, a. Name them in customers.yml, or say `new_columns: ignore` or `fail`."
-    ]
+    assert notes() == [f"bronze.customers has new columns: b, a. Name them in customers.yml, {otherwise}"]
+    # Of two contracts for one table, each may name a column.
+    (shop / "ingestion/guests.yml").write_text(
+        "table: customers\nfiles: data/guests.csv\nkey: [customer_id]\nload: merge\ncolumns:\n"
+        "  id: {name: customer_id, type: bigint, required: true}\n  name: varchar\n  visits: integer\n"
+    )
+    (shop / "data/guests.csv").write_text("id,name,visits,since\n20,Joan,3,2020\n")
+    assert notes() == [f"bronze.customers has a new column: since. Name it in customers.yml or guests.yml, {otherwise}"]
 
 
 def test_a_source_whose_files_are_gone_is_told_of_and_keeps_its_rows(lake: Lakehouse, shop: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -170,16 +171,39 @@ def test_a_file_that_is_no_longer_there_is_for_the_run_to_meet(
     assert ahead.found() == []
 
 
-def test_the_program_tells_of_every_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_program_tells_of_every_file(tmp_path: Path) -> None:
     (tmp_path / "nul").write_bytes(b"a\0b")
     (tmp_path / "text").write_bytes(b"text")
-    digests.main([str(tmp_path / name) for name in ("nul", "none", "text")])
-    assert [digests.from_line(line) for line in capsys.readouterr().out.splitlines()] == [
+    command = [
+        sys.executable,
+        digests.__file__,
+        str(os.getpid()),
+        *(str(tmp_path / name) for name in ("nul", "none", "text")),
+    ]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert [digests.from_line(line) for line in told.splitlines()] == [
         Digest(hashlib.sha256(b"a\0b").hexdigest(), nul=True),
         None,
         Digest(hashlib.sha256(b"text").hexdigest(), nul=False),
     ]
     assert digests.from_line(hashlib.sha256(b"text").hexdigest()[:20]) is None
+
+
+def test_the_program_ends_with_its_parent(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)  # nobody writes to it: reading it has no end
+    command = f"[sys.executable, {digests.__file__!r}, str(os.getpid()), {str(pipe)!r}]"
+    start = f"import os, subprocess, sys; p = subprocess.Popen({command});"
+    parent = subprocess.Popen(
+        [sys.executable, "-c", f"{start} print(p.pid, flush=True); p.wait()"], stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    os.kill(child, 0)
+    parent.kill()
+    # The other end of its output is closed once both have ended.
+    assert parent.communicate(timeout=60)[0] == ""
+    assert not Path(f"/proc/{child}/cmdline").exists() or not Path(f"/proc/{child}/cmdline").read_bytes()
 
 
 def test_where_no_process_starts_the_run_hashes(settled_shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:

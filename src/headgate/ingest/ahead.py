@@ -6,6 +6,7 @@ worth as much as a hash that is remembered: it holds while size, time of change 
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -40,7 +41,7 @@ class Ahead:
         self._files = files
         self._told = ""
         # Neither the packages of this Python nor the project's folder are for it to look into.
-        command = [sys.executable, "-I", "-S", digests.__file__, *(str(path) for path, _ in files)]
+        command = [sys.executable, "-I", "-S", digests.__file__, str(os.getpid()), *(str(path) for path, _ in files)]
         quiet = subprocess.DEVNULL
         self._process = subprocess.Popen(command, stdin=quiet, stdout=subprocess.PIPE, stderr=quiet, text=True)
 

@@ -6,7 +6,9 @@ As a program it hashes the files that it is given, a line for each. It imports n
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,8 @@ LARGE = 1 << 26
 _CHUNK, _LARGE_CHUNK = 1 << 18, 1 << 24
 # A file that was written to this recently may be written to again without its time of change moving.
 _SETTLED_NS = 2_000_000_000
+# Seconds between looks at the parent.
+_LOOK = 0.05
 
 Stamp = tuple[int, int, int]
 """Size, time of change in nanoseconds and inode of a file: what changes when somebody writes to it."""
@@ -66,8 +70,14 @@ def from_line(line: str) -> Digest | None:
     return Digest(sha256, nul == "1") if nul in ("0", "1") else None
 
 
-def main(paths: list[str]) -> None:
-    """Write the hash of each file and whether a byte of it is zero, a line for each."""
+def main(parent: int, paths: list[str]) -> None:
+    """Write the hash of each file and whether a byte of it is zero, a line for each.
+
+    Args:
+        parent: The process that this is for; the program ends with it.
+        paths: The files.
+    """
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     for path in paths:
         try:
             found = digest(Path(path), _CHUNK)
@@ -78,5 +88,12 @@ def main(paths: list[str]) -> None:
         sys.stdout.flush()
 
 
+def _end_with(parent: int) -> None:
+    """End the program once a process is no longer its parent: killed, that cannot end it."""
+    while os.getppid() == parent:
+        time.sleep(_LOOK)
+    os._exit(1)
+
+
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(int(sys.argv[1]), sys.argv[2:])

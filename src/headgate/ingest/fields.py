@@ -122,21 +122,25 @@ def _new(rest: Sequence[int], found: Sequence[str], taken: set[str], typed: bool
     return fields
 
 
-def columns_added(source: Source, before: Sequence[str], now: Sequence[str]) -> str | None:
-    """What is said of a table that has columns which came with a file, and which the contract does not name.
+def columns_added(sources: Sequence[Source], before: Sequence[str], now: Sequence[str]) -> str | None:
+    """What is said of a table that has columns which came with a file, and which no contract names.
 
     Args:
-        source: Whose table.
+        sources: All that fill the table.
         before: The table's columns before the file; a table that was not there has none, and nothing is said of it.
         now: Its columns.
     """
-    contract = source.contract
-    named = {column.name or column_name(name) for name, column in contract.columns.items()} | set(contract.computed)
+    named = set[str]()
+    for contract in (source.contract for source in sources):
+        named |= {column.name or column_name(name) for name, column in contract.columns.items()} | set(
+            contract.computed
+        )
     added = [name for name in now if name not in before and name not in named]
     if not before or not added:
         return None
-    what = "a new column" if len(added) == 1 else "new columns"
+    what, them = ("a new column", "it") if len(added) == 1 else ("new columns", "them")
+    where = " or ".join(source.path.name for source in sources)
     return (
-        f"{source.table} has {what}: {', '.join(added)}. "
-        f"Name {'it' if len(added) == 1 else 'them'} in {source.path.name}, or say `new_columns: ignore` or `fail`."
+        f"{sources[0].table} has {what}: {', '.join(added)}. "
+        f"Name {them} in {where}, or say `new_columns: ignore` or `fail` there."
     )

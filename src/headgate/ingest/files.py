@@ -68,7 +68,7 @@ class InputFile:
 
     def check_unchanged(self) -> None:
         """Raise a DataError if the file is no longer what it was when it was planned."""
-        if self.path.exists() and (stamp(self.path) == self.stamp or digest(self.path).sha256 == self.sha256):
+        if self.path.is_file() and (stamp(self.path) == self.stamp or digest(self.path).sha256 == self.sha256):
             return
         raise DataError(
             f"The file '{self.name}' changed while it was read.",

@@ -106,12 +106,12 @@ class Attempt:
             full_refresh=refresh,
             tell=lambda text: self._emit(Note(text)),
         )
-        tables = {step.source.table: step.source for step in planned}
-        before = {name: self._columns(name) for name in tables}
+        before = {name: self._columns(name) for name in dict.fromkeys(step.source.table for step in planned)}
         for result in load_all(planned, self.workspace, self._emit, self._not_loadable):
             self.loads.append(result)
-        for name, source in tables.items():
-            note = columns_added(source, before[name], self._columns(name))
+        for name, columns in before.items():
+            filling = [source for source in self._work.sources if source.table == name]
+            note = columns_added(filling, columns, self._columns(name))
             if note:
                 self._emit(Note(note))
         record(self.workspace, self.loads)

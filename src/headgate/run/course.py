@@ -20,7 +20,7 @@ from headgate.errors import (
     counted,
     was_interrupted,
 )
-from headgate.events import Emit, Failed, Merged, Rebased, RunRefused, Started
+from headgate.events import Emit, Event, Failed, Merged, Note, Rebased, RunRefused, Started
 from headgate.faults import Point, reached
 from headgate.run.attempt import EVIDENCE, Attempt, Restart
 from headgate.run.lake import Lake
@@ -40,7 +40,8 @@ class Course:
     def __init__(self, lake: Lake, work: Work, emit: Emit) -> None:
         self._lake = lake
         self._work = work
-        self._emit = emit
+        self._listener = emit
+        self._notes: list[str] = []
         self._started = time.perf_counter()
         self.run_id = new_run_id()
         self._losses = 0
@@ -70,6 +71,14 @@ class Course:
         """Bring a branch to `main`: with `main` merged in, rebuilt where that is needed, and checked."""
         self._lake.catalog.resolve(source)
         return self._follow(lambda attempt: self._merge_attempt(attempt, source, override), None)
+
+    def _emit(self, event: Event) -> None:
+        # An attempt that is made again tells the same again.
+        if isinstance(event, Note):
+            if event.message in self._notes:
+                return
+            self._notes.append(event.message)
+        self._listener(event)
 
     def merge_unchecked(self, source: str, into: str) -> RunResult:
         """Merge into a branch that no gate guards."""
@@ -277,6 +286,7 @@ class Course:
             models=tuple(attempt.models.values()) if attempt else (),
             checks=tuple(attempt.checks.values()) if attempt else (),
             error=error,
+            notes=tuple(self._notes),
         )
 
 

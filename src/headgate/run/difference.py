@@ -11,10 +11,9 @@ from headgate.engines.scan import explained, readable_rows, scan_sql
 from headgate.errors import DataError, QueryError, TableNotFound, did_you_mean
 from headgate.ingest.contract import AUDIT_COLUMNS
 from headgate.run.lake import Lake
-from headgate.types import Content, Kind, Name, quote
+from headgate.types import Content, Kind, Name, literal, quote
 
 _SAMPLE = 100
-_OF_THE_LOAD = ("_load_id", "_loaded_at")
 
 
 def difference(lake: Lake, before: str, after: str, table: Name | None = None) -> dict[str, Any]:
@@ -30,7 +29,7 @@ def difference(lake: Lake, before: str, after: str, table: Name | None = None) -
         `{"changes": [{"name", "change", "rows_before", "rows_after", "rows_added", "rows_removed", "schema"}]}`; with a
         table also `"columns"` and `"rows"`. Rows added and removed are counted for one table only: for that both
         versions have to be read. The first column of the rows, `change`, is `+` or `-`; it is `_change` where the table
-        has a column of that name. By which load a row of bronze came, and when, makes no difference.
+        has a column of that name. Where a row of bronze came from, and when, makes no difference.
 
     Raises:
         TableNotFound: Neither state has the table.
@@ -102,21 +101,25 @@ def _rows(session: Session, change: Change, summary: dict[str, Any]) -> tuple[li
     names = [[str(row[0]) for row in session.rows(f"DESCRIBE {sql}")] for sql in sides]
     shared = [name for name in names[0] if name in names[1]]
     if set(AUDIT_COLUMNS) <= set(shared):
-        # A row that was loaded again is the same row.
-        shared = [name for name in shared if name not in _OF_THE_LOAD]
+        # A row that was loaded again, or from another place, is the same row.
+        shared = [name for name in shared if name not in AUDIT_COLUMNS]
     if not shared:
         return [], []
     columns = ", ".join(quote(name) for name in shared)
     old, new = (f"SELECT {columns} FROM ({sql})" for sql in sides)
     session.execute(f"CREATE TEMP TABLE removed AS ({old}) EXCEPT ALL ({new})")
     session.execute(f"CREATE TEMP TABLE added AS ({new}) EXCEPT ALL ({old})")
-    summary["rows_added"] = session.value("SELECT count(*) FROM added")
-    summary["rows_removed"] = session.value("SELECT count(*) FROM removed")
-    rows = session.rows(
-        f"SELECT '-' AS sign, * FROM removed UNION ALL SELECT '+', * FROM added ORDER BY ALL LIMIT {_SAMPLE}"
-    )
-    sign = "change"
-    while sign in shared:
+    counts = {name: int(session.value(f"SELECT count(*) FROM {name}")) for name in ("added", "removed")}
+    summary["rows_added"], summary["rows_removed"] = counts["added"], counts["removed"]
+    sign, taken = "change", {name.lower() for name in shared}
+    while sign in taken:
         sign = f"_{sign}"
+    # Some of both sides, and what became of a row beside the row.
+    parts = [
+        f"(SELECT {literal(mark)} AS {sign}, * FROM {name} ORDER BY {columns}"
+        f" LIMIT {max(_SAMPLE // 2, _SAMPLE - counts[other])})"
+        for mark, name, other in (("-", "removed", "added"), ("+", "added", "removed"))
+    ]
+    rows = session.rows(f"FROM ({' UNION ALL '.join(parts)}) ORDER BY {columns}, {sign} DESC")
     header = [sign, *shared]
     return header, [dict(zip(header, row, strict=True)) for row in rows]

@@ -68,6 +68,7 @@ class RunResult:
         seconds: Wall time.
         error: What stopped the run; None when it merged or had nothing to do.
         repair: What became of refused rows, where the change was to them.
+        notes: What a person should know besides.
     """
 
     run_id: str
@@ -80,6 +81,7 @@ class RunResult:
     checks: tuple[CheckResult, ...] = ()
     error: HeadgateError | None = None
     repair: Repair | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -116,6 +118,7 @@ class RunResult:
             ],
             "checks": [check_document(check) for check in self.checks],
             **({"repair": asdict(self.repair)} if self.repair else {}),
+            "notes": list(self.notes),
             "error": self.error.to_dict() if self.error else None,
         }
 
