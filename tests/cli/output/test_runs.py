@@ -117,7 +117,9 @@ def test_json_is_the_document_of_the_run_and_nothing_else(capsys: pytest.Capture
     found = result(RunStatus.REFUSED, branch=BRANCH, loads=LOADS, models=MODELS, checks=(FAILED,), error=error)
     out, err = told(capsys, found, Invocation(json=True))
     document = json.loads(out)
-    assert list(document) == ["run_id", "status", "branch", "commit", "seconds", "loads", "models", "checks", "error"]
+    assert list(document) == (
+        ["run_id", "status", "branch", "commit", "seconds", "loads", "models", "checks", "notes", "error"]
+    )
     assert document["loads"][0] == {
         "source": "sales",
         "file": "data/sales.csv",
