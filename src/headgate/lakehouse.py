@@ -12,7 +12,7 @@ with headgate.open("my-lake") as lake:
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
@@ -309,13 +309,13 @@ def open_to_run(path: str | Path | None = None, profile: str | None = None) -> L
     """As `open`, of a folder that is run at once: large new files are hashed while what a run needs is imported."""
     from headgate.ingest.ahead import hash_ahead
 
-    ahead = hash_ahead(root_of(path))
-    try:
-        return Lakehouse(Project.open(path, profile), ahead=ahead)
-    except BaseException:
+    with ExitStack() as unless_open:
+        ahead = hash_ahead(root_of(path))
         if ahead is not None:
-            ahead.close()
-        raise
+            unless_open.callback(ahead.close)
+        opened = Lakehouse(Project.open(path, profile), ahead=ahead)
+        unless_open.pop_all()
+        return opened
 
 
 def settled(

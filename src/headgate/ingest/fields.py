@@ -29,6 +29,11 @@ class Field:
     column: Column | None
 
 
+def name_in_lake(name: str, column: Column) -> str:
+    """What a column is called in the lake which a contract has under this name."""
+    return column.name or column_name(name)
+
+
 def match(
     source: Source, found: Sequence[str], file: str, *, typed: bool = False, told: bool = True
 ) -> tuple[Field, ...]:
@@ -55,7 +60,7 @@ def match(
         _check_missing(source, taken, [found[position] for position in rest], file)
     fields = [
         Field(
-            column.name or column_name(name),
+            name_in_lake(name, column),
             column.column_type,
             taken.get(name),
             found[taken[name]] if name in taken else None,
@@ -91,7 +96,7 @@ def _find(name: str, column: Column, found: Sequence[str], taken: set[int]) -> i
 def _check_missing(source: Source, taken: dict[str, int], rest: Sequence[str], file: str) -> None:
     contract = source.contract
     for name, column in contract.columns.items():
-        needed = column.required or (column.name or column_name(name)) in contract.key
+        needed = column.required or name_in_lake(name, column) in contract.key
         if name in taken or not (needed or contract.missing_columns == "fail"):
             continue
         missing = [other for other in contract.columns if other not in taken]
@@ -130,11 +135,11 @@ def columns_added(sources: Sequence[Source], before: Sequence[str], now: Sequenc
         before: The table's columns before the file; a table that was not there has none, and nothing is said of it.
         now: Its columns.
     """
-    named = set[str]()
-    for contract in (source.contract for source in sources):
-        named |= {column.name or column_name(name) for name, column in contract.columns.items()} | set(
-            contract.computed
-        )
+    named = {
+        name
+        for contract in (source.contract for source in sources)
+        for name in (*(name_in_lake(key, column) for key, column in contract.columns.items()), *contract.computed)
+    }
     added = [name for name in now if name not in before and name not in named]
     if not before or not added:
         return None

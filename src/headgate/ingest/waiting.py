@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from headgate.engines.workspace import Workspace
-from headgate.ingest.contract import Source, column_name
+from headgate.ingest.contract import Source
+from headgate.ingest.fields import name_in_lake
 from headgate.ingest.rules import null_texts, pointer, text_sql, value_sql
 from headgate.types import literal, quote
 
@@ -20,7 +21,7 @@ def waiting_keys(ws: Workspace, source: Source) -> str | None:
         f"FROM {source.quarantine.sql} WHERE source = {literal(source.name)} AND status = 'refused' AND raw IS NOT NULL"
     )
     contract = source.contract
-    columns = {column.name or column_name(name): (name, column) for name, column in contract.columns.items()}
+    columns = {name_in_lake(name, column): (name, column) for name, column in contract.columns.items()}
     if not set(contract.key) <= set(columns) or not ws.query(f"SELECT 1 {waiting} LIMIT 1").fetchall():
         return None
     items = []

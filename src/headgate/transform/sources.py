@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from headgate.ingest.contract import Contract, column_name, load_sources
+from headgate.ingest.contract import Contract, load_sources
+from headgate.ingest.fields import name_in_lake
 from headgate.project import Project
 from headgate.scratch import write_atomically
 from headgate.transform.definition import Definition
@@ -38,7 +39,7 @@ def write_source_definitions(project: Project, definition: Definition) -> None:
 
 def _table(name: Name, contract: Contract) -> dict[str, Any]:
     columns = [
-        _described({"name": column.name or column_name(key), "data_type": column.type}, column.description)
+        _described({"name": name_in_lake(key, column), "data_type": column.type}, column.description)
         for key, column in contract.columns.items()
     ]
     columns += [
