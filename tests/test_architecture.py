@@ -27,8 +27,8 @@ INIT_LINES = 40
 CONFTEST_LINES = 150
 # Files that may have up to 800 lines, each with the reason.
 LONG_FILES: dict[str, str] = {}
-# Where an unforeseen error becomes a sentence, a response or a failed asset.
-EDGES = ("headgate.cli", "headgate.web", "headgate.orchestration")
+# Where an unforeseen error becomes a sentence, a response or a failed asset, or goes on to another thread.
+EDGES = ("headgate.cli", "headgate.web", "headgate.orchestration", "headgate.run.beside")
 EMPTY_WORDS = {"core", "common", "utils", "util", "helpers", "helper", "manager", "misc", "base"}
 HEAVY = {"duckdb", "pyarrow", "pyiceberg", "dbt", "sqlalchemy", "numpy", "pandas", "polars", "openpyxl"}
 # Distribution of an extra -> what it is imported as, where the two differ.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 import headgate
 from headgate.errors import AlreadyExists, NotFound, RefNotFound, TableNotFound, UsageError
-from headgate.events import Event, LoadStarted, Note
+from headgate.events import Event, Loaded, LoadStarted, Note
 from headgate.lakehouse import Lakehouse
 from headgate.run.result import RunStatus
 
@@ -249,16 +250,24 @@ def test_a_source_whose_files_are_gone_is_told_of_and_keeps_its_rows(lake: Lakeh
 @pytest.mark.parametrize(
     "sql", ["select {{ ref('nope') }}", "select * from {{ source('bronze', 'orders') }", "{% if true %} select 1"]
 )
-def test_a_model_that_does_not_parse_stops_a_run_before_it_loads(shop: Path, sql: str) -> None:
+def test_a_model_that_does_not_parse_stops_a_run_while_it_loads(shop: Path, sql: str) -> None:
     (shop / "models/marts/mart_wrong.sql").write_text(sql)
     told: list[Event] = []
+
+    def emit(event: Event) -> None:
+        told.append(event)
+        if isinstance(event, LoadStarted):  # the first file waits for the models
+            for thread in threading.enumerate():
+                if thread.name == "beside":
+                    thread.join(60)
+
     with headgate.open(shop) as lake:
-        result = lake.run(emit=told.append)
+        result = lake.run(emit=emit)
         assert result.status is RunStatus.FAILED
         assert result.error is not None
         assert "models/marts/mart_wrong.sql" in str(result.error.place)
         assert not result.loads
-        assert not any(isinstance(event, LoadStarted) for event in told)
+        assert not any(isinstance(event, Loaded) for event in told)
         assert [ref.name for ref in lake.refs()] == ["main"]
 
 

@@ -132,6 +132,8 @@ class Session:
             QueryError: DuckDB rejects the statement, or it fails; `Unexplained` if DuckDB does not say why.
             StorageError: A file cannot be read or written.
         """
+        if self.interrupted:
+            raise query_stopped()
         try:
             return self.connection.execute(sql, parameters)
         except duckdb.Error as error:
@@ -199,7 +201,7 @@ class Session:
             self.execute(f"SET file_search_path = {literal(before)}")
 
     def interrupt(self) -> None:
-        """Stop the statement that is running, from another thread; nothing is left to stop once it was closed."""
+        """Stop the statement that is running, from another thread, and begin no other; a closed session has none."""
         self.interrupted = True
         with suppress(duckdb.ConnectionException):
             self.connection.interrupt()

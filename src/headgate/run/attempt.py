@@ -80,6 +80,10 @@ class Attempt:
         """Take the branch and the files of this run away; the commit of `main` that has them, if it came to that."""
         return take_away(self._lake, self.run_id, self.branch, self.onto) if self.onto else None
 
+    def stop(self) -> None:
+        """End what the session is doing, from another thread, and whatever it is asked to do after that."""
+        self._session.interrupt()
+
     def new_loads(self) -> list[Load]:
         """The loads that the state has and `main` has not."""
         known = {load.load_id for load in self._ledger_of(self.onto)}

@@ -23,6 +23,7 @@ from headgate.errors import (
 from headgate.events import Emit, Event, Failed, Merged, Note, Rebased, RunRefused, Started
 from headgate.faults import Point, reached
 from headgate.run.attempt import EVIDENCE, Attempt, Restart
+from headgate.run.beside import beside
 from headgate.run.lake import Lake
 from headgate.run.planning import Work
 from headgate.run.result import RunResult, RunStatus, new_run_id
@@ -153,8 +154,9 @@ class Course:
     def _run_attempt(self, attempt: Attempt) -> RunResult:
         head = self._lake.catalog.ref(MAIN).commit_id
         attempt.begin(head, head)
-        self._work.check_models()
-        attempt.ingest()
+        # Loads leave Python idle, and of reading the models DuckDB has no part.
+        with beside(self._work.check_models, attempt.stop):
+            attempt.ingest()
         if not attempt.blocking:
             attempt.refine()
         return self._finish(attempt, self._message(attempt))

@@ -56,7 +56,7 @@ class Work:
             _ = self._chosen_sources
 
     def check_models(self) -> None:
-        """Raise a ModelError for models that do not parse: before loads, which may take long."""
+        """Raise a ModelError for models that do not parse; loads, which may take long, are not to end first."""
         _ = self.dbt
 
     def standing(self) -> list[Standing]:
