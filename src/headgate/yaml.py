@@ -64,10 +64,10 @@ class YamlDocument:
 
 
 # Ten times as fast, where PyYAML was built with libyaml.
-_Base: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+SAFE_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class _Loader(_Base):  # type: ignore[misc,valid-type]  # chosen at run time
+class _Loader(SAFE_LOADER):  # type: ignore[misc,valid-type]  # chosen at run time
     """PyYAML's safe loader with the scalars of YAML 1.2."""
 
 

@@ -18,7 +18,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import dbt.clients.jinja
 import jinja2.nodes
+import jinja2.runtime
 import mashumaro.jsonschema.schema
 from dbt.clients.jinja_static import statically_extract_macro_calls
 from dbt.context.base import BaseContext
@@ -26,13 +28,14 @@ from dbt.context.macros import MacroNamespace, MacroNamespaceBuilder
 from dbt.context.manifest import ManifestContext
 from dbt.context.providers import generate_runtime_unit_test_context
 from dbt.contracts.graph.manifest import Manifest
+from dbt.contracts.graph.nodes import ParsedNode
 from dbt_common import behavior_flags
 from dbt_common.behavior_flags import BehaviorFlagRendered
 from dbt_common.clients import jinja
-from dbt_common.clients.jinja import MacroFuzzEnvironment
+from dbt_common.clients.jinja import MacroFuzzEnvironment, MacroFuzzTemplate, NativeSandboxTemplate
 from jinja2 import Environment
 
-from headgate.transform import macros
+from headgate.transform import macros, templates
 
 _PLAIN = (bool, int, float, str)
 
@@ -95,6 +98,7 @@ def shortcuts_taken() -> Iterator[None]:
 
 def shortcuts() -> tuple[Shortcut, ...]:
     """The shortcuts, with nothing remembered yet."""
+    get_template = templates.compiled_once()
     return (
         Shortcut(BehaviorFlagRendered, "_default_source", "29a653aaaebbe60d", _calling_module),
         Shortcut(mashumaro.jsonschema.schema, "_default", "0eb4e423e0146f8c", _default),
@@ -119,6 +123,24 @@ def shortcuts() -> tuple[Shortcut, ...]:
                 generate_runtime_unit_test_context,
             ),
         ),
+        Shortcut(ParsedNode, "write_node", "090759063a78b839", _write_nothing),
+        *(
+            Shortcut(
+                owner,
+                "get_template",
+                "1b7078266ff9ebb8",
+                get_template,
+                (jinja.get_environment, Environment.from_string),
+            )
+            for owner in (jinja, dbt.clients.jinja)
+        ),
+        Shortcut(
+            NativeSandboxTemplate,
+            "new_context",
+            "27a9a4a6d23f65bb",
+            templates.new_context,
+            (MacroFuzzTemplate.new_context, NativeSandboxTemplate.render, jinja2.runtime.new_context),
+        ),
         Shortcut(
             ManifestContext, "to_dict", "7f361d04442ba0a4", macros.to_dict, (BaseContext.__init__, BaseContext.to_dict)
         ),
@@ -142,6 +164,10 @@ def _default(f_type: Any, f_value: Any, config_cls: Any) -> Any:
     if plain or (f_value is None and (f_type is Any or type(None) in typing.get_args(f_type))):
         return f_value
     return _default_of_mashumaro(f_type, f_value, config_cls)
+
+
+def _write_nothing(self: ParsedNode, project_root: str, compiled_path: str, compiled_code: str) -> None:
+    """What was compiled is in the node; the folder that dbt writes it to as well is gone after the invocation."""
 
 
 def _parse_once() -> Callable[..., jinja2.nodes.Template]:

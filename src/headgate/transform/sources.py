@@ -14,6 +14,7 @@ from headgate.project import Project
 from headgate.scratch import write_atomically
 from headgate.transform.definition import Definition
 from headgate.types import Name
+from headgate.yaml import SAFE_LOADER
 
 _FILE = "contracts.yml"
 
@@ -61,7 +62,7 @@ def _declared(project: Project) -> Iterator[Name]:
     """Source tables that YAML files of the project declare, by the names that `source` is called with."""
     for path in _yaml_files(project.root):
         try:
-            documents = yaml.safe_load(path.read_text(encoding="utf-8"))
+            documents = yaml.load(path.read_text(encoding="utf-8"), Loader=SAFE_LOADER)  # noqa: S506  # which is a safe one
         except yaml.YAMLError:
             continue  # dbt says what is wrong with it, with the line
         sources = documents.get("sources") if isinstance(documents, dict) else None
