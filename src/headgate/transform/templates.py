@@ -42,10 +42,10 @@ def new_context(
     self: Template,
     vars: dict[str, Any] | None = None,  # noqa: A002  # Jinja's name
     shared: bool = False,
-    locals: Mapping[str, Any] | None = None,  # noqa: A002
+    locals: Mapping[str, Any] | None = None,  # noqa: A002  # likewise
 ) -> Context:
     """The context of a native template (`self`), as dbt makes those of others: without a copy of all names."""
     if shared or locals:
         return Template.new_context(self, vars, shared, locals)
     known = ChainMap({} if vars is None else vars, self.globals)
-    return self.environment.context_class(self.environment, known, self.name, self.blocks)  # type: ignore[arg-type]
+    return self.environment.context_class(self.environment, known, self.name, self.blocks)  # type: ignore[arg-type]  # as dbt does
