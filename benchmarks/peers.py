@@ -1,11 +1,11 @@
 """Files to marts, end to end: headgate beside PySpark with Iceberg and dbt-spark, the same models and tests.
 
 Run with `python benchmarks/peers.py [--json FILE] [--scale SF] [--rounds N]`. All of TPC-H as 15 CSV files to 8 bronze
-tables, 28 models (two of them seeds) and 139 tests: the dbt project of `tpch_project/`, which has the layers, the
-models and the kinds of tests of the mobility example, each as often. Each side is a process that begins with nothing
-and ends when all is checked. What both built is compared, row by row, and what they ran is counted. Once with few rows
-as well, for what files, models and tests cost whatever is in them. The SQL that dbt compiled is run as a plain DuckDB
-script, too, which keeps nothing: what DuckDB takes for it by itself.
+tables, 28 models (two of them seeds), 139 tests and 19 reconciliations: the project of `tpch_project/`, which has the
+layers, the models, the kinds of checks and, at its own scale, the rows of the mobility example, each as often. A few
+rows are wrong, and kept apart by both sides. Each side is a process that begins with nothing and ends when all is
+checked. What both built is compared, row by row, and what they ran is counted. Once with 30 times the rows as well. The
+SQL that dbt compiled is run as a plain DuckDB script, too, which keeps nothing: what DuckDB takes for it by itself.
 """
 
 from __future__ import annotations
@@ -27,19 +27,26 @@ from served import with_iceberg
 from tpch import CACHE, TABLES, connect
 
 import headgate
+from headgate.project import Project
+from headgate.quality.reconciliation import Reconciliation, Side, load_reconciliations
 from services import artifacts, java
 
 HERE = Path(__file__).parent
 HEADGATE = str(Path(sys.executable).with_name("headgate"))
 PART, PEER = "peers", "PySpark, Iceberg, dbt-spark"
 GOAL = 0.1
-SMALL = 0.01
+# The mobility example has 94,572 raw rows, TPC-H at this scale 86,826.
+SCALE = 0.01
+LARGER = 30
 LIMIT = 900
 PROJECT = HERE / "tpch_project"
 # Large tables come in several files; each but the first of the orders begins with the last ones of the file before.
 SPLIT = {"lineitem": 4, "orders": 3, "partsupp": 2, "customer": 2}
 AGAIN = {"orders": 50}
-HOLDS = {"files": 15, "models": 28, "tests": 139}
+# Rows of the last file of customers that are to be refused: a balance that is no number, no name.
+WRONG = [f"{9_000_000 + n},Customer#{n},Address,1,11-719,n/a,BUILDING,wrong" for n in range(5)]
+WRONG += [f"{9_100_000 + n},,Address,1,11-719,1.00,BUILDING,wrong" for n in range(5)]
+HOLDS = {"files": 15, "refused": len(WRONG), "models": 28, "checks": 139 + 19}
 NAMES = """
 {% macro generate_schema_name(custom_schema_name, node) %}{{ custom_schema_name or target.schema }}{% endmacro %}
 """
@@ -49,16 +56,18 @@ Columns = dict[str, str]
 
 def files(scale: float) -> dict[str, tuple[str, Columns]]:
     """The pattern of each table's CSV files and the types of its columns; the files are made once."""
-    folder = CACHE / f"tpch-{scale:g}-feeds"
+    folder = CACHE / f"tpch-{scale:g}-raw"
     CACHE.mkdir(exist_ok=True)
     with connect() as connection:
         if not folder.is_dir():
             connection.execute(f"CALL dbgen(sf = {scale})")
             with tempfile.TemporaryDirectory(dir=CACHE, prefix="making-") as making:
-                made = Path(making, "feeds")
+                made = Path(making, "raw")
                 made.mkdir()
                 for table in TABLES:
                     split(connection, table, made)
+                with (made / f"customer-{SPLIT['customer']}.csv").open("a", encoding="utf-8") as last:
+                    last.writelines(f"{line}\n" for line in WRONG)
                 made.rename(folder)
         else:
             connection.execute("CALL dbgen(sf = 0)")
@@ -106,11 +115,15 @@ def lakehouse(folder: Path, tables: dict[str, tuple[str, Columns]]) -> Taken:
     lake = project(folder, tables)
     taken = process([HEADGATE, "run", "--json"], cwd=lake)
     with headgate.open(lake) as opened:
+        loads = opened.loads()
         counted(
             "headgate",
-            files=len(opened.loads()),
+            files=len(loads),
+            refused=sum(load["quarantined"] for load in loads),
             models=sum(str(table.name).partition(".")[0] in ("silver", "gold") for table in opened.tables()),
-            tests=sum(check["kind"] == "dbt" and check["status"] == "passed" for check in opened.checks()),
+            checks=sum(
+                check["kind"] in ("dbt", "reconciliation") and check["status"] == "passed" for check in opened.checks()
+            ),
         )
     return taken
 
@@ -122,6 +135,8 @@ def spark(folder: Path, tables: dict[str, tuple[str, Columns]], phases: list[dic
     dbt = place / "dbt"
     shutil.copytree(PROJECT, dbt)
     (dbt / "macros" / "names.sql").write_text(NAMES, encoding="utf-8")
+    for check in load_reconciliations(Project.open(project(folder / "checks", tables))):
+        (dbt / "tests" / f"{check.name}.sql").write_text(as_test(check), encoding="utf-8")
     sources = [{"name": "bronze", "schema": "bronze", "tables": [{"name": table} for table in tables]}]
     layers = {"staging": {"+schema": "silver"}, "marts": {"+schema": "gold"}}
     # JSON is YAML.
@@ -161,6 +176,31 @@ def spark(folder: Path, tables: dict[str, tuple[str, Columns]], phases: list[dic
     counted(PEER, **found["counts"])
     phases.append(found["seconds"])
     return taken
+
+
+def as_test(check: Reconciliation) -> str:
+    """A reconciliation as whoever has dbt alone would write it: a test, in SQL."""
+    names = check.columns or check.left.columns
+    sides = (check.left, check.right)
+    if check.kind in ("keys", "checksum"):
+        both = [
+            f"select {', '.join(side.columns or names)} from {named(side)} where {side.where or 'true'}"
+            for side in sides
+        ]
+        without = "except all" if check.kind == "checksum" else "except"
+        left, right = (f"({one} {without} {other})" for one, other in (both, reversed(both)))
+        return f"{left} union all {right}"
+    figures = []
+    for side in sides:
+        figure = "count(*)" if check.kind == "row_count" else f"coalesce(sum({side.column or check.column}), 0)"
+        figures.append(f"select {figure} as figure from {named(side)} where {side.where or 'true'}")
+    return f"select * from ({figures[0]}) as one cross join ({figures[1]}) as other where one.figure <> other.figure"
+
+
+def named(side: Side) -> str:
+    """A table in the words of dbt."""
+    schema, _, table = side.table.partition(".")
+    return f"{{{{ source('bronze', '{table}') }}}}" if schema == "bronze" else f"{{{{ ref('{table}') }}}}"
 
 
 def counted(who: str, **found: int) -> None:
@@ -211,13 +251,13 @@ def compare(folder: Path) -> None:
 
 
 def figures(options: Namespace) -> list[Figure]:
-    """The job, its peak memory, and what it costs with few rows."""
+    """The job, the same with more rows, and their peak memory."""
     found: list[Figure] = []
     with tempfile.TemporaryDirectory(dir=CACHE, prefix="peers-") as scratch:
         # Python compiles what it has not met before; nobody is to pay for that.
-        spark(Path(scratch), files(SMALL), [])
-        lakehouse(Path(scratch), files(SMALL))
-    for scale, rounds in ((options.scale, options.rounds), (SMALL, 1)):
+        spark(Path(scratch), files(SCALE), [])
+        lakehouse(Path(scratch), files(SCALE))
+    for scale, rounds in ((options.scale, options.rounds), (options.scale * LARGER, 1)):
         tables = files(scale)
         phases: list[dict[str, float]] = []
         with tempfile.TemporaryDirectory(dir=CACHE, prefix="peers-") as scratch:
@@ -234,12 +274,12 @@ def figures(options: Namespace) -> list[Figure]:
         who = f"{PEER} ({spent})"
         if scale == options.scale:
             found.append(Figure.beside(PART, "the whole job", ours, Peer.took(who, peer, GOAL), least))
-            found.append(Figure(PART, "peak memory", "MB", ours.peak, (Peer(PEER, peer.peak),)))
         else:
-            name = f"the same at scale {SMALL}: what starting, files, models and tests cost"
+            name = f"the same with {LARGER} times the rows"
             found.append(Figure.beside(PART, name, ours, Peer.took(who, peer), least))
+            found.append(Figure(PART, "peak memory, with these", "MB", ours.peak, (Peer(PEER, peer.peak),)))
     return found
 
 
 if __name__ == "__main__":
-    program(__doc__, figures, scale=0.3, rounds=1)
+    program(__doc__, figures, scale=SCALE, rounds=3)
