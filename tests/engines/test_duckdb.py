@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -93,18 +92,25 @@ def test_trouble_with_the_disk_is_a_storage_error(session: Session, message: str
     assert error.hint
 
 
-def test_a_session_is_stopped_from_another_thread(make_session: Callable[..., Session]) -> None:
-    session = make_session()
+ENDLESS = "SELECT count(*) FROM range(1000000000) AS a(i), range(1000) AS b(j) WHERE hash(i * j) = 7"
 
-    def stop() -> None:
-        time.sleep(0.3)
-        session.interrupt()
 
-    thread = threading.Thread(target=stop)
-    thread.start()
+def test_a_statement_is_stopped_from_another_thread(session: Session) -> None:
+    timer = threading.Timer(0.3, session.interrupt)
+    timer.start()
     with pytest.raises(Cancelled):
-        session.value("SELECT count(*) FROM range(1000000000) AS a(i), range(1000) AS b(j) WHERE hash(i * j) = 7")
-    thread.join()
+        session.value(ENDLESS)
+    timer.join()
+    assert session.value("SELECT 1") == 1
+
+
+def test_a_session_that_was_stopped_begins_no_statement(make_session: Callable[..., Session]) -> None:
+    session = make_session()
+    timer = threading.Timer(0.3, session.stop)
+    timer.start()
+    with pytest.raises(Cancelled):
+        session.value(ENDLESS)
+    timer.join()
     with pytest.raises(Cancelled):
         session.value("SELECT 1")
 

@@ -76,6 +76,7 @@ class Session:
         views: What each view over the lake shows, a metadata location, by its quoted name in lower case.
         scratch: A folder of this session's own for spilled and temporary files, removed at the end.
         interrupted: Whether `interrupt` was called.
+        stopped: Whether `stop` was.
     """
 
     def __init__(self, settings: EngineSettings, storage: Storage) -> None:
@@ -83,6 +84,7 @@ class Session:
         self.functions: set[str] = set()
         self.views: dict[str, str] = {}
         self.interrupted = False
+        self.stopped = False
         temporary = Path(settings.temp_directory or tempfile.gettempdir()).expanduser().absolute()
         self.scratch = claim_folder(temporary)
         config: dict[str, str | bool | int | float | list[str]] = {
@@ -132,7 +134,7 @@ class Session:
             QueryError: DuckDB rejects the statement, or it fails; `Unexplained` if DuckDB does not say why.
             StorageError: A file cannot be read or written.
         """
-        if self.interrupted:
+        if self.stopped:
             raise query_stopped()
         try:
             return self.connection.execute(sql, parameters)
@@ -201,10 +203,15 @@ class Session:
             self.execute(f"SET file_search_path = {literal(before)}")
 
     def interrupt(self) -> None:
-        """Stop the statement that is running, from another thread, and begin no other; a closed session has none."""
+        """Stop the statement that is running, from another thread; nothing is left to stop once it was closed."""
         self.interrupted = True
         with suppress(duckdb.ConnectionException):
             self.connection.interrupt()
+
+    def stop(self) -> None:
+        """Stop the statement that is running, from another thread, and begin no other."""
+        self.stopped = True
+        self.interrupt()
 
     def translate(self, error: duckdb.Error, sql: str) -> HeadgateError:
         """An error of DuckDB's as one of ours, with the line of the statement where DuckDB names one."""

@@ -82,7 +82,7 @@ class Attempt:
 
     def stop(self) -> None:
         """End what the session is doing, from another thread, and whatever it is asked to do after that."""
-        self._session.interrupt()
+        self._session.stop()
 
     def new_loads(self) -> list[Load]:
         """The loads that the state has and `main` has not."""
