@@ -271,6 +271,16 @@ def test_a_model_that_does_not_parse_stops_a_run_while_it_loads(shop: Path, sql:
         assert [ref.name for ref in lake.refs()] == ["main"]
 
 
+def test_a_reconciliation_of_a_table_that_nothing_makes_is_told_of(shop: Path) -> None:
+    (shop / "checks").mkdir(exist_ok=True)
+    (shop / "checks/misspelled.yml").write_text(
+        "checks:\n  - {name: kept, kind: row_count, left: bronze.orders, right: silver.stg_order}\n"
+    )
+    with headgate.open(shop) as lake:
+        told = lake.run().notes
+    assert told == ("The reconciliation kept waits: nothing makes silver.stg_order. Did you mean 'silver.stg_orders'?",)
+
+
 def test_a_project_without_models_runs_without_dbt(shop: Path) -> None:
     shutil.rmtree(shop / "models")
     with headgate.open(shop) as lake:

@@ -116,6 +116,25 @@ def test_an_override_needs_a_reason_and_leaves_it_in_the_log(shop: Path) -> None
         assert lake.run().status is RunStatus.REFUSED
 
 
+def test_an_override_names_every_check_that_fails_and_runs_those_that_were_skipped(shop: Path) -> None:
+    (shop / "tests").mkdir(exist_ok=True)
+    (shop / "tests/nobody_spends_much.sql").write_text("select * from {{ ref('mart_spending') }} where spent > 90")
+    with headgate.open(shop) as lake:
+        assert lake.run().status is RunStatus.MERGED
+        (shop / "data/orders-2.csv").write_text(DUPLICATE)
+        refused = lake.run()
+        assert {check.name: check.status.value for check in refused.checks}["nobody_spends_much"] == "skipped"
+        assert refused.branch is not None
+
+        result = lake.merge(refused.branch, override="the till sent order 1 twice")
+
+        assert result.status is RunStatus.MERGED
+        assert not [check.name for check in result.checks if check.status.value == "skipped"]
+        overridden = lake.log(limit=1)[0].properties["overridden"].split(", ")
+        assert overridden == ["nobody_spends_much", "unique_stg_orders_order_id"]
+        assert lake.run().status is RunStatus.UNCHANGED
+
+
 def test_too_many_bad_rows_refuse_the_run_also_by_hand(shop: Path) -> None:
     (shop / "data/orders-1.csv").write_text("id,customer,day,amount\n1,10,never,1\n2,10,never,1\n3,10,2026-01-01,1\n")
     with headgate.open(shop) as lake:

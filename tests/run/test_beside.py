@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
+import time
 
 import pytest
 
@@ -64,19 +67,49 @@ def test_the_error_of_a_body_is_told_where_the_work_is_right() -> None:
 
 
 @pytest.mark.parametrize(
-    "error",
-    [KeyboardInterrupt(), Cancelled("The consumer has enough."), RuntimeError("Query interrupted")],
-    ids=lambda error: type(error).__name__,
+    "error", [KeyboardInterrupt(), RuntimeError("Query interrupted")], ids=lambda error: type(error).__name__
 )
-def test_who_interrupts_the_body_waits_for_nothing(error: BaseException) -> None:
-    released, ended = threading.Event(), threading.Event()
+def test_an_interrupt_of_the_body_ends_the_work(error: BaseException, capfd: pytest.CaptureFixture[str]) -> None:
+    begun, threads = threading.Event(), []
 
     def work() -> None:
-        released.wait(PATIENCE)
+        threads.append(threading.current_thread())
+        begun.set()
+        while True:
+            time.sleep(0.001)
+
+    def body() -> None:
+        assert begun.wait(PATIENCE)
+        raise error
+
+    with pytest.raises(type(error)), beside(work, lambda: None):
+        body()
+    assert not threads[0].is_alive()
+    assert capfd.readouterr().err == ""
+
+
+def test_an_interrupt_while_the_work_is_waited_for_ends_it() -> None:
+    threads = []
+
+    def work() -> None:
+        threads.append(threading.current_thread())
+        time.sleep(0.2)
+        os.kill(os.getpid(), signal.SIGINT)
+        while True:
+            time.sleep(0.001)
+
+    with pytest.raises(KeyboardInterrupt), beside(work, lambda: None):
+        pass
+    assert not threads[0].is_alive()
+
+
+def test_a_body_that_was_cancelled_waits_for_the_work() -> None:
+    ended = threading.Event()
+
+    def work() -> None:
+        time.sleep(0.2)
         ended.set()
 
-    with pytest.raises(type(error)), beside(work, never):
-        raise error
-    assert not ended.is_set()
-    released.set()
-    assert ended.wait(PATIENCE)
+    with pytest.raises(Cancelled), beside(work, never):
+        raise Cancelled("The consumer has enough.")
+    assert ended.is_set()

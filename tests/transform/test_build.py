@@ -219,15 +219,17 @@ def test_cancelling_between_models_stops_the_build(lake: Lake) -> None:
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, Cancelled])
-def test_interrupting_a_statement_stops_the_build(lake: Lake, stop: type[BaseException]) -> None:
-    lake.write(
-        {
-            "models/a.sql": """
-            select count(*) as n from range(100_000_000) a, range(100_000_000) b where a.range % 7 = b.range
-            """,
-            "models/b.sql": "select 1 as n",
-        }
-    )
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select count(*) as n from range(100_000_000) a, range(100_000_000) b where a.range % 7 = b.range",
+        # Whoever begins another statement after the signal works at this one to its end.
+        "select count(*) as n, sum(sqrt(a.range * b.range)) as s from range(1_000_000) a, range(1_000_000) b",
+    ],
+    ids=["join", "cross join"],
+)
+def test_interrupting_a_statement_stops_the_build(lake: Lake, sql: str, stop: type[BaseException]) -> None:
+    lake.write({"models/a.sql": sql, "models/b.sql": "select 1 as n"})
     dbt, plan = lake.open(), lake.plan()
     if stop is KeyboardInterrupt:
         timer = threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT))

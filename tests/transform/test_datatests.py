@@ -150,6 +150,23 @@ def test_a_project_has_macros_of_its_own_for_tests(lake: Lake, macro: str) -> No
     assert [str(name) for name in lake.workspace.names("checks")] == ["checks.passes"]
 
 
+@pytest.mark.parametrize("name", ["sql", "schema", "database"])
+def test_a_macro_with_a_name_of_dbt_s_context_breaks_tests_as_it_does_in_dbt(lake: Lake, name: str) -> None:
+    own = {"macros/own.sql": f"{{% macro {name}() %}}x{{% endmacro %}}"}
+    lake.write(MODEL | own | {"tests/passes.sql": TESTS["passes"][0]}).build()
+    assert [check.status for check in lake.result.checks] == [CheckStatus.ERROR]
+
+
+def test_a_test_has_one_chance(lake: Lake) -> None:
+    """dbt asks again for the rows, of which there may be none then: as of a sample."""
+    lake.workspace.session.execute("create temp sequence asked")
+    lake.write(
+        MODEL | {"tests/once.sql": "select 1 from {{ ref('nums') }} where n = 0 and (select nextval('asked')) = 1"}
+    )
+    (check,) = lake.build().checks
+    assert (check.status, check.failures, check.sample) == (CheckStatus.FAILED, 1, ())
+
+
 def test_failures_of_all_tests_are_kept_where_dbt_is_told_so(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DBT_STORE_FAILURES", "true")
     lake.write(MODEL | {"tests/passes.sql": TESTS["passes"][0]}).build()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from headgate.errors import ModelError
@@ -144,3 +146,20 @@ def test_the_parts_of_an_error_are_kept(lake: Lake) -> None:
     error = lake.model("gold.bad").error or {}
     assert error["place"] == "models/marts/bad.sql:4"
     assert "models/marts" not in str(error["message"])
+
+
+@pytest.mark.parametrize(
+    ("files", "circle"),
+    [
+        ({"models/a.sql": "from {{ ref('b') }}", "models/b.sql": "from {{ ref('a') }}"}, {"a", "b"}),
+        ({"models/a.sql": "from {{ ref('a') }}"}, {"a"}),
+    ],
+    ids=["of two", "of one"],
+)
+def test_a_circle_of_models_is_named(lake: Lake, files: dict[str, str], circle: set[str]) -> None:
+    with pytest.raises(ModelError, match="in a circle") as raised:
+        lake.write(files).open()
+    told = re.findall(r"silver\.(\w+)", raised.value.message)
+    assert set(told) == circle
+    assert told[0] == told[-1]
+    assert str(raised.value.place) == f"models/{told[0]}.sql"

@@ -105,3 +105,40 @@ def test_files_of_other_tools_are_no_business_of_ours(lake: Lake) -> None:
 def test_what_a_killed_process_left_is_removed(lake: Lake) -> None:
     lake.write({**MODELS, ".headgate/dbt/tmp/4194304999-x/compiled.sql": "select 1"}).open()
     assert list((lake.root / ".headgate/dbt/tmp").iterdir()) == []
+
+
+SCHEMA = """
+    version: 2
+    models:
+      - {{name: a, description: {description}}}
+      - name: {tested}
+        columns:
+          - {{name: n, data_tests: [not_null, unique]}}
+"""
+
+
+def verdicts(lake: Lake) -> dict[str, str]:
+    return {check.name: check.status.value for check in lake.build().checks}
+
+
+def test_tests_of_a_model_that_is_not_there_stay_wrong_whatever_else_is_edited(lake: Lake) -> None:
+    lake.write(MODELS | {"models/schema.yml": SCHEMA.format(description="One.", tested="aa")})
+    wrong = {"not_null_aa_n": "error", "unique_aa_n": "error"}
+    assert verdicts(lake) == wrong
+    for number in range(3):
+        lake.write({"models/schema.yml": SCHEMA.format(description=f"Edit {number}.", tested="aa")})
+        assert verdicts(lake) == wrong
+    lake.write({"models/b.sql": "select n from {{ ref('a') }}"})
+    assert verdicts(lake) == wrong
+    lake.write({"models/schema.yml": SCHEMA.format(description="Right.", tested="b")})
+    assert verdicts(lake) == {"not_null_b_n": "passed", "unique_b_n": "passed"}
+
+
+def test_tests_of_a_model_that_was_renamed_stay_wrong_whatever_else_is_edited(lake: Lake) -> None:
+    lake.write(MODELS | {"models/schema.yml": SCHEMA.format(description="One.", tested="b")})
+    assert verdicts(lake) == {"not_null_b_n": "passed", "unique_b_n": "passed"}
+    (lake.root / "models/b.sql").rename(lake.root / "models/c.sql")
+    wrong = {"not_null_b_n": "error", "unique_b_n": "error"}
+    assert verdicts(lake) == wrong
+    lake.write({"models/c.sql": "select n from {{ ref('a') }}"})
+    assert verdicts(lake) == wrong

@@ -140,6 +140,10 @@ class Session:
             return self.connection.execute(sql, parameters)
         except duckdb.Error as error:
             raise self.translate(error, sql) from error
+        except BaseException:
+            # A signal ends the call and not the threads that work for it, which the next statement would wait for.
+            self.connection.interrupt()
+            raise
 
     def rows(self, sql: str, parameters: Sequence[object] | None = None) -> list[tuple[Any, ...]]:
         """All rows of a small result as Python values."""

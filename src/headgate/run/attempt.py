@@ -230,6 +230,8 @@ class Attempt:
         for result in done:
             self._note(result)
         self._record(done)
+        for text in self._work.waiting(self.workspace):
+            self._emit(Note(text))
 
     def settle_blocking(self) -> None:
         """Record that this state was let pass in spite of the checks that block it."""

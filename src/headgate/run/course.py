@@ -207,7 +207,7 @@ class Course:
                     attempt, commit.id, [f"{check.name} did not pass on this state" for check in unproven]
                 )
             if override is not None and attempt.blocking:
-                properties |= {"override": override, "overridden": ", ".join(c.name for c in attempt.blocking)}
+                properties |= {"override": override, "overridden": ", ".join(sorted(c.name for c in attempt.blocking))}
                 message = f"{message} (override: {override})"
             reached(Point.PUBLISH_DUE)
             try:

@@ -69,6 +69,16 @@ class Work:
             checks += [_standing(test) for test in self.dbt.tests]
         return [BOOKS, *checks]
 
+    def waiting(self, workspace: Workspace) -> Iterator[str]:
+        """What to tell of reconciliations that name a table which is not there and which nothing makes."""
+        made = {name for source in self.sources for name in (source.table, source.quarantine)}
+        made |= {model.name for model in self.dbt.models} if self.dbt else set()
+        for check in self.reconciliations:
+            for name in check.inputs:
+                if name not in made and not workspace.exists(name):
+                    hint = did_you_mean(str(name), map(str, made)) or ""
+                    yield f"The reconciliation {check.name} waits: nothing makes {name}. {hint}".strip()
+
     def plan_models(self, workspace: Workspace) -> ModelPlan | None:
         """The models that the selection names and the state lacks; None without dbt."""
         if self.dbt is None:

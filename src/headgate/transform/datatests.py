@@ -1,8 +1,8 @@
 """Data tests, asked without dbt's way of asking.
 
 dbt makes a context for each test, runs a materialization of macros in it and packs the one row of the answer into a
-table. Where nobody has other macros for that, all of it comes to one query. The query is asked here, and if the test
-passes, it has passed. What does not is left to dbt, which keeps failing rows and has the words for errors.
+table. Where nobody has other macros for that, all of it comes to one query. The query is asked here, once, and its
+answer counts. A test that fails is then left to dbt, which keeps the rows, and so is what only dbt has the words for.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ _MACROS = {
 }
 _KINDS = ("materialization_test_",)
 _DISPATCHED = ("__get_test_sql", "__get_limit_sql")
-_CONTEXT = ("adapter", "api", "config", "load_result", "log", "return", "store_result", "write")
+_CONTEXT = {"adapter", "api", "caller", "config", "database", "execute", "load_result", "log", "model", "return"}
+_CONTEXT |= {"schema", "sql", "store_result", "this", "write"}
 
 
 def are_plain(manifest: Manifest) -> bool:
@@ -49,11 +50,12 @@ def are_plain(manifest: Manifest) -> bool:
     )
 
 
-def passed(test: Any, workspace: Workspace) -> TestResultData | None:
-    """The answer to a compiled test that passes and keeps nothing; None if there is more to tell."""
+def ask(test: Any, workspace: Workspace) -> TestResultData | None:
+    """The answer to a compiled test; None where only dbt can tell, or keeps rows of it in any case."""
     config = test.config
     keeps = config.store_failures or (config.store_failures is None and get_flags().STORE_FAILURES)
-    if keeps or config.limit is not None or workspace.exists(Name.of(test.schema, test.alias)):
+    named = test.schema and test.alias
+    if keeps or not named or config.limit is not None or workspace.exists(Name.of(test.schema, test.alias)):
         return None
     found = config.fail_calc
     sql = f"""select
@@ -69,6 +71,6 @@ from (
         raise
     except HeadgateError:
         return None
-    if [tuple(map(type, row)) for row in rows] != [(int, bool, bool)] or True in rows[0][1:]:
+    if [tuple(map(type, row)) for row in rows] != [(int, bool, bool)]:
         return None
     return TestResultData(*rows[0], adapter_response={})

@@ -41,6 +41,12 @@ from headgate.version import __version__
 _KEPT = 8
 """Manifests in the cache; more than the states that one switches between (branches of git, profiles)."""
 
+_WARNED = "-warned"
+"""Ends the name of a manifest at whose parsing dbt warned.
+
+It is what was asked for, and nothing to go on from: dbt's partial parse forgets the tests of a model that is not there.
+"""
+
 _DEFINITIONS = (".sql", ".yml", ".yaml", ".py", ".md", ".csv", ".dbtignore")
 
 
@@ -97,13 +103,16 @@ def parse(definition: Definition) -> Parsed:
         # dbt's versions cannot read each other's manifests.
         folder = definition.folder / "manifests" / dbt_version
         cached = folder / _fingerprint(definition, invocation)
+        warned = cached.with_name(cached.name + _WARNED)
         variables = {**invocation.config.vars.to_dict(), **definition.vars}
+        cached = warned if warned.exists() else cached
         packed = _read(cached)
         manifest = read_manifest(packed) if packed is not None else None
         if packed is not None and manifest is not None and _environment_holds(manifest, definition):
             os.utime(cached)
             return Parsed(manifest, packed, variables, ())
         packed = _Loader(definition, invocation, latest=_latest(folder)).parse()
+        cached = warned if invocation.warnings else cached
         write_atomically(cached, hashlib.sha256(packed).digest() + packed)
         for old in _by_age(folder)[_KEPT:]:
             old.unlink(missing_ok=True)
@@ -227,4 +236,6 @@ def _by_age(folder: Path) -> list[Path]:
 
 
 def _latest(folder: Path) -> bytes | None:
-    return next((packed for path in _by_age(folder) if (packed := _read(path)) is not None), None)
+    """The newest manifest that dbt may go on from."""
+    found = (_read(path) for path in _by_age(folder) if not path.name.endswith(_WARNED))
+    return next((packed for packed in found if packed is not None), None)

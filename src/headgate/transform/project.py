@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from dbt.contracts.graph.manifest import Manifest
@@ -89,7 +89,17 @@ def _in_order(manifest: Manifest) -> list[str]:
     for node in sorted(manifest.nodes.values(), key=lambda node: node.unique_id):
         if node.resource_type in _BUILDING:
             sorter.add(node.unique_id, *(parent for parent in node.depends_on_nodes if parent in manifest.nodes))
-    order = list(sorter.static_order())
+    try:
+        order = list(sorter.static_order())
+    except CycleError as error:
+        # Each reads the one before it in the list, which begins and ends with the same.
+        circle = [manifest.nodes[unique_id] for unique_id in reversed(error.args[1])]
+        names = [str(name_of_node(node)) for node in circle]
+        raise ModelError(
+            f"Models read one another in a circle: {' reads '.join(names)}.",
+            place=circle[0].original_file_path,
+            hint="Let one of them read something else.",
+        ) from error
     return [unique_id for unique_id in order if not manifest.nodes[unique_id].is_ephemeral_model]
 
 

@@ -20,7 +20,6 @@ from typing import Any
 
 import dbt.clients.jinja
 import jinja2.nodes
-import jinja2.runtime
 import mashumaro.jsonschema.schema
 from dbt.clients.jinja_static import statically_extract_macro_calls
 from dbt.context.base import BaseContext
@@ -32,7 +31,7 @@ from dbt.contracts.graph.nodes import ParsedNode
 from dbt_common import behavior_flags
 from dbt_common.behavior_flags import BehaviorFlagRendered
 from dbt_common.clients import jinja
-from dbt_common.clients.jinja import MacroFuzzEnvironment, MacroFuzzTemplate, NativeSandboxTemplate
+from dbt_common.clients.jinja import MacroFuzzEnvironment
 from jinja2 import Environment
 
 from headgate.transform import macros, templates
@@ -133,13 +132,6 @@ def shortcuts() -> tuple[Shortcut, ...]:
                 (jinja.get_environment, Environment.from_string),
             )
             for owner in (jinja, dbt.clients.jinja)
-        ),
-        Shortcut(
-            NativeSandboxTemplate,
-            "new_context",
-            "27a9a4a6d23f65bb",
-            templates.new_context,
-            (MacroFuzzTemplate.new_context, NativeSandboxTemplate.render, jinja2.runtime.new_context),
         ),
         Shortcut(
             ManifestContext, "to_dict", "7f361d04442ba0a4", macros.to_dict, (BaseContext.__init__, BaseContext.to_dict)

@@ -5,14 +5,12 @@ Every test of a kind has the same text, of which dbt makes a program for each, i
 
 from __future__ import annotations
 
-from collections import ChainMap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
 from dbt_common.clients import jinja
 from jinja2 import Environment, Template
-from jinja2.runtime import Context
 
 
 def compiled_once() -> Callable[..., Template]:
@@ -36,16 +34,3 @@ def compiled_once() -> Callable[..., Template]:
             return environment.template_class.from_code(environment, program, known)
 
     return get_template
-
-
-def new_context(
-    self: Template,
-    vars: dict[str, Any] | None = None,  # noqa: A002  # Jinja's name
-    shared: bool = False,
-    locals: Mapping[str, Any] | None = None,  # noqa: A002  # likewise
-) -> Context:
-    """The context of a native template (`self`), as dbt makes those of others: without a copy of all names."""
-    if shared or locals:
-        return Template.new_context(self, vars, shared, locals)
-    known = ChainMap({} if vars is None else vars, self.globals)
-    return self.environment.context_class(self.environment, known, self.name, self.blocks)  # type: ignore[arg-type]  # as dbt does
