@@ -27,8 +27,8 @@ from served import with_iceberg
 from tpch import CACHE, TABLES, connect
 
 import headgate
-from headgate.project import Project
-from headgate.quality.reconciliation import Reconciliation, Side, load_reconciliations
+from headgate.config import load_model
+from headgate.quality.reconciliation import Reconciliation, ReconciliationFile, Side
 from services import artifacts, java
 
 HERE = Path(__file__).parent
@@ -135,7 +135,7 @@ def spark(folder: Path, tables: dict[str, tuple[str, Columns]], phases: list[dic
     dbt = place / "dbt"
     shutil.copytree(PROJECT, dbt)
     (dbt / "macros" / "names.sql").write_text(NAMES, encoding="utf-8")
-    for check in load_reconciliations(Project.open(project(folder / "checks", tables))):
+    for check in load_model(PROJECT / "checks" / "reconciliation.yml", ReconciliationFile, {}).checks:
         (dbt / "tests" / f"{check.name}.sql").write_text(as_test(check), encoding="utf-8")
     sources = [{"name": "bronze", "schema": "bronze", "tables": [{"name": table} for table in tables]}]
     layers = {"staging": {"+schema": "silver"}, "marts": {"+schema": "gold"}}
@@ -183,24 +183,22 @@ def as_test(check: Reconciliation) -> str:
     names = check.columns or check.left.columns
     sides = (check.left, check.right)
     if check.kind in ("keys", "checksum"):
-        both = [
-            f"select {', '.join(side.columns or names)} from {named(side)} where {side.where or 'true'}"
-            for side in sides
-        ]
+        both = [f"select {', '.join(side.columns or names)} {rows_of(side)}" for side in sides]
         without = "except all" if check.kind == "checksum" else "except"
         left, right = (f"({one} {without} {other})" for one, other in (both, reversed(both)))
         return f"{left} union all {right}"
     figures = []
     for side in sides:
         figure = "count(*)" if check.kind == "row_count" else f"coalesce(sum({side.column or check.column}), 0)"
-        figures.append(f"select {figure} as figure from {named(side)} where {side.where or 'true'}")
+        figures.append(f"select {figure} as figure {rows_of(side)}")
     return f"select * from ({figures[0]}) as one cross join ({figures[1]}) as other where one.figure <> other.figure"
 
 
-def named(side: Side) -> str:
-    """A table in the words of dbt."""
+def rows_of(side: Side) -> str:
+    """Where a side's rows come from, in the words of dbt."""
     schema, _, table = side.table.partition(".")
-    return f"{{{{ source('bronze', '{table}') }}}}" if schema == "bronze" else f"{{{{ ref('{table}') }}}}"
+    called = f"source('bronze', '{table}')" if schema == "bronze" else f"ref('{table}')"
+    return f"from {{{{ {called} }}}} where {side.where or 'true'}"
 
 
 def counted(who: str, **found: int) -> None:

@@ -113,7 +113,7 @@ PARTS = (
         "TPC-H of scale factor 0.01 as 15 CSV files (87,000 rows) to 8 bronze tables, 28 models, 139 tests and 19"
         " reconciliations, as many of each as the mobility example has, by the same dbt project: headgate beside"
         " PySpark, Iceberg and dbt-spark, every start included. What both built is compared row by row.",
-        ("--scale", "0.02"),
+        ("--rounds", "1"),
         asked=True,
     ),
 )
