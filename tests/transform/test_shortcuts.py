@@ -6,16 +6,22 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
+import jinja2
 import pytest
 from dbt.artifacts.resources import TestConfig
 from dbt.clients.jinja import MacroGenerator
+from dbt.context import base
 from dbt.context.providers import generate_runtime_macro_context, generate_runtime_model_context
 from dbt.contracts.graph.model_config import ModelConfig, SnapshotConfig
 from dbt.contracts.graph.nodes import GenericTestNode, ModelNode, UnitTestDefinition
 from dbt.contracts.project import Project as DbtProjectFile
+from dbt.events.types import LogTestResult, NodeFinished, RunningOperationCaughtError
 from dbt_common.behavior_flags import BehaviorFlagRendered
+from dbt_common.clients import jinja
+from jinja2 import UndefinedError
 from mashumaro.jsonschema import build_json_schema
 
 from headgate.transform import shortcuts
@@ -191,6 +197,79 @@ def test_a_name_means_the_macro_that_dbt_would_find(lake: Lake, taken: Any) -> N
     assert readings["run_query"] == "macro.intricate.run_query"
     base = {name: value for (node, name), value in quick.items() if node == "model.shared.base"}
     assert (base["offset"], base["run_query"]) == ("macro.shared.offset", "macro.intricate.run_query")
+
+
+def test_a_template_for_values_sees_what_jinja_would_show_it(lake: Lake) -> None:
+    clashes = "{% macro range() %}{% endmacro %}{% macro lipsum() %}{% endmacro %}"
+    dbt = lake.write(INTRICATE).write({"macros/clashes.sql": clashes}).open()
+    target = Target(lake.workspace, lambda _: {})
+    with (
+        target.registered() as target_id,
+        scratch_folder(dbt.definition) as scratch,
+        dbt_invocation(dbt.definition, scratch, target_id=target_id) as invocation,
+    ):
+        manifest = read_manifest(dbt.packed)
+        invocation.use(manifest)
+        node = manifest.nodes["model.intricate.readings"]
+        context = generate_runtime_model_context(node, invocation.config, manifest)
+        template = jinja.get_template("{{ offset() }}", context, native=True)
+        quick, taken = template.new_context(context), type(template).new_context
+        assert isinstance(quick.parent, LazyMacros)
+        assert not dict.__contains__(context, "offset"), "no macro was bound"
+        context["changed"] = "afterwards"
+        del context["changed"]
+        plain = jinja2.Template.new_context(template, context)
+        assert taken is not jinja2.Template.new_context
+        assert quick.globals_keys == plain.globals_keys
+        assert quick.parent.keys() == plain.parent.keys()
+        assert [name for name in plain.parent if quick.resolve(name) is not plain.resolve(name)] == []
+        assert quick.resolve("range").macro.unique_id == "macro.intricate.range"
+        assert quick.resolve("cycler") is jinja2.defaults.DEFAULT_NAMESPACE["cycler"]
+        context["later"] = 1
+        assert "later" not in quick
+
+
+def test_unknown_names_are_the_nodes_own_in_a_program_that_nodes_share() -> None:
+    text = "{{ ref('trips') }} {{ unknown.name }}"
+    with shortcuts_taken():
+        for node in (SimpleNamespace(name="first", original_file_path="a"), SimpleNamespace(name="second")):
+            template = jinja.get_template(text, {"ref": str.upper}, node, capture_macros=True)
+            assert template.render({"ref": str.upper}).startswith("TRIPS ")
+            missing = template.environment.undefined(name="unknown")
+            assert missing.node is node
+        with pytest.raises(UndefinedError, match="'unknown' is undefined"):
+            jinja.get_template(text, {"ref": str.upper}).render({"ref": str.upper})
+
+
+def test_events_say_what_they_would() -> None:
+    node = {"node_name": "trips", "unique_id": "model.a.trips", "meta": {"owner": "ops"}, "node_status": "started"}
+    events: list[tuple[type, dict[str, Any]]] = [
+        (LogTestResult, {"name": "unique", "status": "fail", "index": 3, "num_failures": 2, "node_info": node}),
+        (
+            NodeFinished,
+            {"node_info": node, "run_result": {"status": "success", "execution_time": 0.5, "timing_info": []}},
+        ),
+        (RunningOperationCaughtError, {"exc": "no"}),
+        (NodeFinished, {"run_result": {"timing_info": [{"name": "execute", "started_at": "2026-01-31T10:00:00.5Z"}]}}),
+    ]
+    plain = [kind(**values).to_dict() for kind, values in events]
+    with shortcuts_taken():
+        assert [kind(**values).to_dict() for kind, values in events] == plain
+    assert plain[0]["node_info"]["meta"] == {"owner": "ops"}
+    assert plain[3]["run_result"]["timing_info"][0]["started_at"] == "2026-01-31T10:00:00.500Z"
+
+
+def test_modules_of_a_template_are_dbts_and_its_own() -> None:
+    plain = base.get_context_modules()
+    with shortcuts_taken():
+        quick, other = base.get_context_modules(), base.get_context_modules()
+    assert {name: [*members] for name, members in quick.items()} == {
+        name: [*members] for name, members in plain.items()
+    }
+    assert {**quick, "itertools": 0} == {**plain, "itertools": 0}
+    assert [*quick["itertools"]["chain"]("a", "b")] == ["a", "b"]
+    quick["re"].clear()
+    assert other["re"] == plain["re"]
 
 
 METHODS: dict[str, Callable[[Any], Any]] = {

@@ -61,9 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    # A short command is mostly its start: collecting what imports left costs more than it frees. What the load of one
-    # source imports and makes stays below this; with a quarter of it there are two collections, of 25 ms each.
-    gc.set_threshold(200_000, 20, 20)
+    # A command is mostly its start: collecting what imports left costs more than it frees. The first run of a project
+    # with thirty models makes half a million objects and leaves hardly a cycle of them; with a fifth of this there are
+    # three collections, of 0.1 s each, and 7 % less memory.
+    gc.set_threshold(1_000_000, 20, 20)
     given = list(sys.argv[1:] if arguments is None else arguments)
     invocation = Invocation(json="--json" in given)
     signal.signal(signal.SIGTERM, _interrupt)

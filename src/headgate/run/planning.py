@@ -45,7 +45,10 @@ class Work:
         root = self.project.root
         if not (root / "dbt_project.yml").is_file() and not any((root / name).is_dir() for name in _DBT_FOLDERS):
             return None
-        from headgate.transform.project import open_project
+        from headgate.transform.stubs import stubs_shared
+
+        with stubs_shared():
+            from headgate.transform.project import open_project
 
         return open_project(self.project)
 

@@ -17,7 +17,7 @@ from dbt.task.test import TestResultData, TestRunner
 
 from headgate.engines.workspace import Workspace
 from headgate.errors import Cancelled, HeadgateError
-from headgate.transform.shortcuts import digest_of
+from headgate.transform.digests import digest_of
 from headgate.types import Name
 
 _RUNNER = "bf26eb926bd223a0"

@@ -51,6 +51,17 @@ class LazyMacros(dict[str, Any]):
         except KeyError:
             return default
 
+    def _lazy_names(self) -> set[str]:
+        """All names that this has, those of macros too."""
+        return dict.keys(self) | self._lazy_macros.keys()
+
+    def _lazy_over(self, others: Mapping[str, Any]) -> LazyMacros:
+        """A copy in which `others` stand for what this has no name for."""
+        copy = LazyMacros(self._lazy_macros, self._lazy_bind)
+        dict.update(copy, {name: value for name, value in others.items() if name not in self._lazy_macros})
+        dict.update(copy, dict.items(self))
+        return copy
+
     def _lazy_bind_all(self, names: Iterable[str]) -> None:
         """Bind macros by their names, whatever is set under these."""
         for name in names:
