@@ -173,6 +173,22 @@ def test_a_revert_brings_an_older_state_back(lake: Lakehouse, shop: Path) -> Non
     assert "cut short" in lake.log(limit=1)[0].message
 
 
+def test_a_revert_takes_no_empty_reason(lake: Lakehouse) -> None:
+    before = lake.log(limit=1)[0].id
+    with pytest.raises(UsageError, match="reason"):
+        lake.revert("main", reason=" ")
+    assert lake.log(limit=1)[0].id == before
+
+
+def test_nothing_is_built_for_rows_that_main_never_refused(lake: Lakehouse) -> None:
+    before = len(lake.runs())
+    with pytest.raises(NotFound, match="Nothing is in quarantine for customers on main"):
+        lake.quarantine_replay("customers")
+    with pytest.raises(NotFound, match="Nothing is in quarantine for customers on main"):
+        lake.quarantine_discard("customers", reason="x")
+    assert len(lake.runs()) == before
+
+
 def test_refused_rows_are_replayed_under_a_corrected_contract(lake: Lakehouse, shop: Path) -> None:
     contract = shop / "ingestion/orders.yml"
     contract.write_text(contract.read_text().replace("type: date}", 'type: date, null_values: ["not a day"]}'))

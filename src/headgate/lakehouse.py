@@ -174,6 +174,8 @@ class Lakehouse:
 
     def revert(self, commit: str, branch: str = MAIN, reason: str | None = None) -> Commit:
         """Undo one commit by a new one; `main` goes back to a state that was checked before."""
+        if reason is not None and not reason.strip():
+            raise UsageError("The reason of a revert is empty.", hint='Say why: --reason "prices were of last year"')
         found = self._lake.catalog.resolve(commit)
         message = f"revert {found.id[:10]} ({found.message})" + (f": {reason}" if reason else "")
         before = self._lake.catalog.ref(branch).commit_id

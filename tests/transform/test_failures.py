@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 
 import pytest
 
-from headgate.errors import ModelError
+from headgate.errors import ModelError, StorageError
 from headgate.transform.build import build
+from headgate.transform.plan import plan_models
 from headgate.types import ModelStatus, Name
 
 from .conftest import Lake
@@ -163,3 +166,27 @@ def test_a_circle_of_models_is_named(lake: Lake, files: dict[str, str], circle: 
     assert set(told) == circle
     assert told[0] == told[-1]
     assert str(raised.value.place) == f"models/{told[0]}.sql"
+
+
+def full(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize(
+    "place", ["manifest.write_atomically", "sources.write_atomically", "manifest.TemporaryDirectory"]
+)
+def test_a_full_disk_is_told_as_one(lake: Lake, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    lake.write({"models/a.sql": "select 1 as n", "ingestion/t.yml": "table: t\nfiles: '*.csv'\ncolumns: {n: bigint}\n"})
+    monkeypatch.setattr(f"headgate.transform.{place}", full)
+    with pytest.raises(StorageError, match=r"No space left on the disk for '.*\.headgate"):
+        lake.open()
+
+
+def test_a_disk_that_is_full_when_models_are_built_is_told(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    dbt = lake.write({"models/a.sql": "select 1 as n"}).open()
+    plan = plan_models(dbt, lake.workspace)
+    monkeypatch.setattr("headgate.transform.manifest.TemporaryDirectory", full)
+    with pytest.raises(StorageError, match="No space left"):
+        build(dbt, lake.workspace, plan.models)
+    with pytest.raises(StorageError, match="No space left"):
+        plan_models(dbt, lake.workspace, ("a",))

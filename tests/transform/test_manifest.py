@@ -7,8 +7,11 @@ import sys
 import threading
 from pathlib import Path
 
+import pytest
+
 from headgate.project import Project
 from headgate.transform.project import open_project
+from headgate.types import CheckStatus
 
 from .conftest import Lake
 
@@ -49,6 +52,24 @@ def test_hashes_do_not_depend_on_how_the_project_was_parsed(lake: Lake) -> None:
     assert lake.open().models == partly.models
 
 
+UNIQUE = "{% test unique(model, column_name) %}select 1 as x{% endtest %}"
+
+
+@pytest.mark.parametrize("file", ["macros/u.sql", "macros/others.sql", "tests/generic/u.sql"])
+def test_a_macro_that_takes_the_place_of_one_of_dbts_counts_at_once(lake: Lake, file: str) -> None:
+    lake.write(MODELS).write({"macros/others.sql": "{% macro other() %}1{% endmacro %}"})
+    lake.write({"models/m.yml": "models: [{name: a, columns: [{name: n, data_tests: [unique]}]}]"})
+    assert lake.built().checks[0].status is CheckStatus.PASSED
+    (plain,) = lake.open().tests
+    before = (lake.root / file).read_text(encoding="utf-8") if (lake.root / file).exists() else ""
+    lake.write({file: before + UNIQUE})
+    (own,) = lake.open().tests
+    assert own.code_hash != plain.code_hash
+    assert lake.build().checks[0].status is CheckStatus.FAILED
+    lake.write({file: before + " "})
+    assert lake.open().tests == (plain,)
+
+
 def test_the_cache_is_kept_small(lake: Lake) -> None:
     for number in range(12):
         lake.write({"models/a.sql": f"select {number} as n"}).open()
@@ -81,6 +102,7 @@ import sys
 from pathlib import Path
 from headgate.project import Project
 from headgate.transform.project import open_project
+from headgate.types import CheckStatus
 for round in range(5):
     Path(f"models/of_{sys.argv[1]}.sql").write_text(f"select {round} as n")
     names = {model.name.table for model in open_project(Project.open(".")).models}

@@ -30,6 +30,7 @@ from headgate.transform.macros import LazyMacros
 from headgate.transform.manifest import read_manifest, scratch_folder
 from headgate.transform.runtime import dbt_invocation
 from headgate.transform.shortcuts import Shortcut, shortcuts_taken
+from headgate.types import CheckStatus
 
 from .conftest import Lake
 
@@ -241,6 +242,16 @@ def test_unknown_names_are_the_nodes_own_in_a_program_that_nodes_share() -> None
             jinja.get_template(text, {"ref": str.upper}).render({"ref": str.upper})
 
 
+def test_what_dbt_bears_with_while_it_parses_is_an_error_in_the_build(lake: Lake) -> None:
+    """Jinja evaluates constants as it compiles, with what stands for unknown names at the time."""
+    wrong = "select k, '{{ {'dev': {'name': 'x'}}.prod.name }}' as n from {{ ref('src') }}"
+    unit = "{name: u, model: a, given: [{input: ref('src'), rows: [{k: 1}]}], expect: {rows: [{k: 1}]}}"
+    lake.write({"models/src.sql": "select 1 as k", "models/a.sql": wrong, "models/m.yml": f"unit_tests: [{unit}]"})
+    built = lake.build()
+    assert [check.status for check in built.checks] == [CheckStatus.ERROR]
+    assert "'dict object' has no attribute 'prod'" in str(built.checks[0].message)
+
+
 def test_events_say_what_they_would() -> None:
     node = {"node_name": "trips", "unique_id": "model.a.trips", "meta": {"owner": "ops"}, "node_status": "started"}
     events: list[tuple[type, dict[str, Any]]] = [
@@ -304,6 +315,11 @@ METHODS: dict[str, Callable[[Any], Any]] = {
 def test_macros_that_are_bound_late_are_a_dict(method: str) -> None:
     late = LazyMacros({name: name for name in "ab"}, str.upper)
     assert METHODS[method](late) == METHODS[method]({"b": "B", "a": "A"})
+
+
+def test_macros_that_are_bound_late_come_in_their_order() -> None:
+    names = [*"headgate"]
+    assert list(LazyMacros(dict.fromkeys(names), str)) == list(dict.fromkeys(names))
 
 
 @pytest.mark.parametrize("shortcut", shortcuts.shortcuts(), ids=lambda shortcut: shortcut.name)

@@ -128,6 +128,10 @@ def _begin_sync(stream: FileIO) -> None:
         os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
+OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+"""Errors that are no file's own."""
+
+
 @contextmanager
 def storage_errors(location: str) -> Iterator[None]:
     """Turn what the operating system says about a file into `StorageError`."""
@@ -159,3 +163,15 @@ def storage_errors(location: str) -> Iterator[None]:
             place=location,
             hint=f"{remedy} and run again: nothing refers to what was half written.",
         ) from error
+
+
+@contextmanager
+def disk_errors(location: str) -> Iterator[None]:
+    """Turn what the operating system says of the disk below a folder, and nothing else, into `StorageError`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in OF_THE_DISK:
+            with storage_errors(location):
+                raise
+        raise

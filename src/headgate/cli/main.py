@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     # A command is mostly its start: collecting what imports left costs more than it frees. The first run of a project
     # with thirty models makes half a million objects and leaves hardly a cycle of them; with a fifth of this there are
-    # three collections, of 0.1 s each, and 7 % less memory.
+    # three collections, of 0.1 s each, and 7 % less memory. With 300 models it is 1.4 s of 23, and 70 MB of 376.
     gc.set_threshold(1_000_000, 20, 20)
     given = list(sys.argv[1:] if arguments is None else arguments)
     invocation = Invocation(json="--json" in given)

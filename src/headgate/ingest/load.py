@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import shutil
 import time
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from headgate.catalog.localfiles import storage_errors
+from headgate.catalog.localfiles import OF_THE_DISK, storage_errors
 from headgate.engines.workspace import Workspace
 from headgate.engines.writer import Written
 from headgate.errors import DataError, QueryError
@@ -42,7 +41,6 @@ from headgate.ingest.uniqueness import has_repeats, repeats_sql
 from headgate.types import literal
 
 # What goes wrong with temporary copies, never with reading a source.
-_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 # Errors of a statement that tell of the rows, not of the machine.
 OF_ROWS = (
     duckdb.InvalidInputException,
@@ -152,7 +150,7 @@ def _disk_errors(file: InputFile, scratch: Path) -> Iterator[None]:
         yield
     except OSError as error:
         ours = error.filename is not None and Path(os.fsdecode(error.filename)).is_relative_to(scratch)
-        if ours or error.errno in _OF_THE_DISK:
+        if ours or error.errno in OF_THE_DISK:
             with storage_errors(str(scratch)):
                 raise
         raise DataError(

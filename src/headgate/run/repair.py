@@ -24,6 +24,7 @@ def replay(lake: Lake, table: str, emit: Emit) -> RunResult:
     clean_up(lake)
     sources = load_sources(lake.project)
     chosen = _sources_of(sources, table)
+    _check_held(lake, chosen, table)
 
     repairs: list[Repair] = []
 
@@ -45,6 +46,7 @@ def discard(lake: Lake, table: str, reason: str, where: str | None, emit: Emit) 
     clean_up(lake)
     sources = load_sources(lake.project)
     chosen = _sources_of(sources, table)
+    _check_held(lake, chosen, table)
 
     if where is not None:
         _check_condition(lake, chosen, table, where)
@@ -56,6 +58,18 @@ def discard(lake: Lake, table: str, reason: str, where: str | None, emit: Emit) 
 
     message = f"discard quarantine of {table}: {reason}"
     return _told(Course(lake, Work(lake.project, sources, EVERYTHING), emit).change(work, message), repairs)
+
+
+def _check_held(lake: Lake, sources: list[Source], table: str) -> None:
+    """Raise where `main` never refused a row of the sources: there, models would be built and nothing said of rows."""
+    with Session(lake.project.engine, lake.storage) as session:
+        workspace = Workspace(lake.catalog, MAIN, session)
+        if any(workspace.exists(source.quarantine) for source in sources):
+            return
+    raise NotFound(
+        f"Nothing is in quarantine for {table} on main.",
+        hint="Rows of a run that was refused are read again by the next one: correct the contract, and headgate run.",
+    )
 
 
 def _check_condition(lake: Lake, sources: list[Source], table: str, where: str) -> None:

@@ -10,6 +10,7 @@ from dbt.artifacts.schemas.results import NodeStatus
 from dbt.node_types import NodeType
 from dbt_common.exceptions import DbtBaseException
 
+from headgate.catalog.localfiles import disk_errors
 from headgate.engines.workspace import Workspace
 from headgate.errors import ModelError
 from headgate.events import Emit, ignore
@@ -47,6 +48,7 @@ def build(
     Raises:
         Cancelled: A statement was interrupted.
         ModelError: dbt cannot start: a package is missing, a hook of the project fails.
+        StorageError: The disk is full.
     """
     if not planned and not tests:
         return BuildResult((), ())
@@ -60,6 +62,7 @@ def build(
     target = Target(workspace, properties)
     try:
         with (
+            disk_errors(str(dbt.definition.folder)),
             target.registered() as target_id,
             scratch_folder(dbt.definition) as scratch,
             _paths_start_from(dbt.root, workspace),

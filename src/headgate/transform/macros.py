@@ -73,7 +73,7 @@ def _of_the_whole(name: str) -> Callable[..., Any]:
     method = getattr(dict, name)
 
     def on_all(self: LazyMacros, *args: Any, **named: Any) -> Any:
-        self._lazy_bind_all(self._lazy_macros.keys() - dict.keys(self))
+        self._lazy_bind_all([name for name in self._lazy_macros if not dict.__contains__(self, name)])
         self._lazy_macros = {}
         return method(self, *args, **named)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,6 +47,8 @@ _WARNED = "-warned"
 
 It is what was asked for, and nothing to go on from: dbt's partial parse forgets the tests of a model that is not there.
 """
+
+_DEFINES = re.compile(r"\{%[-+]?\s*((?:macro|test|data_test|materialization)\s+[^(%]+)")
 
 _DEFINITIONS = (".sql", ".yml", ".yaml", ".py", ".md", ".csv", ".dbtignore")
 
@@ -149,7 +152,11 @@ class _Loader(ManifestLoader):
         files[config.project_name] = self._definition.file
         # Unit tests hold rows of the seeds that they name, which dbt does not read again in a partial parse.
         seeds = [_stamp(path) for project in self.all_projects.values() for path in _seeds(project)]
-        variables = f"{sorted(config.cli_vars.items(), key=str)}\0{config.target_name}\0{dbt_version}\0{seeds}"
+        # Nor does it see that a macro which came takes the place of one of dbt's, or that one which went did.
+        macros = [name for project in self.all_projects.values() for name in _macro_names(project)]
+        variables = (
+            f"{sorted(config.cli_vars.items(), key=str)}\0{config.target_name}\0{dbt_version}\0{seeds}\0{macros}"
+        )
         return ManifestStateCheck(
             vars_hash=FileHash.from_contents(variables),
             profile_hash=FileHash.from_contents(config.credentials.schema),
@@ -200,6 +207,15 @@ def _fingerprint(definition: Definition, invocation: Invocation) -> str:
 def _seeds(project: Any) -> list[Path]:
     folders = (Path(project.project_root, folder) for folder in project.seed_paths)
     return sorted(path for folder in folders for path in folder.rglob("*.csv"))
+
+
+def _macro_names(project: Any) -> list[str]:
+    """What a project, dbt's own apart, says that it defines, by the tags: `macro unit`, `test unique`."""
+    if project.project_name.startswith("dbt"):
+        return []
+    folders = (Path(project.project_root, folder) for folder in (*project.macro_paths, *project.generic_test_paths))
+    texts = (path.read_text("utf-8", errors="replace") for folder in folders for path in folder.rglob("*.sql"))
+    return sorted(" ".join(tag.split()) for text in texts for tag in _DEFINES.findall(text))
 
 
 def _stamp(path: Path) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from dbt.contracts.graph.manifest import Manifest
 from dbt_common.exceptions import DbtBaseException
 
+from headgate.catalog.localfiles import disk_errors
 from headgate.errors import ModelError
 from headgate.project import Project
 from headgate.transform.code import CodeHasher
@@ -38,11 +39,13 @@ def open_project(project: Project) -> DbtProject:
 
     Raises:
         ModelError: Something does not parse; names the file.
+        StorageError: The disk is full.
     """
     definition = find_definition(project)
-    write_source_definitions(project, definition)
     try:
-        parsed = parse(definition)
+        with disk_errors(str(definition.folder)):
+            write_source_definitions(project, definition)
+            parsed = parse(definition)
     except DbtBaseException as error:
         raise as_model_error(error, definition) from error
     return _describe(definition, parsed)

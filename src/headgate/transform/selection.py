@@ -14,6 +14,7 @@ from dbt.node_types import NodeType
 from dbt_common.events.contextvars import task_contextvars
 from dbt_common.exceptions import DbtBaseException
 
+from headgate.catalog.localfiles import disk_errors
 from headgate.errors import UsageError, did_you_mean
 from headgate.transform.manifest import read_manifest, scratch_folder
 from headgate.transform.mentions import name_of_node
@@ -53,6 +54,7 @@ def select_nodes(dbt: DbtProject, select: Sequence[str] = (), exclude: Sequence[
     linker = Linker()
     linker.link_graph(manifest)
     with (
+        disk_errors(str(dbt.definition.folder)),
         scratch_folder(dbt.definition) as scratch,
         dbt_invocation(dbt.definition, scratch),
         task_contextvars(project_root=str(dbt.root)),

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import dbt.clients.jinja
-import dbt.context.base
 import jinja2.nodes
 import mashumaro.jsonschema.schema
 from dbt.clients.jinja_static import statically_extract_macro_calls
+from dbt.context import base
 from dbt.context.base import BaseContext
 from dbt.context.macros import MacroNamespace, MacroNamespaceBuilder
 from dbt.context.manifest import ManifestContext
@@ -37,6 +37,12 @@ from headgate.transform import macros, templates
 from headgate.transform.digests import digest_of
 
 _PLAIN = (bool, int, float, str)
+_MODULES = (
+    base.get_pytz_module_context,
+    base.get_datetime_module_context,
+    base.get_re_module_context,
+    base.get_itertools_module_context,
+)
 
 
 @dataclass(frozen=True)
@@ -129,18 +135,7 @@ def shortcuts() -> tuple[Shortcut, ...]:
             (runtime.new_context, runtime.Context.__init__, Environment.make_globals, NativeSandboxTemplate.render),
         ),
         Shortcut(base_types, "ParseDict", "d29686fb0e83eefa", _filled, (base_types.BaseEvent.__init__,)),
-        Shortcut(
-            dbt.context.base,
-            "get_context_modules",
-            "26ca10c3e25f5e7f",
-            _modules_once(),
-            (
-                dbt.context.base.get_pytz_module_context,
-                dbt.context.base.get_datetime_module_context,
-                dbt.context.base.get_re_module_context,
-                dbt.context.base.get_itertools_module_context,
-            ),
-        ),
+        Shortcut(base, "get_context_modules", "26ca10c3e25f5e7f", _modules_once(), _MODULES),
         Shortcut(
             ManifestContext, "to_dict", "7f361d04442ba0a4", macros.to_dict, (BaseContext.__init__, BaseContext.to_dict)
         ),
@@ -187,7 +182,7 @@ def _parse_once() -> Callable[..., jinja2.nodes.Template]:
 
 def _modules_once() -> Callable[[], dict[str, dict[str, Any]]]:
     """What templates find below `modules`, in dicts of their own: dbt looks it up for each context anew."""
-    found = functools.cache(dbt.context.base.get_context_modules)
+    found = functools.cache(base.get_context_modules)
 
     def get_context_modules() -> dict[str, dict[str, Any]]:
         return {name: dict(members) for name, members in found().items()}

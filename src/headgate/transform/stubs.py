@@ -7,6 +7,7 @@ texts, generated and compiled for each class anew as dbt is imported: a fifth of
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -25,20 +26,28 @@ _BUILDER = "0eec1de06a6fdb91"
 _OPTIONS = ("code_generation_options", "debug", "dialect", "omit_none", "serialize_by_alias")
 
 
+_ONE_AT_A_TIME = threading.Lock()
+
+
 @contextmanager
 def stubs_shared() -> Iterator[None]:
     """Let classes that are made meanwhile have stand-ins in common, where mashumaro is what this was written for."""
-    pack, unpack = CodeBuilder.add_pack_method, CodeBuilder.add_unpack_method
     if digest_of_module(building) != _BUILDER:
         yield
         return
-    CodeBuilder.add_pack_method = _sharing(pack, _packer_name)  # type: ignore[assignment,method-assign]  # while this lasts
-    CodeBuilder.add_unpack_method = _sharing(unpack, _unpacker_name)  # type: ignore[assignment,method-assign]  # likewise
-    try:
-        yield
-    finally:
-        CodeBuilder.add_pack_method = pack  # type: ignore[method-assign]  # as it was
-        CodeBuilder.add_unpack_method = unpack  # type: ignore[method-assign]  # likewise
+    with _ONE_AT_A_TIME:
+        pack, unpack = CodeBuilder.add_pack_method, CodeBuilder.add_unpack_method
+        shared = {
+            "add_pack_method": _sharing(pack, _packer_name),
+            "add_unpack_method": _sharing(unpack, _unpacker_name),
+        }
+        try:
+            for name, method in shared.items():
+                setattr(CodeBuilder, name, method)
+            yield
+        finally:
+            setattr(CodeBuilder, pack.__name__, pack)
+            setattr(CodeBuilder, unpack.__name__, unpack)
 
 
 def _sharing(

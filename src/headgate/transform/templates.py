@@ -20,23 +20,24 @@ from headgate.transform.macros import LazyMacros
 def compiled_once() -> Callable[..., Template]:
     """`get_template` of dbt that remembers programs, and environments where these are not a node's own."""
     environments: dict[bool, Environment] = {}
-    programs: dict[tuple[bool, str], CodeType] = {}
+    programs: dict[tuple[bool, bool, str], CodeType] = {}
 
     def get_template(
         string: str, ctx: dict[str, Any], node: Any = None, capture_macros: bool = False, native: bool = False
     ) -> Template:
         with jinja.catch_jinja(node):
             environment: Environment
-            if capture_macros:  # what stands for unknown names is the node's own, and in no program
+            if capture_macros:  # what stands for unknown names is the node's own, and bears with everything
                 environment = jinja.get_environment(node, capture_macros, native)
             else:
                 environment = environments.get(native) or jinja.get_environment(native=native)
                 environments[native] = environment
-            text = str(string)
-            if (native, text) not in programs:
-                programs[native, text] = environment.compile(text)
-            program, known = programs[native, text], environment.make_globals(ctx)
-            template: Template = environment.template_class.from_code(environment, program, known)
+            # Jinja evaluates what is constant as it compiles, so that a program holds what unknown names come to.
+            text = (capture_macros, native, str(string))
+            if text not in programs:
+                programs[text] = environment.compile(text[-1])
+            known = environment.make_globals(ctx)
+            template: Template = environment.template_class.from_code(environment, programs[text], known)
             return template
 
     return get_template
