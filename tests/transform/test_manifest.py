@@ -102,7 +102,6 @@ import sys
 from pathlib import Path
 from headgate.project import Project
 from headgate.transform.project import open_project
-from headgate.types import CheckStatus
 for round in range(5):
     Path(f"models/of_{sys.argv[1]}.sql").write_text(f"select {round} as n")
     names = {model.name.table for model in open_project(Project.open(".")).models}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -13,8 +14,9 @@ import jinja2
 import pytest
 from dbt.artifacts.resources import TestConfig
 from dbt.clients.jinja import MacroGenerator
-from dbt.context import base
+from dbt.context import base as contexts
 from dbt.context.providers import generate_runtime_macro_context, generate_runtime_model_context
+from dbt.contracts.graph.manifest import Manifest
 from dbt.contracts.graph.model_config import ModelConfig, SnapshotConfig
 from dbt.contracts.graph.nodes import GenericTestNode, ModelNode, UnitTestDefinition
 from dbt.contracts.project import Project as DbtProjectFile
@@ -28,7 +30,7 @@ from headgate.transform import shortcuts
 from headgate.transform.adapter import Target
 from headgate.transform.macros import LazyMacros
 from headgate.transform.manifest import read_manifest, scratch_folder
-from headgate.transform.runtime import dbt_invocation
+from headgate.transform.runtime import Invocation, dbt_invocation
 from headgate.transform.shortcuts import Shortcut, shortcuts_taken
 from headgate.types import CheckStatus
 
@@ -150,9 +152,9 @@ def test_a_project_is_parsed_and_built_as_dbt_does(lake: Lake, taken: Any) -> No
     assert facts(lake) == quick
 
 
-def bindings(lake: Lake) -> dict[tuple[str, str], Any]:
-    """Which macro each name means in the contexts of an invocation, in packages too, and what else has a name."""
-    found: dict[tuple[str, str], Any] = {}
+@contextmanager
+def invoked(lake: Lake) -> Iterator[tuple[Invocation, Manifest]]:
+    """dbt as it is while it builds."""
     dbt = lake.open()
     target = Target(lake.workspace, lambda _: {})
     with (
@@ -162,6 +164,13 @@ def bindings(lake: Lake) -> dict[tuple[str, str], Any]:
     ):
         manifest = read_manifest(dbt.packed)
         invocation.use(manifest)
+        yield invocation, manifest
+
+
+def bindings(lake: Lake) -> dict[tuple[str, str], Any]:
+    """Which macro each name means in the contexts of an invocation, in packages too, and what else has a name."""
+    found: dict[tuple[str, str], Any] = {}
+    with invoked(lake) as (invocation, manifest):
         for node in manifest.nodes.values():
             context = generate_runtime_model_context(node, invocation.config, manifest)
             found |= {(node.unique_id, name): meaning(context, name) for name in context}
@@ -202,15 +211,7 @@ def test_a_name_means_the_macro_that_dbt_would_find(lake: Lake, taken: Any) -> N
 
 def test_a_template_for_values_sees_what_jinja_would_show_it(lake: Lake) -> None:
     clashes = "{% macro range() %}{% endmacro %}{% macro lipsum() %}{% endmacro %}"
-    dbt = lake.write(INTRICATE).write({"macros/clashes.sql": clashes}).open()
-    target = Target(lake.workspace, lambda _: {})
-    with (
-        target.registered() as target_id,
-        scratch_folder(dbt.definition) as scratch,
-        dbt_invocation(dbt.definition, scratch, target_id=target_id) as invocation,
-    ):
-        manifest = read_manifest(dbt.packed)
-        invocation.use(manifest)
+    with invoked(lake.write(INTRICATE).write({"macros/clashes.sql": clashes})) as (invocation, manifest):
         node = manifest.nodes["model.intricate.readings"]
         context = generate_runtime_model_context(node, invocation.config, manifest)
         template = jinja.get_template("{{ offset() }}", context, native=True)
@@ -271,9 +272,9 @@ def test_events_say_what_they_would() -> None:
 
 
 def test_modules_of_a_template_are_dbts_and_its_own() -> None:
-    plain = base.get_context_modules()
+    plain = contexts.get_context_modules()
     with shortcuts_taken():
-        quick, other = base.get_context_modules(), base.get_context_modules()
+        quick, other = contexts.get_context_modules(), contexts.get_context_modules()
     assert {name: [*members] for name, members in quick.items()} == {
         name: [*members] for name, members in plain.items()
     }

@@ -64,7 +64,7 @@ class Late(BaseConfig):
 
 
 class Thrifty(Late):
-    code_generation_options = [TO_DICT_ADD_OMIT_NONE_FLAG]  # type: ignore[list-item]  # mashumaro's own constant
+    code_generation_options = [TO_DICT_ADD_OMIT_NONE_FLAG]  # type: ignore[list-item]  # mashumaro types its constant as str
 
 
 with stubs_shared():

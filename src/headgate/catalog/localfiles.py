@@ -34,6 +34,10 @@ class StoredFile:
     etag: str | None = None
 
 
+# What goes wrong with writing, never with reading a file.
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+
+
 class LocalFiles:
     """The disk, as `Storage` uses it."""
 
@@ -128,10 +132,6 @@ def _begin_sync(stream: FileIO) -> None:
         os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
-"""Errors that are no file's own."""
-
-
 @contextmanager
 def storage_errors(location: str) -> Iterator[None]:
     """Turn what the operating system says about a file into `StorageError`."""
@@ -171,7 +171,7 @@ def disk_errors(location: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in OF_THE_DISK:
+        if error.errno in _OF_THE_DISK:
             with storage_errors(location):
                 raise
         raise

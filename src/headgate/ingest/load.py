@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from headgate.catalog.localfiles import OF_THE_DISK, storage_errors
+from headgate.catalog.localfiles import disk_errors, storage_errors
 from headgate.engines.workspace import Workspace
 from headgate.engines.writer import Written
 from headgate.errors import DataError, QueryError
@@ -40,7 +40,6 @@ from headgate.ingest.staging import VIOLATIONS, stage_sql, staged_rows
 from headgate.ingest.uniqueness import has_repeats, repeats_sql
 from headgate.types import literal
 
-# What goes wrong with temporary copies, never with reading a source.
 # Errors of a statement that tell of the rows, not of the machine.
 OF_ROWS = (
     duckdb.InvalidInputException,
@@ -147,10 +146,10 @@ def count_again(ws: Workspace, source: Source, result: Load) -> Load:
 def _disk_errors(file: InputFile, scratch: Path) -> Iterator[None]:
     """Tell what the operating system says of a source file, or of the folder for its temporary copies."""
     try:
-        yield
+        with disk_errors(str(scratch)):
+            yield
     except OSError as error:
-        ours = error.filename is not None and Path(os.fsdecode(error.filename)).is_relative_to(scratch)
-        if ours or error.errno in OF_THE_DISK:
+        if error.filename is not None and Path(os.fsdecode(error.filename)).is_relative_to(scratch):
             with storage_errors(str(scratch)):
                 raise
         raise DataError(

@@ -24,7 +24,7 @@ def replay(lake: Lake, table: str, emit: Emit) -> RunResult:
     clean_up(lake)
     sources = load_sources(lake.project)
     chosen = _sources_of(sources, table)
-    _check_held(lake, chosen, table)
+    _check_refused(lake, chosen, table)
 
     repairs: list[Repair] = []
 
@@ -46,10 +46,8 @@ def discard(lake: Lake, table: str, reason: str, where: str | None, emit: Emit) 
     clean_up(lake)
     sources = load_sources(lake.project)
     chosen = _sources_of(sources, table)
-    _check_held(lake, chosen, table)
+    _check_refused(lake, chosen, table, where)
 
-    if where is not None:
-        _check_condition(lake, chosen, table, where)
     repairs: list[Repair] = []
 
     def work(attempt: Attempt) -> None:
@@ -60,23 +58,21 @@ def discard(lake: Lake, table: str, reason: str, where: str | None, emit: Emit) 
     return _told(Course(lake, Work(lake.project, sources, EVERYTHING), emit).change(work, message), repairs)
 
 
-def _check_held(lake: Lake, sources: list[Source], table: str) -> None:
-    """Raise where `main` never refused a row of the sources: there, models would be built and nothing said of rows."""
-    with Session(lake.project.engine, lake.storage) as session:
-        workspace = Workspace(lake.catalog, MAIN, session)
-        if any(workspace.exists(source.quarantine) for source in sources):
-            return
-    raise NotFound(
-        f"Nothing is in quarantine for {table} on main.",
-        hint="Rows of a run that was refused are read again by the next one: correct the contract, and headgate run.",
-    )
+def _check_refused(lake: Lake, sources: list[Source], table: str, where: str | None = None) -> None:
+    """Raise where `main` never refused a row of the sources, or for a condition that none meets or that is no SQL.
 
-
-def _check_condition(lake: Lake, sources: list[Source], table: str, where: str) -> None:
-    """Raise for a condition that the engine does not understand, or that no refused row on `main` meets."""
+    Models would be built there, and nothing said of rows.
+    """
     shown = f"headgate quarantine show {table}"
     with Session(lake.project.engine, lake.storage) as session:
         workspace = Workspace(lake.catalog, MAIN, session)
+        if not any(workspace.exists(source.quarantine) for source in sources):
+            raise NotFound(
+                f"Nothing is in quarantine for {table} on main.",
+                hint="The next run reads the rows of a refused one again: correct the contract, and headgate run.",
+            )
+        if where is None:
+            return
         try:
             found = _count(sources, workspace, where)
         except (QueryError, TableNotFound) as error:

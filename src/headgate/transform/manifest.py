@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +48,7 @@ _WARNED = "-warned"
 It is what was asked for, and nothing to go on from: dbt's partial parse forgets the tests of a model that is not there.
 """
 
+# The tag with which something is defined that another project's, or dbt's, of that name makes way for.
 _DEFINES = re.compile(r"\{%[-+]?\s*((?:macro|test|data_test|materialization)\s+[^(%]+)")
 
 _DEFINITIONS = (".sql", ".yml", ".yaml", ".py", ".md", ".csv", ".dbtignore")
@@ -205,17 +206,20 @@ def _fingerprint(definition: Definition, invocation: Invocation) -> str:
 
 
 def _seeds(project: Any) -> list[Path]:
-    folders = (Path(project.project_root, folder) for folder in project.seed_paths)
-    return sorted(path for folder in folders for path in folder.rglob("*.csv"))
+    return _files(project, project.seed_paths, "*.csv")
 
 
 def _macro_names(project: Any) -> list[str]:
     """What a project, dbt's own apart, says that it defines, by the tags: `macro unit`, `test unique`."""
     if project.project_name.startswith("dbt"):
         return []
-    folders = (Path(project.project_root, folder) for folder in (*project.macro_paths, *project.generic_test_paths))
-    texts = (path.read_text("utf-8", errors="replace") for folder in folders for path in folder.rglob("*.sql"))
+    files = _files(project, (*project.macro_paths, *project.generic_test_paths), "*.sql")
+    texts = (path.read_text("utf-8", errors="replace") for path in files)
     return sorted(" ".join(tag.split()) for text in texts for tag in _DEFINES.findall(text))
+
+
+def _files(project: Any, folders: Iterable[str], pattern: str) -> list[Path]:
+    return sorted(path for folder in folders for path in Path(project.project_root, folder).rglob(pattern))
 
 
 def _stamp(path: Path) -> str:

@@ -25,7 +25,6 @@ _BUILDER = "0eec1de06a6fdb91"
 # What a class may say of itself that changes the text.
 _OPTIONS = ("code_generation_options", "debug", "dialect", "omit_none", "serialize_by_alias")
 
-
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -35,19 +34,16 @@ def stubs_shared() -> Iterator[None]:
     if digest_of_module(building) != _BUILDER:
         yield
         return
+    named = {"add_pack_method": _packer_name, "add_unpack_method": _unpacker_name}
     with _ONE_AT_A_TIME:
-        pack, unpack = CodeBuilder.add_pack_method, CodeBuilder.add_unpack_method
-        shared = {
-            "add_pack_method": _sharing(pack, _packer_name),
-            "add_unpack_method": _sharing(unpack, _unpacker_name),
-        }
+        own = {method: getattr(CodeBuilder, method) for method in named}
         try:
-            for name, method in shared.items():
-                setattr(CodeBuilder, name, method)
+            for method, name_of in named.items():
+                setattr(CodeBuilder, method, _sharing(own[method], name_of))
             yield
         finally:
-            setattr(CodeBuilder, pack.__name__, pack)
-            setattr(CodeBuilder, unpack.__name__, unpack)
+            for method, function in own.items():
+                setattr(CodeBuilder, method, function)
 
 
 def _sharing(

@@ -33,11 +33,12 @@ def compiled_once() -> Callable[..., Template]:
                 environment = environments.get(native) or jinja.get_environment(native=native)
                 environments[native] = environment
             # Jinja evaluates what is constant as it compiles, so that a program holds what unknown names come to.
-            text = (capture_macros, native, str(string))
-            if text not in programs:
-                programs[text] = environment.compile(text[-1])
+            text = str(string)
+            key = (capture_macros, native, text)
+            if key not in programs:
+                programs[key] = environment.compile(text)
             known = environment.make_globals(ctx)
-            template: Template = environment.template_class.from_code(environment, programs[text], known)
+            template: Template = environment.template_class.from_code(environment, programs[key], known)
             return template
 
     return get_template
