@@ -22,7 +22,7 @@ class Point(enum.Enum):
     DATA_WRITTEN = "data written"
     """Data files are written by the engine, and not known to be on the disk."""
     DATA_DURABLE = "data durable"
-    """Data files are on the disk; no metadata names them."""
+    """Data files are on the disk; no commit names them."""
     CACHE_WRITTEN = "cache written"
     """A file that saves time is written under a name of its own, and not put in its place."""
 

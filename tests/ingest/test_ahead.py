@@ -16,9 +16,9 @@ from tests.ingest.conftest import Lake
 from headgate import lakehouse
 from headgate.cli.main import main
 from headgate.ingest import ahead as module
-from headgate.ingest import digests, files
+from headgate.ingest import files, hashing
 from headgate.ingest.ahead import hash_ahead
-from headgate.ingest.digests import Digest, digest
+from headgate.ingest.digests import Digest, digest, from_line
 from headgate.ingest.files import HashCache
 from headgate.run.result import RunStatus
 
@@ -174,25 +174,29 @@ def test_a_file_that_is_no_longer_there_is_for_the_run_to_meet(
 def test_the_program_tells_of_every_file(tmp_path: Path) -> None:
     (tmp_path / "nul").write_bytes(b"a\0b")
     (tmp_path / "text").write_bytes(b"text")
-    command = [
-        sys.executable,
-        digests.__file__,
-        str(os.getpid()),
-        *(str(tmp_path / name) for name in ("nul", "none", "text")),
-    ]
+    window = 1 << 24
+    large = b"0123456789" * (window // 8)  # of more than one window
+    (tmp_path / "large").write_bytes(large)
+    late = b"x" * (2 * window) + b"\0"
+    (tmp_path / "late").write_bytes(late)
+    names = ("nul", "none", "text", "large", "late")
+    command = [sys.executable, hashing.__file__, str(os.getpid()), *(str(tmp_path / name) for name in names)]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert [digests.from_line(line) for line in told.splitlines()] == [
+    assert [from_line(line) for line in told.splitlines()] == [
         Digest(hashlib.sha256(b"a\0b").hexdigest(), nul=True),
         None,
         Digest(hashlib.sha256(b"text").hexdigest(), nul=False),
+        Digest(hashlib.sha256(large).hexdigest(), nul=False),
+        Digest(hashlib.sha256(late).hexdigest(), nul=True),
     ]
-    assert digests.from_line(hashlib.sha256(b"text").hexdigest()[:20]) is None
+    assert from_line(hashlib.sha256(b"text").hexdigest()[:20]) is None
 
 
 def test_the_program_ends_with_its_parent(tmp_path: Path) -> None:
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)  # nobody writes to it: reading it has no end
-    command = f"[sys.executable, {digests.__file__!r}, str(os.getpid()), {str(pipe)!r}]"
+    endless = tmp_path / "endless"
+    endless.touch()
+    os.truncate(endless, 1 << 40)  # a file of holes, which takes no room and would take minutes to hash
+    command = f"[sys.executable, {hashing.__file__!r}, str(os.getpid()), {str(endless)!r}]"
     start = f"import os, subprocess, sys; p = subprocess.Popen({command});"
     parent = subprocess.Popen(
         [sys.executable, "-c", f"{start} print(p.pid, flush=True); p.wait()"], stdout=subprocess.PIPE, text=True
@@ -218,7 +222,7 @@ def test_a_project_that_does_not_open_leaves_no_process(
     # A program that only a kill ends.
     program = settled_shop / "endless.py"
     program.write_text("import time\ntime.sleep(600)\n")
-    monkeypatch.setattr(digests, "__file__", str(program))
+    monkeypatch.setattr(hashing, "__file__", str(program))
     started: list[module.Ahead] = []
 
     def noted(root: Path) -> module.Ahead | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from io import FileIO
 from pathlib import Path
 
@@ -107,13 +108,18 @@ class LocalFiles:
         with storage_errors(location):
             path_of(location).mkdir(parents=True, exist_ok=True)
 
-    def sync(self, location: str) -> None:
+    def syncing(self, location: str) -> Callable[[], None]:
         with storage_errors(location):
             descriptor = os.open(path_of(location), os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+        return partial(_sync, descriptor, location)
+
+
+def _sync(descriptor: int, location: str) -> None:
+    with storage_errors(location):
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _stored(path: str, stat: os.stat_result) -> StoredFile:

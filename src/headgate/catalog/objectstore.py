@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import urllib.parse
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
@@ -166,8 +166,9 @@ class ObjectStore:
     def make_folder(self, location: str) -> None:
         """Nothing: an object store has no folders."""
 
-    def sync(self, location: str) -> None:
-        """Nothing: an object is durable when its upload has been answered."""
+    def syncing(self, location: str) -> Callable[[], None]:
+        """Nothing to be done: an object is durable when its upload has been answered."""
+        return lambda: None
 
     def _at(self, location: str) -> tuple[S3Store, str]:
         """The bucket of a location, and the key in it."""

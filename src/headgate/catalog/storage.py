@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Protocol
 
@@ -38,7 +38,7 @@ class Files(Protocol):
 
     def make_folder(self, location: str) -> None: ...
 
-    def sync(self, location: str) -> None: ...
+    def syncing(self, location: str) -> Callable[[], None]: ...
 
 
 class Storage:
@@ -164,9 +164,9 @@ class Storage:
         """Make a folder that an engine is to write into; an object store has none."""
         self._files(location).make_folder(location)
 
-    def sync(self, location: str) -> None:
-        """Make a file durable that an engine wrote; in an object store it is when the upload has ended."""
-        self._files(location).sync(location)
+    def syncing(self, location: str) -> Callable[[], None]:
+        """What makes a file durable that an engine wrote, to be called once; then the file may be deleted already."""
+        return self._files(location).syncing(location)
 
     def client_config(self) -> dict[str, str]:
         """What a client of the Iceberg REST catalog has to be told to reach the files; empty on this machine."""

@@ -11,7 +11,6 @@ from headgate.catalog.iceberg.datafiles import FILE_PATH_ID, POSITION_ID, only_d
 from headgate.catalog.locations import to_uri
 from headgate.engines.duckdb import Session
 from headgate.engines.writer import copy_whole
-from headgate.faults import Point, reached
 from headgate.types import literal
 
 MERGE_MODE, DELETE_MODE = "write.merge.mode", "write.delete.mode"
@@ -74,6 +73,5 @@ def write_deletes(
     rows = f"SELECT {literal(of.path)} AS file_path, pos FROM ({positions}) AS t(pos) ORDER BY pos"
     columns = f"{{file_path: {FILE_PATH_ID}, pos: {POSITION_ID}}}"
     path, count, size, *_ = copy_whole(session, version, rows, columns, f"{prefix}-{uuid.uuid4()}-deletes.parquet")
-    session.storage.sync(path)
-    reached(Point.DATA_DURABLE)
+    session.syncs.begin(path)
     return PositionDeletes(to_uri(path), count, size, of)

@@ -19,6 +19,7 @@ import duckdb
 from headgate.catalog.s3errors import is_s3_error, s3_error
 from headgate.catalog.storage import Storage
 from headgate.config import EngineSettings
+from headgate.engines.durability import Syncs
 from headgate.engines.reach import reach
 from headgate.errors import Cancelled, HeadgateError, MissingExtra, QueryError, StorageError
 from headgate.scratch import claim_folder
@@ -72,6 +73,7 @@ class Session:
     Attributes:
         connection: DuckDB's own connection, for what the methods here do not offer.
         storage: As given.
+        syncs: Data files that were written through this session, on their way to the disk.
         functions: Names of the functions that were defined on this session so far.
         views: What each view over the lake shows, a metadata location, by its quoted name in lower case.
         scratch: A folder of this session's own for spilled and temporary files, removed at the end.
@@ -81,6 +83,7 @@ class Session:
 
     def __init__(self, settings: EngineSettings, storage: Storage) -> None:
         self.storage = storage
+        self.syncs = Syncs(storage)
         self.functions: set[str] = set()
         self.views: dict[str, str] = {}
         self.interrupted = False
@@ -228,6 +231,7 @@ class Session:
         # A signal ends a call of DuckDB's Python API and not the threads that work for it, which closing waits for.
         self.interrupt()
         self.connection.close()
+        self.syncs.close()
         shutil.rmtree(self.scratch, ignore_errors=True)
 
     def __enter__(self) -> Session:

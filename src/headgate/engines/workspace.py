@@ -18,6 +18,7 @@ from headgate.engines.reader import Reader
 from headgate.engines.scan import count_rows
 from headgate.engines.writer import Written, describe, without_type, write
 from headgate.errors import DataError, HeadgateError, ReadOnly, RefNotFound, TableNotFound, UsageError
+from headgate.faults import Point, reached
 from headgate.types import Content, Kind, Layout, Name
 
 _COMMENT = "comment"
@@ -278,12 +279,15 @@ class Workspace(Reader):
 
         Raises:
             Conflict: Others changed the same tables in another way; names them.
+            StorageError: A data file could not be brought to the disk.
         """
         self._check_writable()
         operations = [
             Operation(name, before=self._bases[name], after=content) for name, content in self.changes.items()
         ]
         pending = dict(self._pending)
+        self.session.syncs.wait()
+        reached(Point.DATA_DURABLE)
 
         def changes(state: State) -> list[Operation]:
             held = state.get_many(list(pending))

@@ -129,8 +129,7 @@ def write(
     result = [part for file in files for part in _split(session, version, file, prefix)]
     check_required(session, version, result)
     for file in result:
-        session.storage.sync(file.path)
-    reached(Point.DATA_DURABLE)
+        session.syncs.begin(file.path)
     return tuple(result)
 
 

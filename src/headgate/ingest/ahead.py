@@ -15,8 +15,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from headgate.errors import ProjectError
-from headgate.ingest import digests
-from headgate.ingest.digests import LARGE, Digest, Stamp, is_settled, stamp
+from headgate.ingest import hashing
+from headgate.ingest.digests import LARGE, Digest, Stamp, from_line, is_settled, stamp
 from headgate.project import STATE, contract_files, environment_of, path_below
 from headgate.yaml import read_yaml
 
@@ -41,7 +41,7 @@ class Ahead:
         self._files = files
         self._told = ""
         # Neither the packages of this Python nor the project's folder are for it to look into.
-        command = [sys.executable, "-I", "-S", digests.__file__, str(os.getpid()), *(str(path) for path, _ in files)]
+        command = [sys.executable, "-I", "-S", hashing.__file__, str(os.getpid()), *(str(path) for path, _ in files)]
         quiet = subprocess.DEVNULL
         self._process = subprocess.Popen(command, stdin=quiet, stdout=subprocess.PIPE, stderr=quiet, text=True)
 
@@ -52,7 +52,7 @@ class Ahead:
         found = []
         # A process that was ended has told of fewer files.
         for (path, now), line in zip(self._files, self._told.splitlines(), strict=False):
-            known = digests.from_line(line)
+            known = from_line(line)
             with suppress(OSError):  # the run meets it again, and tells of it
                 if known is not None and stamp(path) == now:
                     found.append((path, now, known))

@@ -1,14 +1,8 @@
-"""The hash of a file's bytes, and what tells whether it still holds.
-
-As a program it hashes the files that it is given, a line for each. It imports nothing but Python's own.
-"""
+"""The hash of a file's bytes, and what tells whether it still holds."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import sys
-import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +10,10 @@ from pathlib import Path
 LARGE = 1 << 26
 """From so many bytes on, hashing takes long enough for something else to be done meanwhile."""
 
-# The pieces of a large file are large enough for the interpreter to get to something else.
+# The pieces of a large file are large enough for other threads to get on beside it.
 _CHUNK, _LARGE_CHUNK = 1 << 18, 1 << 24
 # A file that was written to this recently may be written to again without its time of change moving.
 _SETTLED_NS = 2_000_000_000
-# Seconds between looks at the parent.
-_LOOK = 0.05
 
 Stamp = tuple[int, int, int]
 """Size, time of change in nanoseconds and inode of a file: what changes when somebody writes to it."""
@@ -46,17 +38,12 @@ class Digest:
     nul: bool | None = None
 
 
-def digest(path: Path, chunk: int | None = None) -> Digest:
-    """Read a file once, for all that is told of its bytes.
-
-    Args:
-        path: The file.
-        chunk: Bytes that are read at a time; by default so many that other threads get on beside it.
-    """
+def digest(path: Path) -> Digest:
+    """Read a file once, for all that is told of its bytes."""
     found = hashlib.sha256()
     nul = False
     # Into one buffer that stays in the processor's cache: a third less time than making a new one for each piece.
-    buffer = bytearray(chunk or (_LARGE_CHUNK if path.stat().st_size >= LARGE else _CHUNK))
+    buffer = bytearray(_LARGE_CHUNK if path.stat().st_size >= LARGE else _CHUNK)
     with path.open("rb", buffering=0) as file, memoryview(buffer) as view:
         while size := file.readinto(buffer):
             found.update(view[:size])
@@ -65,35 +52,6 @@ def digest(path: Path, chunk: int | None = None) -> Digest:
 
 
 def from_line(line: str) -> Digest | None:
-    """What the program told of a file; None where it could not be read, or the line is not whole."""
+    """What the program `hashing` told of a file; None where it could not be read, or the line is not whole."""
     sha256, _, nul = line.partition(" ")
     return Digest(sha256, nul == "1") if nul in ("0", "1") else None
-
-
-def main(parent: int, paths: list[str]) -> None:
-    """Write the hash of each file and whether a byte of it is zero, a line for each.
-
-    Args:
-        parent: The process that this is for; the program ends with it.
-        paths: The files.
-    """
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    for path in paths:
-        try:
-            found = digest(Path(path), _CHUNK)
-            line = f"{found.sha256} {int(bool(found.nul))}"
-        except OSError:
-            line = "-"
-        sys.stdout.write(f"{line}\n")
-        sys.stdout.flush()
-
-
-def _end_with(parent: int) -> None:
-    """End the program once a process is no longer its parent: killed, that cannot end it."""
-    while os.getppid() == parent:
-        time.sleep(_LOOK)
-    os._exit(1)
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2:])
