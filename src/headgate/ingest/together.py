@@ -23,7 +23,7 @@ from headgate.ingest.decisions import carry_over
 from headgate.ingest.fields import Field, match
 from headgate.ingest.files import InputFile
 from headgate.ingest.ledger import Load
-from headgate.ingest.load import OF_ROWS, discard_files, load, scratch_folder
+from headgate.ingest.load import OF_ROWS, discard_files, load, remove_loads, scratch_folder
 from headgate.ingest.plan import PlannedLoad
 from headgate.ingest.progress import watched
 from headgate.ingest.reading import open_rows
@@ -68,6 +68,8 @@ def load_all(
                 if broken is None:
                     raise
                 broken(step, error)
+                # The first of several takes the rows of all that are read again, and those of the others have to go.
+                remove_loads(ws, step.source, tuple(each for each in step.removes if each != step.replaces))
 
 
 def _neighbours(planned: Sequence[PlannedLoad], alone: Collection[str]) -> Iterator[list[PlannedLoad]]:

@@ -251,7 +251,8 @@ class Attempt:
 
         Raises:
             Restart: Another run loaded into the same tables in a way that cannot be joined, or from the same source.
-            Conflict: Likewise, when this attempt loaded nothing that could be loaded anew.
+            Conflict: Likewise, or both sides have loads of which one can stand, when this attempt loaded nothing that
+                could be loaded anew.
         """
         catalog = self._lake.catalog
         reached(Point.CATCH_UP_DUE)
@@ -259,6 +260,8 @@ class Attempt:
         self.workspace.commit("before main is merged in")
         if self.loads and self._met_again(head):
             raise Restart
+        if not self.loads:
+            self._check_loads(head)
         try:
             catalog.merge(
                 head, self.branch, message="merge main", author=self._lake.project.author, rejoin=self._rejoin
@@ -277,6 +280,30 @@ class Attempt:
         before = {load.load_id for load in self._ledger_of(self.onto)}
         own = {result.source for result in self.loads}
         return any(load.source in own for load in self._ledger_of(head) if load.load_id not in before)
+
+    def _check_loads(self, head: str) -> None:
+        """Raise if the branch and `main` each loaded the same file since they parted.
+
+        Tables to which both sides appended are joined, and a file that one side has with other rows would be there
+        twice. A table that holds what its files are now, or the newest row of each key, takes the files one by one.
+        """
+        before = {load.load_id for load in self._ledger_of(self.onto)}
+        theirs = {mark for load in self._ledger_of(head) if load.load_id not in before for mark in self._marks(load)}
+        for load in known_loads(self.workspace):
+            if load.load_id not in before and theirs.intersection(self._marks(load)):
+                raise Conflict(
+                    f"The file '{load.file}' of the source '{load.source}' was loaded on the branch, and that source "
+                    "has been loaded on main as well since the two parted.",
+                    hint="Run again: what main lacks is loaded then. headgate branch delete takes the branch away.",
+                    data={"source": load.source, "file": load.file},
+                )
+
+    def _marks(self, load: KnownLoad) -> set[tuple[str, ...]]:
+        """What two loads share of which only one can stand."""
+        appends = any(each.name == load.source and each.contract.load == "append" for each in self._work.sources)
+        if not appends:
+            return {(load.source,)}
+        return {(load.source, "file", load.file), (load.source, "bytes", load.sha256)}
 
     def _ledger_of(self, ref: str) -> list[KnownLoad]:
         """The ledger of another state."""

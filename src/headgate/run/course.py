@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from typing import cast
 
 from headgate.catalog.iceberg import rejoiner
 from headgate.catalog.interface import MAIN
@@ -22,6 +23,7 @@ from headgate.errors import (
 )
 from headgate.events import Emit, Event, Failed, Merged, Note, Rebased, RunRefused, Started
 from headgate.faults import Point, reached
+from headgate.ingest.ledger import LEDGER
 from headgate.run.attempt import EVIDENCE, Attempt, Restart
 from headgate.run.beside import beside
 from headgate.run.lake import Lake
@@ -71,7 +73,16 @@ class Course:
     def merge(self, source: str, override: str | None) -> RunResult:
         """Bring a branch to `main`: with `main` merged in, rebuilt where that is needed, and checked."""
         self._lake.catalog.resolve(source)
-        return self._follow(lambda attempt: self._merge_attempt(attempt, source, override), None)
+
+        def attempt_merge(attempt: Attempt) -> RunResult:
+            try:
+                return self._merge_attempt(attempt, source, override)
+            except Conflict as conflict:
+                if "tables" not in conflict.data:
+                    raise
+                raise _between(conflict, source) from conflict
+
+        return self._follow(attempt_merge, None)
 
     def _emit(self, event: Event) -> None:
         # An attempt that is made again tells the same again.
@@ -290,6 +301,18 @@ class Course:
             error=error,
             notes=tuple(self._notes),
         )
+
+
+def _between(conflict: Conflict, source: str) -> Conflict:
+    """A conflict of a merge, which the catalog tells of the branch that the merge is tried on, and of a commit."""
+    clashing = cast("list[str]", conflict.data["tables"])
+    # The ledger clashes wherever another table does.
+    tables = [table for table in clashing if table != str(LEDGER)] or clashing
+    return Conflict(
+        f"'{source}' and main both changed {', '.join(tables)} since they parted, and the changes cannot be joined.",
+        hint=f"See both sides with headgate diff main {source}; then make the change again on main as it is now",
+        data=conflict.data,
+    )
 
 
 def _unrecorded(result: RunResult, error: StorageError) -> StorageError:
