@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from glob import glob
 from pathlib import Path
 
-from headgate.ingest.contract import Column, Contract, Source, column_name, load_sources
+from headgate.ingest.contract import Column, Contract, Source, column_name
+from headgate.ingest.sources import load_sources
 from headgate.project import Project
 from headgate.types import literal, quote
 

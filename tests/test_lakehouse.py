@@ -242,12 +242,12 @@ def test_columns_that_came_with_a_file_are_told_of(lake: Lakehouse, shop: Path) 
     (shop / "data/customers.csv").write_text("id,name,b,a\n10,Ada,1,2\n11,Grace,3,4\n")
     assert notes() == [f"bronze.customers has new columns: b, a. Name them in customers.yml, {otherwise}"]
     # Of two contracts for one table, each may name a column.
-    (shop / "ingestion/guests.yml").write_text(
-        "table: customers\nfiles: data/guests.csv\nkey: [customer_id]\nload: merge\ncolumns:\n"
-        "  id: {name: customer_id, type: bigint, required: true}\n  name: varchar\n  visits: integer\n"
+    (shop / "ingestion/returns.yml").write_text(
+        "table: orders\nfiles: data/returns.csv\ncolumns:\n"
+        "  id: {name: order_id, type: bigint, required: true}\n  back: date\n"
     )
-    (shop / "data/guests.csv").write_text("id,name,visits,since\n20,Joan,3,2020\n")
-    assert notes() == [f"bronze.customers has a new column: since. Name it in customers.yml or guests.yml, {otherwise}"]
+    (shop / "data/returns.csv").write_text("id,back,cause\n20,2026-02-01,late\n")
+    assert notes() == [f"bronze.orders has a new column: cause. Name it in orders.yml or returns.yml, {otherwise}"]
 
 
 def test_a_source_whose_files_are_gone_is_told_of_and_keeps_its_rows(lake: Lakehouse, shop: Path) -> None:

@@ -16,9 +16,10 @@ from headgate.database import Database
 from headgate.engines.duckdb import Session
 from headgate.engines.workspace import Workspace
 from headgate.ingest.accounting import contract_checks
-from headgate.ingest.contract import Source, load_sources
+from headgate.ingest.contract import Source
 from headgate.ingest.ledger import Load, known_loads, record
 from headgate.ingest.plan import plan_loads
+from headgate.ingest.sources import load_sources
 from headgate.ingest.together import load_all
 from headgate.project import Project
 from headgate.types import CheckResult, quote

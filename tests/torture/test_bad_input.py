@@ -21,9 +21,9 @@ from headgate.engines.duckdb import Session
 from headgate.engines.workspace import Workspace
 from headgate.errors import HeadgateError, ProjectError
 from headgate.ingest.accounting import balanced
-from headgate.ingest.contract import load_sources
 from headgate.ingest.load import load
 from headgate.ingest.plan import plan_loads
+from headgate.ingest.sources import load_sources
 
 PIECES = [b"\n", b"\r", b"\r\n", b'"', b'""', b",", b"\0", b"\xff", b"\xef\xbb\xbf", b"\xe2\x80\xa8", b"\x85", b"\x1a",
           b"1e400", b"NaN", b"infinity", b"9" * 40, b"{", b"}", b"[", b"]", b":", b"\\", b"\\u0000", b"null", b"-0",

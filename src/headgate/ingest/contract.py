@@ -1,4 +1,4 @@
-"""Contracts: what a source is, and what its rows have to be; the files `ingestion/*.yml`."""
+"""Contracts: what a source is, and what its rows have to be; the files `ingestion/*.yml` as `sources` reads them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from headgate.config import Misplaced, Section, load_model
-from headgate.errors import ProjectError, did_you_mean
+from headgate.config import Misplaced, Section
+from headgate.errors import did_you_mean
 from headgate.ingest.columntypes import MOMENTS, NUMBERS, ColumnType, is_value, parse_type
-from headgate.project import Project
 from headgate.types import Name
 
 Format = Literal["csv", "tsv", "json", "ndjson", "parquet", "excel"]
@@ -372,29 +371,3 @@ class Source:
         for prose in ("description", "files", "storage", "max_bad", "bad_rows", "changed_file"):
             said.pop(prose)
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
-
-
-def load_sources(project: Project) -> list[Source]:
-    """The sources of a project, by name.
-
-    Raises:
-        ProjectError: A contract does not validate, or two have one name, or tables that differ in nothing but case.
-    """
-    sources: dict[str, Source] = {}
-    for path in project.contract_files():
-        source = Source(path.stem, load_model(path, Contract, project.environment), path)
-        if source.name in sources:
-            raise ProjectError(
-                f"Two contracts are named '{source.name}'.",
-                place=f"{sources[source.name].path} and {path}",
-                hint="The name is the file's, without its ending: rename one of them.",
-            )
-        alike = [other for other in sources.values() if str(other.table).lower() == str(source.table).lower()]
-        if alike and alike[0].table != source.table:
-            raise ProjectError(
-                f"The tables '{alike[0].table}' and '{source.table}' differ in nothing but case.",
-                place=f"{alike[0].path} and {path}",
-                hint="Rename one of them: SQL sees no case.",
-            )
-        sources[source.name] = source
-    return list(sources.values())

@@ -13,9 +13,10 @@ from headgate.events import Emit, Note, ignore
 from headgate.faults import Point, reached
 from headgate.ingest.addresses import is_address
 from headgate.ingest.ahead import Ahead
-from headgate.ingest.contract import Source, load_sources
+from headgate.ingest.contract import Source
 from headgate.ingest.files import HashCache, discover
 from headgate.ingest.objects import copies_removed
+from headgate.ingest.sources import load_sources
 from headgate.run.fingerprint import project_fingerprint
 from headgate.run.lake import Lake
 from headgate.run.leftovers import take_away

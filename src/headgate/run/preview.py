@@ -5,10 +5,10 @@ from __future__ import annotations
 from headgate.catalog.interface import MAIN
 from headgate.engines.duckdb import Session
 from headgate.engines.workspace import Workspace
-from headgate.ingest.contract import load_sources
 from headgate.ingest.ledger import known_loads
 from headgate.ingest.objects import copies_removed
 from headgate.ingest.plan import contract_changed, outdated, plan_loads
+from headgate.ingest.sources import load_sources
 from headgate.run.lake import Lake
 from headgate.run.planning import Work
 from headgate.run.result import Plan, PlannedStep

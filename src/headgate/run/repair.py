@@ -10,7 +10,8 @@ from headgate.engines.workspace import Workspace
 from headgate.errors import NotFound, QueryError, TableNotFound, UsageError, did_you_mean
 from headgate.events import Emit
 from headgate.ingest import quarantine
-from headgate.ingest.contract import Source, load_sources
+from headgate.ingest.contract import Source
+from headgate.ingest.sources import load_sources
 from headgate.run.attempt import Attempt
 from headgate.run.course import Course
 from headgate.run.execute import EVERYTHING, clean_up

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from headgate.errors import AlreadyExists, HeadgateError, counted
 from headgate.ingest.addresses import shown
-from headgate.ingest.contract import Source, load_sources
+from headgate.ingest.contract import Source
 from headgate.ingest.files import discover
 from headgate.ingest.objects import copies_removed
+from headgate.ingest.sources import load_sources
 from headgate.run.findings import Finding
 from headgate.run.lake import Lake
 

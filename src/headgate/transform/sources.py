@@ -8,8 +8,9 @@ from typing import Any
 
 import yaml
 
-from headgate.ingest.contract import Contract, load_sources
+from headgate.ingest.contract import Contract
 from headgate.ingest.fields import name_in_lake
+from headgate.ingest.sources import load_sources
 from headgate.project import Project
 from headgate.scratch import write_atomically
 from headgate.transform.definition import Definition
