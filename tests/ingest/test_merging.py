@@ -93,6 +93,19 @@ def test_a_changed_file_gives_what_a_clean_load_gives(lake: Lake) -> None:
     assert lake.load() == []
 
 
+def test_rows_of_a_name_that_got_known_content_give_back_what_they_displaced(lake: Lake) -> None:
+    lake.source("a", MERGE)
+    lake.file("data/1.csv", "id,name,at\n1,one,\n2,one,\n")
+    lake.file("data/2.csv", "id,name,at\n1,wrong,\n3,wrong,\n")
+    lake.load()
+    lake.file("data/2-fixed.csv", "id,name,at\n2,right,\n")
+    lake.load()
+    (lake.root / "data/2-fixed.csv").rename(lake.root / "data/2.csv")
+    lake.load()
+    assert contents(lake) == [(1, "one"), (2, "right")]
+    assert lake.load() == []
+
+
 def test_rows_of_a_file_that_is_gone_stay(lake: Lake) -> None:
     lake.source("a", MERGE)
     lake.file("data/1.csv", "id,name,at\n1,one,\n")

@@ -92,6 +92,73 @@ def test_content_that_moves_to_another_name_stays_loaded(lake: Lake) -> None:
     assert contents(lake) == [(3, "march"), (4, "april")]
 
 
+def test_a_name_that_gets_content_loaded_under_another_one_gives_up_its_old_rows(lake: Lake) -> None:
+    lake.source("a", f"table: a\nfiles: data/*.csv\n{COLUMNS}")
+    lake.file("data/a.csv", "id,name\n1,wrong\n,x\n")
+    (wrong,) = lake.load()
+    lake.file("data/a-fixed.csv", "id,name\n1,right\n")
+    lake.load()
+    (lake.root / "data/a-fixed.csv").rename(lake.root / "data/a.csv")
+    (gone,) = lake.load()
+    assert (gone.file, gone.replaces, gone.read, gone.sha256) == ("data/a.csv", wrong.load_id, 0, "")
+    assert contents(lake) == [(1, "right")]
+    assert lake.rows("SELECT count(*) FROM quarantine.a") == [(0,)]
+    assert lake.load() == []
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_copy_beside_its_original_makes_a_changed_file_as_well(lake: Lake, known: bool) -> None:
+    lake.source("a", f"table: a\nfiles: data/*.csv\n{COLUMNS}")
+    lake.file("data/a.csv", "id,name\n1,wrong\n")
+    lake.load()
+    lake.file("data/a-fixed.csv", "id,name\n1,right\n")
+    if known:
+        lake.load()
+    lake.file("data/a.csv", "id,name\n1,right\n")
+    lake.load()
+    assert contents(lake) == [(1, "right")]
+    assert lake.load() == []
+
+
+def test_known_content_under_a_name_is_kept_or_forbidden_as_the_contract_says(lake: Lake) -> None:
+    lake.source("a", f"table: a\nfiles: data/*.csv\nchanged_file: append\n{COLUMNS}")
+    lake.file("data/a.csv", "id,name\n1,a\n")
+    lake.file("data/b.csv", "id,name\n2,b\n")
+    lake.load()
+    (lake.root / "data/b.csv").rename(lake.root / "data/a.csv")
+    assert lake.load() == []
+    assert contents(lake) == [(1, "a"), (2, "b")]
+    lake.source("a", f"table: a\nfiles: data/*.csv\nchanged_file: fail\n{COLUMNS}")
+    with pytest.raises(ContractError, match=r"'data/a.csv' has changed"):
+        lake.load()
+
+
+def test_files_that_change_names_among_each_other_stay_loaded(lake: Lake) -> None:
+    lake.source("a", f"table: a\nfiles: data/*.csv\n{COLUMNS}")
+    lake.file("data/a.csv", "id,name\n1,a\n")
+    lake.file("data/b.csv", "id,name\n2,b\n")
+    lake.load()
+    lake.file("data/a.csv", "id,name\n2,b\n")
+    lake.file("data/b.csv", "id,name\n1,a\n")
+    assert lake.load() == []
+
+
+def test_content_that_moved_and_then_went_stays_loaded(lake: Lake) -> None:
+    """`current.csv` became `march.csv`, which is gone since: neither April nor May take its rows out."""
+    lake.source("a", f"table: a\nfiles: data/*.csv\n{COLUMNS}")
+    lake.file("data/current.csv", "id,name\n3,march\n")
+    lake.load()
+    lake.file("data/march.csv", "id,name\n3,march\n")
+    lake.file("data/current.csv", "id,name\n4,april\n")
+    lake.load()
+    (lake.root / "data/march.csv").unlink()
+    assert lake.load() == []
+    lake.file("data/april.csv", "id,name\n4,april\n")
+    lake.file("data/current.csv", "id,name\n5,may\n")
+    lake.load()
+    assert contents(lake) == [(3, "march"), (4, "april"), (5, "may")]
+
+
 def test_replace_holds_the_files_that_are_there(lake: Lake) -> None:
     lake.source("a", f"table: a\nfiles: data/*.csv\nload: replace\n{COLUMNS}")
     lake.file("data/1.csv", "id,name\n1,a\n,x\n")

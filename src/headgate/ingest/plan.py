@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from headgate.catalog.storage import Storage
@@ -95,7 +95,7 @@ def plan_loads(
                 f"The source '{source.name}' has no file any more: nothing matches {patterns}. "
                 f"What was loaded into {source.table} stays as it is."
             )
-        own = _plan(source, _distinct(files), history, full_refresh)
+        own = _plan(source, files, history, full_refresh)
         kept = {load.file.name for load in own if load.file is not None}
         for file in files:
             if file.name not in kept:
@@ -113,35 +113,44 @@ def _plan(source: Source, files: list[InputFile], history: list[KnownLoad], full
     current = live(history)
     present = {file.sha256 for file in files}
     by_hash = {load.sha256: load for load in current}
+    last = {load.file: load for load in current}
     # Equal bytes under another name keep the load of a file that changed alive.
-    by_name = {load.file: load for load in current if load.sha256 not in present}
-    changed = source.contract.changed_file
+    by_name = {name: load for name, load in last.items() if load.sha256 not in present}
     planned = []
-    for file in files:
-        loaded = by_hash.get(file.sha256)
+    for file in _distinct(files):
+        loaded, before = by_hash.get(file.sha256), by_name.get(file.name)
         if loaded is not None:
             if full_refresh:
                 planned.append(_load(source, file, history, "is read again", loaded))
-            continue
-        before = by_name.get(file.name)
-        if before is None:
+        elif before is None:
             planned.append(_load(source, file, history, "is new"))
-        elif full_refresh or changed == "replace" or source.contract.load == "replace":
+        elif _gives_way(source, file, full_refresh):
             planned.append(_load(source, file, history, "has other content", before))
-        elif changed == "append":
-            planned.append(_load(source, file, history, "has other content"))
         else:
-            raise ContractError(
-                f"The file '{file.name}' has changed since it was loaded, which its contract forbids.",
-                place=f"{source.path}: changed_file",
-                hint="Restore it, give the new content a name of its own, or say `changed_file: replace` or `append`.",
-            )
-    if source.contract.load == "replace":
-        # First, so that what comes is not measured against rows that go.
-        planned = [*_removals(source, current, planned, present), *planned]
+            planned.append(_load(source, file, history, "has other content"))
+    # First, so that what comes is not measured against rows that go.
+    planned = [*_removals(source, files, current, by_name, planned, full_refresh), *planned]
     if source.contract.load == "merge" and any(load.replaces for load in planned):
         return _rebuild(source, files, history, planned)
     return _emptied_first(planned) if full_refresh else planned
+
+
+def _gives_way(source: Source, file: InputFile, full_refresh: bool) -> bool:
+    """Whether what a file held before goes, now that it holds something else.
+
+    Raises:
+        ContractError: The contract forbids the change.
+    """
+    changed = source.contract.changed_file
+    if full_refresh or changed == "replace" or source.contract.load == "replace":
+        return True
+    if changed == "append":
+        return False
+    raise ContractError(
+        f"The file '{file.name}' has changed since it was loaded, which its contract forbids.",
+        place=f"{source.path}: changed_file",
+        hint="Restore it, give the new content a name of its own, or say `changed_file: replace` or `append`.",
+    )
 
 
 def _load(
@@ -179,24 +188,36 @@ def _emptied_first(planned: Sequence[PlannedLoad]) -> list[PlannedLoad]:
 
 
 def _removals(
-    source: Source, current: Sequence[KnownLoad], planned: Sequence[PlannedLoad], present: set[str]
+    source: Source,
+    files: Sequence[InputFile],
+    current: Sequence[KnownLoad],
+    by_name: Mapping[str, KnownLoad],
+    planned: Sequence[PlannedLoad],
+    full_refresh: bool,
 ) -> list[PlannedLoad]:
-    """For a table that holds the files that are there now: the loads of files that are not."""
+    """Loads whose rows go, and no load of their file comes in their place.
+
+    Those of files that by now hold what was loaded under another name; and where a table holds the files that are
+    there now, those of files that are not.
+    """
     replaced = {load.replaces for load in planned}
-    gone = [load for load in current if load.sha256 not in present and load.load_id not in replaced]
-    return [
-        PlannedLoad(
-            source,
-            None,
-            Action.REMOVE,
-            "is gone",
-            load.file,
-            hashlib.sha256(f"{load.load_id}\0removed".encode()).hexdigest()[:16],
-            load.load_id,
-            (load.load_id,),
-        )
-        for load in gone
-    ]
+    going: dict[str, PlannedLoad] = {}
+    # What was to be added is in the table.
+    for file in files if source.contract.changed_file != "append" else ():
+        load = by_name.get(file.name)
+        if load is not None and load.load_id not in replaced and _gives_way(source, file, full_refresh):
+            going[load.load_id] = _removal(source, load, "has other content, which is loaded already")
+    if source.contract.load == "replace":
+        present = {file.sha256 for file in files}
+        for load in current:
+            if load.sha256 not in present and load.load_id not in replaced:
+                going.setdefault(load.load_id, _removal(source, load, "is gone"))
+    return list(going.values())
+
+
+def _removal(source: Source, load: KnownLoad, why: str) -> PlannedLoad:
+    load_id = hashlib.sha256(f"{load.load_id}\0removed".encode()).hexdigest()[:16]
+    return PlannedLoad(source, None, Action.REMOVE, why, load.file, load_id, load.load_id, (load.load_id,))
 
 
 def _rebuild(
@@ -210,12 +231,13 @@ def _rebuild(
     """
     current = live(history)
     order = places(history)
+    removed = [load for load in planned if load.file is None]
     chosen = {load.file.sha256: load for load in planned if load.file}
     by_hash = {load.sha256: load for load in current}
-    for file in files:
+    for file in _distinct(files):
         if file.sha256 not in chosen:
             chosen[file.sha256] = _load(source, file, history, "is merged again", by_hash[file.sha256])
-    replaced = {load.replaces for load in chosen.values()}
+    replaced = {load.replaces for load in (*removed, *chosen.values())}
     staying = {load.load_id: order[load.load_id] for load in current if load.load_id not in replaced}
 
     def placed(load: PlannedLoad) -> int:
@@ -223,8 +245,11 @@ def _rebuild(
 
     return _emptied_first(
         [
-            replace(load, later=tuple(other for other, place in staying.items() if place > placed(load)))
-            for load in sorted(chosen.values(), key=placed)
+            *removed,
+            *(
+                replace(load, later=tuple(other for other, place in staying.items() if place > placed(load)))
+                for load in sorted(chosen.values(), key=placed)
+            ),
         ]
     )
 
