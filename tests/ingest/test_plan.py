@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from headgate.errors import ContractError, DataError
+from headgate.errors import ContractError, DataError, ProjectError
 from headgate.ingest.ledger import known_loads, live
 from headgate.ingest.plan import outdated, plan_loads
 
@@ -157,6 +157,40 @@ def test_content_that_moved_and_then_went_stays_loaded(lake: Lake) -> None:
     lake.file("data/current.csv", "id,name\n5,may\n")
     lake.load()
     assert contents(lake) == [(3, "march"), (4, "april"), (5, "may")]
+
+
+@pytest.mark.parametrize("content", ["id,name\n1,a\n", "id,name\n1,corrected\n"])
+def test_a_contract_under_another_name_loads_nothing_twice(lake: Lake, content: str) -> None:
+    lake.source("a", f"table: a\nfiles: data/*.csv\n{COLUMNS}")
+    lake.file("data/1.csv", "id,name\n1,a\n")
+    lake.load()
+    (lake.root / "ingestion/a.yml").rename(lake.root / "ingestion/b.yml")
+    lake.file("data/1.csv", content)
+    for refresh in (False, True):
+        with pytest.raises(
+            ProjectError, match=r"'b' would load the file 'data/1.csv' into bronze.a.*'a' loaded it"
+        ) as error:
+            lake.load(full_refresh=refresh)
+        assert "name it a.yml again" in str(error.value.hint)
+    # Into another table it may go, and the old name brings everything back.
+    lake.source("b", f"table: b\nfiles: data/*.csv\n{COLUMNS}")
+    assert len(lake.load()) == 1
+    (lake.root / "ingestion/b.yml").unlink()
+    lake.source("a", f"table: a\nfiles: data/*.csv\n{COLUMNS}")
+    assert len(lake.load()) == (content != "id,name\n1,a\n")
+
+
+def test_sources_that_are_there_may_load_one_file_into_one_table(lake: Lake) -> None:
+    for name in ("a", "b"):
+        lake.source(name, f"table: a\nfiles: data/*.csv\n{COLUMNS}")
+    lake.file("data/1.csv", "id,name\n1,a\n")
+    assert len(lake.load()) == 2
+    # A source that goes leaves its rows, and another one goes on with files of its own.
+    (lake.root / "ingestion/a.yml").unlink()
+    assert lake.load() == []
+    lake.file("data/2.csv", "id,name\n2,b\n")
+    assert len(lake.load()) == 1
+    assert contents(lake) == [(1, "a"), (1, "a"), (2, "b")]
 
 
 def test_replace_holds_the_files_that_are_there(lake: Lake) -> None:

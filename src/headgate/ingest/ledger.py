@@ -47,6 +47,7 @@ class KnownLoad:
     replaces: str | None = None
     corrects: str | None = None
     contract_hash: str = ""
+    table: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def known_loads(workspace: Workspace, source: str | None = None) -> list[KnownLo
         return []
     where = f"WHERE source = {literal(source)}" if source is not None else ""
     rows = workspace.query(
-        "SELECT load_id, source, file, sha256, replaces, corrects, contract_hash"
+        "SELECT load_id, source, file, sha256, replaces, corrects, contract_hash, table_name"
         f" FROM {LEDGER.sql} {where} ORDER BY started, finished, load_id"
     ).fetchall()
     return [KnownLoad(*row) for row in rows]

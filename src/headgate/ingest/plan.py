@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from headgate.catalog.storage import Storage
 from headgate.database import Database
-from headgate.errors import ContractError, DataError
+from headgate.errors import ContractError, DataError, ProjectError
 from headgate.ingest.addresses import shown
 from headgate.ingest.contract import Source
 from headgate.ingest.files import InputFile, discover
@@ -78,8 +78,10 @@ def plan_loads(
     Raises:
         DataError: A file is missing, or a source has none and never had.
         ContractError: A file changed whose contract forbids that.
+        ProjectError: A file is in the table already, from a source whose contract is gone or has another name now.
     """
     planned: list[PlannedLoad] = []
+    ownerless = _ownerless(project, known)
     for source in sources:
         history = [load for load in known if load.source == source.name]
         files = discover(project, source, storage, db)
@@ -96,6 +98,7 @@ def plan_loads(
                 f"What was loaded into {source.table} stays as it is."
             )
         own = _plan(source, files, history, full_refresh)
+        _check_owned(source, own, history, ownerless)
         kept = {load.file.name for load in own if load.file is not None}
         for file in files:
             if file.name not in kept:
@@ -107,6 +110,36 @@ def plan_loads(
 def _distinct(files: Sequence[InputFile]) -> list[InputFile]:
     """Files with different bytes; of equal ones, the first."""
     return list({file.sha256: file for file in reversed(files)}.values())[::-1]
+
+
+def _ownerless(project: Project, known: Sequence[KnownLoad]) -> list[KnownLoad]:
+    """Loads whose rows are in the lake, and whose source has no contract any more."""
+    there = {path.stem for path in project.contract_files()}
+    gone = [load for load in known if load.source not in there]
+    return live(gone) if gone else []
+
+
+def _check_owned(
+    source: Source, planned: Sequence[PlannedLoad], history: Sequence[KnownLoad], ownerless: Sequence[KnownLoad]
+) -> None:
+    """Raise where files would come into a table that has them from a source without a contract."""
+    here = [load for load in ownerless if load.table == str(source.table)]
+    by_hash = {load.sha256: load for load in here}
+    # A name that the source has loaded from by itself is its own, whatever others did.
+    own = {load.file for load in history}
+    by_name = {load.file: load for load in here if load.file not in own}
+    for step in planned:
+        if step.file is None or step.replaces is not None:
+            continue
+        held = by_hash.get(step.file.sha256) or by_name.get(step.name)
+        if held is not None:
+            raise ProjectError(
+                f"The source '{source.name}' would load the file '{step.name}' into {source.table}, which holds its "
+                f"rows already: the source '{held.source}' loaded it, and has no contract any more.",
+                place=str(source.path),
+                hint=f"If this contract had another name, name it {held.source}{source.path.suffix} again; "
+                "if not, choose another `table`, into which everything is loaded.",
+            )
 
 
 def _plan(source: Source, files: list[InputFile], history: list[KnownLoad], full_refresh: bool) -> list[PlannedLoad]:
