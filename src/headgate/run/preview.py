@@ -28,10 +28,7 @@ def preview(lake: Lake, selection: Selection) -> Plan:
         due = plan_loads(
             lake.project, sources, known, lake.storage, lake.db, full_refresh=selection.reloads, tell=notes.append
         )
-        loads = [
-            PlannedStep(step.source.name, step.action.value, step.reason, step.file.name if step.file else None)
-            for step in due
-        ]
+        loads = [PlannedStep(step.source.name, step.action.value, step.reason, step.name) for step in due]
         models, skipped = _models(work, workspace, {step.source.table for step in due})
         coming = {Name.parse(model.name) for model in models} | {step.source.table for step in due}
         version = work.version(workspace)
