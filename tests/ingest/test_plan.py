@@ -180,6 +180,38 @@ def test_a_contract_under_another_name_loads_nothing_twice(lake: Lake, content: 
     assert len(lake.load()) == (content != "id,name\n1,a\n")
 
 
+def test_another_table_begins_anew_and_the_old_one_stays(lake: Lake) -> None:
+    lake.source("a", f"table: a\nfiles: data/*.csv\n{COLUMNS}")
+    lake.file("data/1.csv", "id,name\n1,a\n,x\n")
+    lake.file("data/2.csv", "id,name\n2,b\n")
+    lake.load()
+    lake.source("a", f"table: ops.a\nfiles: data/*.csv\n{COLUMNS}")
+    told: list[str] = []
+    planned = plan_loads(lake.project, lake.sources(), known_loads(lake.ws), lake.session.storage, tell=told.append)
+    assert [(step.name, step.reason, step.replaces) for step in planned] == [
+        ("data/1.csv", "is new", None),
+        ("data/2.csv", "is new", None),
+    ]
+    (note,) = told
+    assert note.startswith("The source 'a' fills ops.a now")
+    assert "What it loaded into bronze.a stays as it is" in note
+    assert outdated(lake.sources(), known_loads(lake.ws)) == []
+    first, _ = lake.load()
+    lake.file("data/1.csv", "id,name\n1,corrected\n")
+    (second,) = lake.load()
+    assert second.replaces == first.load_id
+    assert lake.rows("SELECT id, name FROM ops.a ORDER BY id") == [(1, "corrected"), (2, "b")]
+    assert contents(lake) == [(1, "a"), (2, "b")]
+    # Back again: the table has the second file, and the old content of the first.
+    lake.source("a", f"table: a\nfiles: data/*.csv\n{COLUMNS}")
+    (third,) = lake.load()
+    assert contents(lake) == [(1, "corrected"), (2, "b")]
+    assert third.replaces is not None
+    assert lake.rows("SELECT count(*) = count(DISTINCT load_id) FROM headgate.loads") == [(True,)]
+    loads = {load.load_id for load in live(known_loads(lake.ws))}
+    assert {row[0] for row in lake.rows("SELECT _load_id FROM bronze.a UNION SELECT _load_id FROM ops.a")} == loads
+
+
 def test_sources_that_are_there_may_load_one_file_into_one_table(lake: Lake) -> None:
     for name in ("a", "b"):
         lake.source(name, f"table: a\nfiles: data/*.csv\n{COLUMNS}")

@@ -59,6 +59,18 @@ def test_a_row_of_an_older_file_loses_to_what_a_later_one_brought(lake: Lake) ->
     assert contents(lake) == expected
 
 
+def test_what_another_table_of_that_name_was_refused_stays_out(lake: Lake) -> None:
+    lake.source("a", MERGE)
+    deliver(lake, "1,old,05.01.2026")
+    lake.source("a", MERGE.replace("table: a", "table: ops.a"))
+    lake.load()
+    assert lake.rows("SELECT count(*) FROM quarantine.a") == [(2,)]
+    lake.source("a", CORRECTED.replace("table: a", "table: ops.a"))
+    (result,) = replay(lake)
+    assert figures(result) == (0, 1, -1, 0)
+    assert lake.rows("SELECT count(*) FROM quarantine.a") == [(1,)]
+
+
 def test_a_row_of_a_later_file_wins(lake: Lake) -> None:
     lake.source("a", MERGE)
     deliver(lake, "1,first,2026-01-01", "1,second,05.01.2026")

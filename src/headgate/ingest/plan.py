@@ -84,10 +84,11 @@ def plan_loads(
     ownerless = _ownerless(project, known)
     for source in sources:
         history = [load for load in known if load.source == source.name]
+        here = _into_its_table(source, history)
         files = discover(project, source, storage, db)
         if not files:
             patterns = ", ".join(map(shown, source.contract.files))
-            if not history or source.contract.load == "replace":
+            if not here or source.contract.load == "replace":
                 raise DataError(
                     f"The source '{source.name}' has no file: nothing matches {patterns}.",
                     place=f"{source.path}: files",
@@ -98,7 +99,9 @@ def plan_loads(
                 f"What was loaded into {source.table} stays as it is."
             )
         own = _plan(source, files, history, full_refresh)
-        _check_owned(source, own, history, ownerless)
+        _check_owned(source, own, here, ownerless)
+        if own and not here and history:
+            tell(_table_changed(source, history))
         kept = {load.file.name for load in own if load.file is not None}
         for file in files:
             if file.name not in kept:
@@ -110,6 +113,19 @@ def plan_loads(
 def _distinct(files: Sequence[InputFile]) -> list[InputFile]:
     """Files with different bytes; of equal ones, the first."""
     return list({file.sha256: file for file in reversed(files)}.values())[::-1]
+
+
+def _into_its_table(source: Source, known: Iterable[KnownLoad]) -> list[KnownLoad]:
+    """The loads of a source into the table that it fills now; of others it knows nothing there."""
+    return [load for load in known if load.source == source.name and load.table == str(source.table)]
+
+
+def _table_changed(source: Source, history: Sequence[KnownLoad]) -> str:
+    before = ", ".join(dict.fromkeys(load.table for load in history))
+    return (
+        f"The source '{source.name}' fills {source.table} now, and loads its files there anew. "
+        f"What it loaded into {before} stays as it is, and is not kept up to date by it any more."
+    )
 
 
 def _ownerless(project: Project, known: Sequence[KnownLoad]) -> list[KnownLoad]:
@@ -143,7 +159,8 @@ def _check_owned(
 
 
 def _plan(source: Source, files: list[InputFile], history: list[KnownLoad], full_refresh: bool) -> list[PlannedLoad]:
-    current = live(history)
+    here = _into_its_table(source, history)
+    current = live(here)
     present = {file.sha256 for file in files}
     by_hash = {load.sha256: load for load in current}
     last = {load.file: load for load in current}
@@ -204,7 +221,7 @@ def _load(
 
 
 def _load_id(source: Source, sha256: str, history: Sequence[KnownLoad]) -> str:
-    """The same for everyone who loads these bytes at this point of the source's history.
+    """The same for everyone who loads these bytes at this point of the source's history, into whichever tables.
 
     Two loads of one file therefore collide, and the books show it.
     """
@@ -262,8 +279,9 @@ def _rebuild(
     be told from the table; only merging all files again gives what a clean load would. Rows of files that are gone
     stay as they are, at their place.
     """
-    current = live(history)
-    order = places(history)
+    here = _into_its_table(source, history)
+    current = live(here)
+    order = places(here)
     removed = [load for load in planned if load.file is None]
     chosen = {load.file.sha256: load for load in planned if load.file}
     by_hash = {load.sha256: load for load in current}
@@ -296,10 +314,10 @@ def contract_changed(source: Source) -> str:
 
 
 def outdated(sources: Iterable[Source], known: Sequence[KnownLoad]) -> list[Source]:
-    """Sources of which something was loaded under another contract than the one that holds now."""
+    """Sources of whose tables something was loaded under another contract than the one that holds now."""
     loads = live(known)
     return [
         source
         for source in sources
-        if any(load.source == source.name and load.contract_hash != source.contract_hash for load in loads)
+        if any(load.contract_hash != source.contract_hash for load in _into_its_table(source, loads))
     ]

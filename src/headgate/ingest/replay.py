@@ -49,10 +49,11 @@ def replay(source: Source, ws: Workspace) -> list[Load]:
         f"SELECT load_id, any_value(file) FROM {source.quarantine.sql}"
         f" WHERE source = {literal(source.name)} AND status = 'refused' GROUP BY ALL"
     ).fetchall()
-    known = known_loads(ws, source.name)
+    # Tables of two schemas that have one name share a quarantine.
+    known = [load for load in known_loads(ws, source.name) if load.table == str(source.table)]
     order = places(known)
     loads = []
-    for load_id, file in sorted(refused, key=lambda each: order[each[0]]):
+    for load_id, file in sorted((each for each in refused if each[0] in order), key=lambda each: order[each[0]]):
         later = tuple(load.load_id for load in live(known) if order[load.load_id] > order[load_id])
         with scratch_folder(ws) as scratch:
             result = _Replay(ws, source, load_id, file, later, scratch).run()
