@@ -143,6 +143,16 @@ def test_files_that_change_names_among_each_other_stay_loaded(lake: Lake) -> Non
     assert lake.load() == []
 
 
+def test_logs_that_rotate_keep_the_rows_of_the_oldest(lake: Lake) -> None:
+    lake.source("a", f"table: a\nfiles: data/*\n{COLUMNS}")
+    days = [f"id,name\n{day},log\n" for day in range(6)]
+    for today in (2, 3, 4, 5):
+        for age in range(3):
+            lake.file(f"data/log.{age}.csv", days[today - age])
+        lake.load()
+    assert contents(lake) == [(day, "log") for day in range(6)]
+
+
 def test_content_that_moved_and_then_went_stays_loaded(lake: Lake) -> None:
     """`current.csv` became `march.csv`, which is gone since: neither April nor May take its rows out."""
     lake.source("a", f"table: a\nfiles: data/*.csv\n{COLUMNS}")

@@ -251,10 +251,15 @@ def _removals(
     there now, those of files that are not.
     """
     replaced = {load.replaces for load in planned}
+    by_hash = {load.sha256: load for load in current}
+    names = {file.name: file.sha256 for file in files}
     going: dict[str, PlannedLoad] = {}
     # What was to be added is in the table.
     for file in files if source.contract.changed_file != "append" else ():
-        load = by_name.get(file.name)
+        load, held = by_name.get(file.name), by_hash.get(file.sha256)
+        # Where the name that this content had holds something else by now, names move on, as those of logs do.
+        if held is not None and names.get(held.file, file.sha256) != file.sha256:
+            continue
         if load is not None and load.load_id not in replaced and _gives_way(source, file, full_refresh):
             going[load.load_id] = _removal(source, load, "has other content, which is loaded already")
     if source.contract.load == "replace":
