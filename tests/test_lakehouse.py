@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 import headgate
-from headgate.errors import AlreadyExists, NotFound, RefNotFound, TableNotFound, UsageError
+from headgate.errors import AlreadyExists, Conflict, NotFound, RefNotFound, TableNotFound, UsageError
 from headgate.events import Event, Loaded, LoadStarted, Note
 from headgate.lakehouse import Lakehouse
 from headgate.run.result import RunStatus
@@ -171,6 +171,23 @@ def test_a_revert_brings_an_older_state_back(lake: Lakehouse, shop: Path) -> Non
 
     assert lake.query("select count(*) from silver.stg_customers").rows() == [(2,)]
     assert "cut short" in lake.log(limit=1)[0].message
+
+
+def test_a_revert_of_what_was_changed_since_says_what_comes_first(lake: Lakehouse, shop: Path) -> None:
+    first = lake.runs()[0].commit
+    assert first is not None
+    (shop / "data/orders-1.csv").write_text("id,customer,day,amount\n1,10,2026-01-05,13.00\n")
+    lake.run()
+    with pytest.raises(Conflict, match=r"bronze\.orders") as caught:
+        lake.revert(first)
+    assert "Revert the later commits" in (caught.value.hint or "")
+
+
+def test_checks_are_those_of_a_run_that_was(lake: Lakehouse) -> None:
+    (run,) = lake.runs()
+    assert lake.checks(f"run/{run.run_id}") == lake.checks(run.run_id) == lake.checks() != []
+    with pytest.raises(NotFound, match="no run '20260101T000000-000000'"):
+        lake.checks("20260101T000000-000000")
 
 
 def test_a_revert_takes_no_empty_reason(lake: Lakehouse) -> None:

@@ -85,7 +85,7 @@ class Checked(Event):
 
 @dataclass(frozen=True)
 class Rebased(Event):
-    """`main` moved during the run and was merged into the run's branch."""
+    """`main` moved during the run, or since the branch that is merged began, and was merged into the run's branch."""
 
     onto: str
     tables: tuple[str, ...]

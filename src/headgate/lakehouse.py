@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from headgate.catalog.interface import MAIN
 from headgate.catalog.model import Commit, Ref, RefKind
-from headgate.errors import TableNotFound, UsageError
+from headgate.errors import Conflict, NotFound, TableNotFound, UsageError
 from headgate.events import Emit, ignore
 from headgate.project import Project, root_of
 from headgate.run.result import Plan, RunRecord, RunResult, last_refused
@@ -89,10 +89,17 @@ class Lakehouse:
         return self._lake.history.runs(limit)
 
     def checks(self, run_id: str | None = None) -> list[dict[str, Any]]:
-        """The checks of one run; of the latest run that had any if None."""
+        """The checks of one run, by its name or its branch's; of the latest run that had any if None.
+
+        Raises:
+            NotFound: There was no such run.
+        """
         if run_id is None:
             latest = self._lake.history.checks(limit=1)
-            run_id = str(latest[0]["run_id"]) if latest else ""
+            return self._lake.history.checks(str(latest[0]["run_id"])) if latest else []
+        run_id = run_id.removeprefix("run/")
+        if all(run.run_id != run_id for run in self.runs()):
+            raise NotFound(f"There is no run '{run_id}'.", hint="headgate runs lists them, the newest first.")
         return self._lake.history.checks(run_id)
 
     def refused_branch(self) -> str | None:
@@ -179,7 +186,13 @@ class Lakehouse:
         found = self._lake.catalog.resolve(commit)
         message = f"revert {found.id[:10]} ({found.message})" + (f": {reason}" if reason else "")
         before = self._lake.catalog.ref(branch).commit_id
-        made = self._lake.catalog.revert(found.id, branch, message=message, author=self.project.author)
+        try:
+            made = self._lake.catalog.revert(found.id, branch, message=message, author=self.project.author)
+        except Conflict as conflict:
+            if "tables" not in conflict.data:
+                raise
+            hint = "Revert the later commits that changed it first, the newest first; headgate log lists them."
+            raise Conflict(conflict.message, hint=hint, data=conflict.data) from conflict
         if made.id == before:
             raise UsageError(
                 f"There is nothing to undo of commit {found.id[:10]} ({found.message}).",

@@ -35,6 +35,7 @@ STREAM: list[events.Event] = [
     events.Rebased("c2", ("bronze.y",)),
     events.ModelStarted("gold.y"),
     events.Rebased("c3", ()),
+    events.Rebased("c4", tuple(f"bronze.t{number}" for number in range(9))),
     events.Merged("c4"),
     events.RunRefused("run/r", ("one",)),
     events.Failed("no"),
@@ -61,8 +62,9 @@ def test_a_pipe_gets_one_line_per_phase(capsys: pytest.CaptureFixture[str]) -> N
         "Loading files",
         "Building 1 model",
         "Running 2 checks",
-        "main moved during the run: what bronze.y changed is built and checked again",
-        "main moved during the run: everything is built and checked again",
+        "main has moved on: what bronze.y changed is built and checked again",
+        "main has moved on: everything is built and checked again",
+        "main has moved on: what bronze.t0, bronze.t1, bronze.t2, bronze.t3, others changed is built and checked again",
     ]
 
 

@@ -76,8 +76,9 @@ def checks(
 
     Example: headgate checks --run 20260131T120000-3fa9c2
     """
+    nothing = f"Run {run} carried out no check." if run else "No check has run yet: headgate run"
     with invocation.lakehouse() as lake:
-        invocation.write(listing("checks", lake.checks(run), _CHECKS, "No check has run yet: headgate run"))
+        invocation.write(listing("checks", lake.checks(run), _CHECKS, nothing))
 
 
 def runs(invocation: Invocation, limit: Limit = 20) -> None:

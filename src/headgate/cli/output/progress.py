@@ -14,6 +14,9 @@ from headgate.events import Emit, Event
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+# Names of tables that a line has room for.
+_MOST_TABLES = 5
+
 
 @contextmanager
 def consumer(*, quiet: bool) -> Iterator[Emit]:
@@ -129,5 +132,6 @@ class _Bars:
 
 
 def _moved(event: events.Rebased) -> str:
-    what = f"what {', '.join(event.tables)} changed is" if event.tables else "everything is"
-    return f"main moved during the run: {what} built and checked again"
+    shown = event.tables if len(event.tables) <= _MOST_TABLES else (*event.tables[: _MOST_TABLES - 1], "others")
+    what = f"what {', '.join(shown)} changed is" if shown else "everything is"
+    return f"main has moved on: {what} built and checked again"
