@@ -53,10 +53,11 @@ def test_a_contract_is_read_with_its_defaults(lake: Lake) -> None:
         ("partition_by: ['month(dya)']\ncolumns: {day: date}", "partition_by names 'dya'"),
         ("sort_by: x desc", "sort_by names 'x'"),
         ("max_bad: 5 percent", "max_bad is a count"),
+        ("max_bad: 0.05", "such as 5%"),
         ("options: {encoding: utf9}", "Did you mean 'utf-8'?"),
         ("options: {delimiter: '||'}", "one character"),
-        ("columns: {id: {min: x, type: integer}}", "'x' is no integer"),
-        ("columns: {id: {accepted: [1, b], type: integer}}", "'b' is no integer"),
+        ("columns: {id: {min: x, type: integer}}", "min has 'x', which is no integer"),
+        ("columns: {id: {accepted: [1, b], type: integer}}", "accepted has 'b', which is no integer"),
         ("computed: {b: {type: integer, expression: ''}}", "expression"),
     ],
 )

@@ -123,9 +123,10 @@ class Column(Section):
     @model_validator(mode="after")
     def _values_are_of_the_type(self) -> Column:
         kind = self.column_type
-        for value in (*self.accepted, self.min, self.max):
+        named = [*(("accepted", value) for value in self.accepted), ("min", self.min), ("max", self.max)]
+        for key, value in named:
             if value is not None and not is_value(str(value), kind):
-                raise ValueError(f"'{value}' is no {kind}")
+                raise Misplaced(f"{key} has '{value}', which is no {kind}", (key,))
         if self.format and kind.base not in MOMENTS | NUMBERS | {"INTERVAL"}:
             raise ValueError(f"formats are for dates, times and numbers, and this is {kind}")
         return self
@@ -287,9 +288,11 @@ class Contract(Section):
                 raise ValueError(f"the column '{text}' stands there twice, as a number and as text")
         return {str(key): column for key, column in value.items()}
 
-    @field_validator("max_bad")
+    @field_validator("max_bad", mode="before")
     @classmethod
-    def _max_bad_is_a_share(cls, value: str | int | None) -> str | int | None:
+    def _max_bad_is_a_share(cls, value: object) -> object:
+        if isinstance(value, float):
+            raise ValueError(f"a share has a percent sign, such as {value * 100:g}%")  # noqa: TRY004  # pydantic's way
         if isinstance(value, str) and not re.fullmatch(r"\d+(\.\d+)?\s*%|\d+", value):
             raise ValueError("max_bad is a count such as 100, or a percentage such as 5%")
         if isinstance(value, int) and value < 0:
