@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from headgate.project import Project
-from headgate.run.fingerprint import definition_files, project_fingerprint
+from headgate.run.definitions import definition_tree
+from headgate.run.fingerprint import project_fingerprint
 
 FILES = [("orders", "data/orders-1.csv", "a" * 64)]
 
 
-def fingerprint(root: Path, selection: str = "") -> str:
+def fingerprint(root: Path, selection: str = "") -> str | None:
     return project_fingerprint(Project.open(root), FILES, selection)
 
 
@@ -52,7 +53,80 @@ def test_data_and_what_runs_leave_are_no_definitions(shop: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x")
 
-    names = {path.relative_to(shop).as_posix() for path in definition_files(shop)}
+    tree = definition_tree(shop)
+    assert tree is not None
+    names = {path.relative_to(shop).as_posix() for path in tree[0]}
 
     assert "models/marts/mart_spending.sql" in names
     assert not names & {".headgate/dbt/x.yml", "target/run.sql", "data/notes.md", "report.pdf"}
+
+
+@pytest.mark.parametrize(
+    "folder", ["data", "data/models", "target", "logs", "venv", "../shared", ".hidden", "models/.x"]
+)
+@pytest.mark.parametrize("key", ["model-paths", "seed-paths", "macro-paths", "packages-install-path"])
+def test_what_dbt_is_told_to_read_counts_wherever_it_lies(shop: Path, folder: str, key: str) -> None:
+    named = folder if key == "packages-install-path" else f"[{folder}]"
+    (shop / "dbt_project.yml").write_text(f"name: shop\nprofile: x\n{key}: {named}\n")
+    before = fingerprint(shop)
+    path = shop / folder / "deep" / ("s.csv" if key == "seed-paths" else "m.sql")
+    path.parent.mkdir(parents=True)
+    path.write_text("1\n")
+    made = fingerprint(shop)
+    path.write_text("2\n")
+
+    assert len({before, made, fingerprint(shop)}) == 3
+    assert None not in (before, made)
+
+
+@pytest.mark.parametrize("text", ["name: [", "[]", "model-paths: 7", "model-paths: {a: b}", "\xff"])
+def test_a_project_file_that_dbt_refuses_is_for_a_run_to_tell(shop: Path, text: str) -> None:
+    (shop / "dbt_project.yml").write_text(text, encoding="latin-1")
+
+    assert fingerprint(shop) is not None
+
+
+def test_where_dbt_computes_a_path_nothing_is_told(shop: Path) -> None:
+    (shop / "dbt_project.yml").write_text("name: shop\nmodel-paths: [\"{{ env_var('WHERE') }}\"]\n")
+
+    assert fingerprint(shop) is None
+
+
+def test_what_dbt_is_to_ignore_counts(shop: Path) -> None:
+    before = fingerprint(shop)
+    (shop / "models/.dbtignore").write_text("stg_orders.sql\n")
+
+    assert fingerprint(shop) != before
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("models/m.sql", "select {{ env_var(var='SHOP_REGION') }}"),
+        ("models/m.sql", "select {{ env_var('SHOP_' ~ 'REGION') }}"),
+        ("macros/m.sql", "{% macro env(n) %}{{ env_var(n, '0') }}{% endmacro %}"),
+        ("macros/m.sql", "{% set ask = env_var %}"),
+        ("models/m.yml", r'x: "{{ env_var(\"SHOP_REGION\") }}"'),
+        ("models/m.py", "import os\n\ndef model(dbt, session):\n    return os.environ['SHOP_REGION']\n"),
+        ("checks/c.yml", "x: ${SHOP_REGION}"),
+        ("ingestion/c.yaml", "x: a-${SHOP_REGION:-b}"),
+    ],
+)
+def test_variables_count_however_they_are_asked_for(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str
+) -> None:
+    (shop / name).parent.mkdir(exist_ok=True)
+    (shop / name).write_text(text)
+    before = fingerprint(shop)
+    monkeypatch.setenv("SHOP_REGION", "us")
+
+    assert fingerprint(shop) != before
+
+
+def test_variables_that_nothing_asks_for_do_not_count(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (shop / "README.md").write_text("A model may call `env_var`.")
+    (shop / "models/m.sql").write_text("select {{ env_var('SHOP_REGION', 'eu') }}")
+    before = fingerprint(shop)
+    monkeypatch.setenv("SHELL_SESSION", "7")
+
+    assert fingerprint(shop) == before

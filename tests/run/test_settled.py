@@ -127,3 +127,32 @@ def test_the_command_asks_the_note_first(
     monkeypatch.setattr(lakehouse, "open", None)
     assert main(["--project", str(noted), "run"]) == 0
     assert "unchanged" in capsys.readouterr().out
+
+
+def test_what_dbt_reads_elsewhere_counts(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settled, "_SETTLED_NS", 0)
+    shutil.rmtree(shop / "models")
+    (shop / "dbt_project.yml").write_text(
+        "name: shop\nprofile: x\nseed-paths: [data/seeds]\nmacro-paths: [../shared]\n"
+    )
+    shared = shop.parent / "shared"
+    shared.mkdir()
+    (shared / "env.sql").write_text("{% macro env(name) %}{{ env_var(name) }}{% endmacro %}")
+
+    def settles() -> bool:
+        with headgate.open(shop) as lake:
+            assert lake.run().status in (RunStatus.MERGED, RunStatus.UNCHANGED)
+        return told(shop) is not None
+
+    assert settles()
+    with monkeypatch.context() as context:
+        context.setenv("OF_ANY_NAME", "other")
+        assert told(shop) is None
+    (shop / "data/seeds").mkdir()
+    assert told(shop) is None
+    (shop / "data/seeds/rates.csv").write_text("n\n1\n")
+    assert settles()
+    append(shared / "env.sql")
+    assert told(shop) is None
+    (shop / "dbt_project.yml").write_text("name: shop\nprofile: x\nmacro-paths: [\"{{ '../' ~ 'shared' }}\"]\n")
+    assert not settles()

@@ -12,7 +12,6 @@ import glob
 import hashlib
 import json
 import os
-import re
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
@@ -36,8 +35,7 @@ _SQLITE = "sqlite:///"
 _SETTLED_NS = 2_000_000_000
 # Beyond it, looking at every path costs as much as what it saves.
 _MOST_PATHS = 50_000
-# Variables that a project can name, and those that headgate, dbt and object stores read by themselves.
-_NAMED = re.compile(rb"""env_var\(\s*['"](\w+)['"]|\$\{(\w+)""")
+# Variables that headgate, dbt and object stores read by themselves.
 _READ = ("HEADGATE_", "DBT_", "AWS_")
 
 
@@ -84,11 +82,14 @@ def leave_note(project: Project, sources: Iterable[Source], selection: Selection
     patterns = [pattern for source in sources for pattern in source.contract.files]
     if database is None or selection.full_refresh or any("://" in pattern for pattern in patterns):
         return
-    from headgate.run.fingerprint import definition_tree
+    from headgate.run.definitions import definition_tree
     from headgate.scratch import write_atomically
 
     with suppress(OSError):
-        files, folders = definition_tree(project.root)
+        tree = definition_tree(project.root)
+        if tree is None:
+            return
+        files, folders = tree
         watched = (path for pattern in patterns for path in _watched(project.path(pattern)))
         paths = list(islice((str(path) for group in (files, folders, watched) for path in group), _MOST_PATHS + 1))
         seen = {path: _look(path) for path in paths}
@@ -97,7 +98,7 @@ def leave_note(project: Project, sources: Iterable[Source], selection: Selection
         )
         if len(paths) > _MOST_PATHS or latest > began - _SETTLED_NS:
             return
-        variables = sorted({name.decode() for file in files for name in _names(file)})
+        variables = _variables(files)
         note = {
             "asked": _asked(project.asked, selection),
             "database": database,
@@ -113,10 +114,10 @@ def _asked(profile: str | None, selection: Selection) -> list[str | None]:
     return [__version__, profile, str(selection)]
 
 
-def _environment(variables: Iterable[str]) -> str:
-    """A hash over the variables that may matter."""
-    names = {*variables, *(name for name in os.environ if name.startswith(_READ))}
-    values = {name: os.environ.get(name) for name in sorted(names)}
+def _environment(variables: Iterable[str] | None) -> str:
+    """A hash over the variables that may matter; None stands for all of them."""
+    read = os.environ if variables is None else {*variables, *(name for name in os.environ if name.startswith(_READ))}
+    values = {name: os.environ.get(name) for name in sorted(read)}
     return hashlib.sha256(json.dumps(values).encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -125,9 +126,18 @@ def _look(path: str) -> list[int]:
     return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev]
 
 
-def _names(file: Path) -> Iterator[bytes]:
-    if file.suffix != ".csv":
-        yield from (one or other for one, other in _NAMED.findall(file.read_bytes()))
+def _variables(files: Iterable[Path]) -> list[str] | None:
+    """The variables that files read; None if any of the environment may be one."""
+    from headgate.run.definitions import variables_of
+
+    found: set[str] = set()
+    for file in files:
+        if file.suffix != ".csv":
+            names, others = variables_of(file, file.read_bytes())
+            if others:
+                return None
+            found |= names
+    return sorted(found)
 
 
 def _watched(path: Path) -> Iterator[Path]:
