@@ -253,6 +253,52 @@ def test_the_environment_file_is_read(lake: Lake) -> None:
 
 
 @pytest.mark.parametrize(
+    "asked",
+    [
+        "{{ env_var(var='REGION') }}",
+        "{{ env('REGION') }}",
+        "{{ env_var('REG' ~ 'ION') }}",
+        "{% set ask = env_var %}{{ ask('REGION') }}",
+        # dbt does not ask for it while it reads the file.
+        "{% if execute %}{{ env('REGION') }}{% endif %}",
+    ],
+)
+def test_a_variable_counts_however_it_is_asked_for(lake: Lake, asked: str) -> None:
+    macro = "{% macro env(name) %}{{ env_var(name) }}{% endmacro %}"
+    model = f"select '{asked}' as region"
+    lake.write({".env": "REGION=north\nOTHER=1\n", "macros/env.sql": macro, "models/a.sql": model}).built()
+    lake.write({".env": "REGION=north\nOTHER=2\n"})
+    assert lake.reasons() == {}
+    lake.write({".env": "REGION=south\n"})
+    assert lake.reasons() == {"silver.a": "code changed"}
+
+
+def test_a_macro_that_is_not_called_while_dbt_reads_counts(lake: Lake) -> None:
+    model = "select 1 as n {% if is_incremental() %} where {{ cutoff() }} {% endif %}"
+    lake.write({"macros/c.sql": "{% macro cutoff() %} 1 = 1 {% endmacro %}", "models/a.sql": model}).built()
+    lake.write({"macros/c.sql": "{% macro cutoff() %} 1 = 2 {% endmacro %}"})
+    assert lake.reasons() == {"silver.a": "code changed"}
+
+
+def test_a_variable_of_a_hook_counts(lake: Lake) -> None:
+    hook = "models: {+post-hook: \"select '{{ env_var('REGION') }}'\"}\n"
+    project = f"name: p\nversion: 1.0.0\nprofile: p\n{hook}"
+    lake.write({".env": "REGION=north\n", "dbt_project.yml": project, "models/a.sql": "select 1 as n"}).built()
+    lake.write({".env": "REGION=south\n"})
+    assert lake.reasons() == {"silver.a": "code changed"}
+
+
+def test_a_variable_that_a_python_model_reads_counts(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = (
+        "import os\n\n\ndef model(dbt, session):\n    return session.sql(f\"select '{os.environ['REGION']}' as r\")\n"
+    )
+    monkeypatch.setenv("REGION", "north")
+    lake.write({"models/a.py": model}).built()
+    monkeypatch.setenv("REGION", "south")
+    assert lake.reasons() == {"silver.a": "code changed"}
+
+
+@pytest.mark.parametrize(
     ("files", "told", "place"),
     [
         ({"models/a.sql": "select * from {{ ref('nope') }}"}, "nope", "models/a.sql:1"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,12 @@ _WITHOUT_EFFECT = frozenset(
     {"access", "docs", "enabled", "group", "meta", "persist_docs", "tags", "grants", "static_analysis", "packages"}
 )
 _INTERNAL_PACKAGES = frozenset({"dbt", "dbt_duckdb", "dbt_headgate"})
-_LOOKUP = re.compile(r"""\b(env_var|var)\s*\(\s*(?:(['"])([^'"]+)\2)?""")
+# A name that is written out, and `env_var` also where it is handed on; a Python model reads the environment itself.
+_LOOKUP = re.compile(
+    r"""\b(env_var|environ|getenv|var(?=\s*\())\b(?:\s*\(\s*(?:(?:var|name)\s*=\s*)?(['"])([^'"]+)\2\s*[,)])?"""
+)
+_CALL = re.compile(r"\b(\w+)\s*\(")
+_QUOTED = re.compile(r"""(['"])(\w+)\1""")
 _TARGET = re.compile(r"\btarget\b")
 
 
@@ -35,6 +40,11 @@ class CodeHasher:
         self._definition = definition
         self._variables = variables
         self._hashes: dict[str, str] = {}
+        # Ids of the macros that are not dbt's, by name.
+        self._own: dict[str, list[str]] = {}
+        for macro in manifest.macros.values():
+            if macro.package_name not in _INTERNAL_PACKAGES:
+                self._own.setdefault(macro.name, []).append(macro.unique_id)
 
     def of(self, unique_id: str) -> str:
         """The hash of a model, seed, snapshot, ephemeral model or test."""
@@ -54,13 +64,15 @@ class CodeHasher:
                 "seeds": [self.of(seed) for seed in sorted(seeds)],
             }
         code = node.raw_code or ""
-        macros = [self._manifest.macros[macro].macro_sql for macro in sorted(self._used_macros(node.depends_on))]
+        hooks = [hook.sql for when in ("pre_hook", "post_hook") for hook in getattr(node.config, when, ())]
+        used = self._used_macros(node.depends_on.macros, [code, *hooks])
+        macros = [self._manifest.macros[macro].macro_sql for macro in sorted(used)]
         facts: dict[str, Any] = {
             "code": code,
             "language": getattr(node, "language", "sql"),
             "config": _config(node),
             "macros": macros,
-            "lookups": self._lookups([code, *macros]),
+            "lookups": self._lookups([code, *hooks, *macros]),
             "ephemeral": [
                 self.of(parent)
                 for parent in node.depends_on_nodes
@@ -76,10 +88,14 @@ class CodeHasher:
             facts["contract"] = [contract.checksum, str(node.constraints)]
         return facts
 
-    def _used_macros(self, depends_on: Any) -> set[str]:
-        """The macros of the project and its packages that a node calls, through other macros too."""
+    def _used_macros(self, called: Iterable[str], code: Iterable[str]) -> set[str]:
+        """The macros of the project and its packages that a node calls, through other macros too.
+
+        dbt knows of those that it came through as it read the node, and not of what `is_incremental()` or `execute`
+        keep from it; those are known by their names.
+        """
         used: set[str] = set()
-        waiting = list(depends_on.macros)
+        waiting = [*called, *(own for text in code for name in _CALL.findall(text) for own in self._own.get(name, ()))]
         while waiting:
             macro = self._manifest.macros.get(waiting.pop())
             if macro is not None and macro.package_name not in _INTERNAL_PACKAGES and macro.unique_id not in used:
@@ -87,20 +103,30 @@ class CodeHasher:
                 waiting += macro.depends_on.macros
         return used
 
-    def _lookups(self, code: Iterable[str]) -> dict[str, Any]:
-        """Values of what the code asks for by name; all of them where a name is computed."""
+    def _lookups(self, code: Sequence[str]) -> dict[str, Any]:
+        """Values of what the code asks for by name; where a name is computed, of all that it may be."""
         found: dict[str, Any] = {}
         for text in code:
             if _TARGET.search(text):
                 found["target"] = self._definition.target
             for function, _, name in _LOOKUP.findall(text):
-                if function == "env_var":
-                    found[f"env:{name}"] = self._definition.environment.get(name)
-                elif function == "var":
+                if function == "var":
                     found["vars" if not name else f"var:{name}"] = (
                         self._variable(name) if name else dict(self._variables)
                     )
+                else:
+                    names = [name] if name else self._environment_names(code)
+                    found.update({f"env:{each}": self._definition.environment.get(each) for each in names})
         return found
+
+    def _environment_names(self, code: Iterable[str]) -> set[str]:
+        """Variables that code may read which computes their names.
+
+        They are those that any file of the project asked for while dbt read it, and those that the code has in quotes.
+        The whole environment would not do: every shell and every job has something of its own in it.
+        """
+        quoted = {name for text in code for _, name in _QUOTED.findall(text)}
+        return {*self._manifest.env_vars, *(name for name in quoted if name in self._definition.environment)}
 
     def _variable(self, name: str) -> Any:
         """Every value of that name: of the project, and of packages, which may have their own."""
