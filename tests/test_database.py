@@ -28,7 +28,8 @@ def version(path: Path) -> int:
 
 def test_open_makes_the_folder_and_a_second_open_finds_what_was_written(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "er" / "state.db"
-    row = {"path": "a.csv", "bytes": 2**40, "mtime_ns": 1_700_000_000_123_456_789, "inode": 7, "sha256": "ab"}
+    times = {"mtime_ns": 1_700_000_000_123_456_789, "ctime_ns": 1_700_000_000_123_456_790}
+    row = {"path": "a.csv", "bytes": 2**40, "inode": 7, "sha256": "ab", **times}
     first = Database.open(url(path))
     with first.write() as connection:
         connection.execute(database.file_hashes.insert().values(row))
@@ -108,6 +109,24 @@ def test_a_database_of_the_first_version_gets_what_a_server_needs(tmp_path: Path
     assert made >= set(added)
 
 
+def test_a_database_of_the_second_version_forgets_hashes_of_files(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    Database.open(url(path)).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("drop table file_hashes")
+        connection.execute(
+            "create table file_hashes (path text primary key, bytes bigint not null, mtime_ns bigint not null,"
+            " inode bigint not null, sha256 text not null)"
+        )
+        connection.execute("insert into file_hashes values ('a', 1, 2, 3, 's')")
+        connection.execute("update schema_version set version = 2")
+        connection.commit()
+    db = Database.open(url(path))
+    assert db.fetch(select(database.file_hashes)) == []
+    db.close()
+    assert version(path) == 3
+
+
 def test_a_migration_that_fails_leaves_the_database_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     Database.open(url(path)).close()
@@ -139,7 +158,7 @@ def test_a_database_of_a_newer_headgate_is_refused(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("update schema_version set version = 7")
         connection.commit()
-    with pytest.raises(StorageError, match="schema version 7; this headgate knows versions up to 2") as caught:
+    with pytest.raises(StorageError, match="schema version 7; this headgate knows versions up to 3") as caught:
         Database.open(url(path))
     assert caught.value.place == url(path)
     assert "upgrade" in str(caught.value.hint)

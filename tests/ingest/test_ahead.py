@@ -119,13 +119,17 @@ def touched(path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"12.50", b"12.51"))
 
 
+def rewritten_in_place(path: Path) -> None:
+    write(path, path.read_bytes().replace(b"12.50", b"12.51"))
+
+
 def replaced_with_the_same_times(path: Path) -> None:
     other = path.with_name("other")
     write(other, path.read_bytes().replace(b"12.50", b"12.51"))
     other.rename(path)
 
 
-CHANGES = pytest.mark.parametrize("change", [appended, touched, replaced_with_the_same_times])
+CHANGES = pytest.mark.parametrize("change", [appended, touched, rewritten_in_place, replaced_with_the_same_times])
 
 
 @CHANGES

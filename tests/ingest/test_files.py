@@ -73,6 +73,20 @@ def test_hashes_are_remembered_while_a_file_stays(lake: Lake, monkeypatch: pytes
     assert len(computed) == 2
 
 
+def test_a_file_with_other_bytes_and_its_old_times_is_hashed(lake: Lake) -> None:
+    path = lake.file("data/a.csv", b"id,v\n1,wrong\n")
+    before = path.stat()
+    HashCache(lake.db).digest(path)
+    lake.source("a", "table: a\nfiles: data/a.csv\n")
+    (planned,) = discover(lake.project, lake.sources()[0], lake.session.storage, lake.db)
+    path.write_bytes(b"id,v\n1,right\n")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert HashCache(lake.db).digest(path).sha256 == hashlib.sha256(b"id,v\n1,right\n").hexdigest()
+    with pytest.raises(DataError, match="changed while it was read"):
+        planned.check_unchanged()
+
+
 def test_the_hash_of_a_file_that_is_being_written_is_not_remembered(lake: Lake) -> None:
     path = lake.root / "now.csv"
     path.write_bytes(b"abc")

@@ -184,6 +184,8 @@ file_hashes = Table(
     Column("bytes", BigInteger, nullable=False),
     Column("mtime_ns", BigInteger, nullable=False),
     Column("inode", BigInteger, nullable=False),
+    # An older headgate that is still at work knows nothing of it.
+    Column("ctime_ns", BigInteger),
     Column("sha256", _TEXT, nullable=False),
 )
 

@@ -1,7 +1,7 @@
 """Large new files hashed while the libraries of the run that loads them are imported.
 
 That is done in a process of its own, which waits for no interpreter, and which no import waits for. What comes of it is
-worth as much as a hash that is remembered: it holds while size, time of change and inode of a file stay.
+worth as much as a hash that is remembered: it holds while the stamp of a file stays.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from headgate.yaml import read_yaml
 
 # Of more contracts than that, reading them twice takes as long as what it saves.
 _MOST_CONTRACTS = 8
-_KNOWN = "SELECT 1 FROM file_hashes WHERE (path, bytes, mtime_ns, inode) = (?, ?, ?, ?)"
+_KNOWN = "SELECT 1 FROM file_hashes WHERE (path, bytes, mtime_ns, inode, ctime_ns) = (?, ?, ?, ?, ?)"
 
 _File = tuple[Path, Stamp]
 

@@ -15,14 +15,17 @@ _CHUNK, _LARGE_CHUNK = 1 << 18, 1 << 24
 # A file that was written to this recently may be written to again without its time of change moving.
 _SETTLED_NS = 2_000_000_000
 
-Stamp = tuple[int, int, int]
-"""Size, time of change in nanoseconds and inode of a file: what changes when somebody writes to it."""
+Stamp = tuple[int, int, int, int]
+"""Size, time of change, inode and time of its change, in nanoseconds: what changes when somebody writes to a file.
+
+The last of them nobody can set back, as `touch` and what unpacks archives do with the time of change.
+"""
 
 
 def stamp(path: Path) -> Stamp:
     """The stamp of a file as it is now."""
     found = path.stat()
-    return found.st_size, found.st_mtime_ns, found.st_ino
+    return found.st_size, found.st_mtime_ns, found.st_ino, found.st_ctime_ns
 
 
 def is_settled(now: Stamp) -> bool:

@@ -199,7 +199,7 @@ def _input_file(path: Path, name: str, hash_of: Callable[[Path], Digest]) -> Inp
 
 
 class HashCache:
-    """Hashes of files, remembered in the state database for as long as size, time of change and inode stay."""
+    """Hashes of files, remembered in the state database for as long as their stamps stay."""
 
     def __init__(self, db: Database, meanwhile: Callable[[], object] = lambda: None) -> None:
         self._db = db
@@ -230,14 +230,15 @@ class HashCache:
         if self._known is None:
             table = database.file_hashes
             rows = self._db.fetch(select(table))
-            self._known = {row.path: ((row.bytes, row.mtime_ns, row.inode), row.sha256) for row in rows}
+            self._known = {row.path: ((row.bytes, row.mtime_ns, row.inode, row.ctime_ns), row.sha256) for row in rows}
         return self._known
 
     def remember(self, name: str, now: Stamp, found: Digest) -> None:
         """Keep the hash of a file that is as `now` says."""
         sha256 = found.sha256 + (_NUL if found.nul else "")
         table = database.file_hashes
-        size, changed, inode = now
-        row = {"path": name, "bytes": size, "mtime_ns": changed, "inode": inode, "sha256": sha256}
+        size, changed, inode, altered = now
+        times = {"mtime_ns": changed, "ctime_ns": altered}
+        row = {"path": name, "bytes": size, "inode": inode, "sha256": sha256, **times}
         self._db.execute(self._db.upsert(table).values(row))
         self._load()[name] = (now, sha256)

@@ -21,6 +21,7 @@ from headgate.catalog.localfiles import StoredFile, storage_errors
 from headgate.catalog.storage import Storage
 from headgate.errors import DataError, FileChanged, did_you_mean
 from headgate.ingest.contract import Source
+from headgate.ingest.digests import Stamp
 from headgate.ingest.formats import is_data_name
 from headgate.scratch import process_folder
 
@@ -52,11 +53,11 @@ class RemoteFile:
         return self.stored.location
 
     @property
-    def stamp(self) -> tuple[int, int, int]:
-        """Size, time of change in nanoseconds and, for the ETag, a number: what changes when somebody writes to it."""
+    def stamp(self) -> Stamp:
+        """As of a file: size, time of change in nanoseconds, a number for the ETag, and nothing else that changes."""
         changed = int(self.stored.modified.timestamp() * 1_000_000) * 1000
         etag = hashlib.sha256((self.stored.etag or "").encode()).digest()[:7]
-        return self.stored.bytes, changed, int.from_bytes(etag)
+        return self.stored.bytes, changed, int.from_bytes(etag), 0
 
     def place(self, temporary: Path) -> Path:
         """Where a copy may be made: in a folder of its own, the same for as long as this thread plans and loads."""
