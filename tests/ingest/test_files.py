@@ -35,6 +35,23 @@ def test_paths_globs_and_folders(lake: Lake) -> None:
     assert names(lake, "data/*.parquet") == []
 
 
+def test_folders_are_gone_into_through_links_as_patterns_do(lake: Lake, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "b.csv").write_text("x")
+    for name in ("a.csv", "deep/c.csv", "z.csv"):
+        lake.file(f"data/in/{name}", name)
+    (lake.root / "data/in/ext").symlink_to(elsewhere)
+    (lake.root / "data/in/deep/one.csv").symlink_to(elsewhere / "b.csv")
+    expected = [f"data/in/{name}" for name in ("a.csv", "deep/c.csv", "deep/one.csv", "ext/b.csv", "z.csv")]
+    assert names(lake, "data/in") == names(lake, "data/in/**/*.csv") == expected
+    (elsewhere / "back").symlink_to(lake.root / "data")
+    (lake.root / "data/in/deep/up").symlink_to("..")
+    assert names(lake, "data/in") == expected
+    (lake.root / "data/in/dangling").symlink_to(tmp_path / "none")
+    assert names(lake, "data/in") == expected
+
+
 def test_a_name_with_brackets_is_a_name_first(lake: Lake) -> None:
     lake.file("data/a[1].csv", "x")
     assert names(lake, "data/a[1].csv") == ["data/a[1].csv"]

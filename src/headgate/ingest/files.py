@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -159,7 +160,7 @@ def _matches(project: Project, source: Source, pattern: str) -> Iterator[tuple[P
     path = project.path(pattern)
     if path.is_dir():
         wanted = source.contract.format
-        inside = ((inner, inner.relative_to(path).as_posix()) for inner in path.rglob("*"))
+        inside = ((inner, inner.relative_to(path).as_posix()) for inner in _below(path))
         paths = sorted(inner for inner, name in inside if is_data_name(name, wanted) and inner.is_file())
     elif glob.has_magic(pattern) and not path.exists():
         found = (Path(text) for text in glob.glob(str(path), recursive=True))  # noqa: PTH207  # the pattern is absolute
@@ -170,6 +171,26 @@ def _matches(project: Project, source: Source, pattern: str) -> Iterator[tuple[P
         if not inner.is_file():
             raise _missing(inner, source)
         yield inner, project.relative(inner)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """All files below a folder, through links as patterns go, but in no circle of them."""
+    around: dict[Path, frozenset[tuple[int, int]]] = {}
+    for text, inner, names in os.walk(folder, onerror=_unless_forbidden, followlinks=True):
+        here = Path(text)
+        found = here.stat()
+        outer, own = around.pop(here, frozenset()), (found.st_dev, found.st_ino)
+        if own in outer:
+            inner.clear()
+            continue
+        around.update((here / name, outer | {own}) for name in inner)
+        yield from (here / name for name in names)
+
+
+def _unless_forbidden(error: OSError) -> None:
+    """As patterns do: a folder that one may not read is passed over."""
+    if not isinstance(error, PermissionError):
+        raise error
 
 
 def _missing(path: Path, source: Source) -> DataError:
