@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
-from headgate.config import Section, Settings, load_model, load_settings
+from headgate.config import Misplaced, Section, Settings, load_model, load_settings
 from headgate.errors import ProjectError
 
 
@@ -147,6 +147,41 @@ def test_a_value_from_the_environment_is_hidden_below_a_key_that_is_no_text(tmp_
         settings(tmp_path, 'name: lake\nstorage: {~: "${KEY}", 1.5: "${KEY}", url: [1]}\n', KEY="hidden")
     assert caught.value.place == "headgate.yml:2"
     assert "hidden" not in str(caught.value)
+
+
+class Odd(Section):
+    """A model whose check says what it makes of a value."""
+
+    word: str = "a"
+    words: tuple[str, ...] = ()
+
+    @field_validator("word")
+    @classmethod
+    def _even(cls, value: str) -> str:
+        raise ValueError(f"the word '{value}' goes on with '{value[4:]}'")
+
+    @model_validator(mode="after")
+    def _listed(self) -> Odd:
+        raise Misplaced(f"words names '{self.words[0][4:]}'", ("words",))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('word: "${KEY}"', "'word' has a value from the environment that cannot stand here."),
+        ('word: "a(${KEY})"', "'word' has a value from the environment that cannot stand here."),
+        ('words: ["${KEY} desc"]', "'words' has a value from the environment that cannot stand here."),
+        ("word: plainword", "'word' is 'plainword': the word 'plainword' goes on with 'nword'."),
+        ("words: [plainword]", "words names 'nword'."),
+    ],
+)
+def test_no_part_of_a_value_from_the_environment_is_told(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "x.yml"
+    path.write_text(text)
+    with pytest.raises(ProjectError) as caught:
+        load_model(path, Odd, {"KEY": "hunter2-Topsecret"})
+    assert caught.value.message == told
+    assert "secret" not in str(caught.value)
 
 
 def test_without_a_profile_nothing_is_laid_over(tmp_path: Path) -> None:

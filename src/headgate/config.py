@@ -19,6 +19,8 @@ from headgate.yaml import Location, YamlDocument, masked, read_yaml
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
+# Of a secret, so many characters may not be told.
+_PIECE = 4
 _SIZE = r"^\d+(\.\d+)? ?([KMGT]i?B|%)$"
 
 
@@ -265,8 +267,10 @@ def _problem(document: YamlDocument, model: type[BaseModel], details: ErrorDetai
         hint = f"Add it: {location[-1]}: ..."
     else:
         value = "a value from the environment" if location in document.secrets else _shown(details["input"])
-        reason = details["msg"].removeprefix("Value error, ")
+        reason = masked(details["msg"].removeprefix("Value error, "), document.hidden)
         message = f"'{name}' is {value}: {reason[:1].lower()}{reason[1:]}." if name and not inside else f"{reason}."
+        if _tells(reason, document, location):
+            message = f"'{name}' has a value from the environment that cannot stand here."
         choices = details.get("ctx", {}).get("expected")
         close = raised.hint if isinstance(raised, Misplaced) else _closest(details["input"], choices)
         shown = close if location not in document.secrets else None
@@ -278,6 +282,13 @@ def _problem(document: YamlDocument, model: type[BaseModel], details: ErrorDetai
         "hint": masked(hint, document.hidden),
         "location": location,
     }
+
+
+def _tells(reason: str, document: YamlDocument, location: Location) -> bool:
+    """Whether a sentence quotes a part of what came from the environment: `masked` knows whole values only."""
+    within = any(secret[: len(location)] == location for secret in document.secrets)
+    pieces = (text[at : at + _PIECE] for text in document.hidden for at in range(len(text) - _PIECE + 1))
+    return bool(location) and within and any(piece in reason for piece in pieces)
 
 
 def _without_shadows(problems: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -23,6 +23,10 @@ from headgate.project import Project
         ("https://host/a.csv?code=s&country_code=DE", "https://host/a.csv?code=***&country_code=DE"),
         ("https://host/a.csv?sas=s&pwd=p&jwt=j#frag", "https://host/a.csv?sas=***&pwd=***&jwt=***"),
         ("data/a?key=1.csv", "data/a?key=1.csv"),
+        ("s3://bucket/a@b.csv", "s3://bucket/a@b.csv"),
+        ("s3://key:word@bucket/a.csv", "s3://bucket/a.csv"),
+        ("ftp://u:p@h/a.csv", "ftp://h/a.csv"),
+        ("ftp://u:p/p@h/a.csv?token=t", "ftp://h/a.csv"),
     ],
 )
 def test_secrets_are_not_shown(address: str, seen: str) -> None:
@@ -83,3 +87,22 @@ def _copy(address: str, folder: Path) -> Path:
     path = folder / f"{address[-1]}.csv"
     path.write_text(f"id\n{address[-1]}\n")
     return path
+
+
+@pytest.mark.parametrize(
+    ("pattern", "told"),
+    [
+        ("ftp://u:zz@h/x.csv", "begins with ftp://"),
+        ("file:///srv/zz.csv", "begins with file://"),
+        ("S3://bucket/zz.csv", "begins with S3://"),
+        ("s3://zz@bucket/x.csv", "before an @"),
+    ],
+)
+def test_addresses_of_other_kinds_are_refused(tmp_path: Path, pattern: str, told: str) -> None:
+    (tmp_path / "headgate.yml").write_text("name: lake\n")
+    project = Project.open(tmp_path)
+    source = Source("a", Contract(table="a", files=(pattern,)), tmp_path / "ingestion/a.yml")
+    with pytest.raises(UsageError, match=told) as caught:
+        discover(project, source, Storage(project.warehouse))
+    assert caught.value.place == f"{tmp_path}/ingestion/a.yml: files"
+    assert "zz" not in str(caught.value)

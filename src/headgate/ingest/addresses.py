@@ -57,7 +57,44 @@ def shown_address(address: str) -> str:
 
 def shown(pattern: str) -> str:
     """A pattern of `files` as people may see it."""
-    return shown_address(pattern) if is_address(pattern) else pattern
+    if is_address(pattern):
+        return shown_address(pattern)
+    scheme, _, rest = pattern.partition("://")
+    # A path, or an object whose name may have an @; of other addresses nobody knows what in them is secret.
+    if not _scheme(pattern) or (is_object(pattern) and "@" not in rest.partition("/")[0]):
+        return pattern
+    return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"
+
+
+def check_kind(pattern: str, place: str) -> None:
+    """Refuse an address that is none of those that headgate reads; a path is none.
+
+    Args:
+        pattern: One of `files`.
+        place: Where that stands.
+
+    Raises:
+        UsageError: Says so, and nothing of the address but its beginning.
+    """
+    scheme = _scheme(pattern)
+    if scheme and not is_address(pattern) and not is_object(pattern):
+        raise UsageError(
+            f"An address in `files` begins with {scheme}://, which headgate does not read.",
+            place=place,
+            hint="Write a path without anything before it, or an address that begins with https:// or s3://.",
+        )
+    if is_object(pattern) and "@" in pattern.removeprefix("s3://").partition("/")[0]:
+        raise UsageError(
+            "An s3:// address in `files` has something before an @, and buckets are reached without.",
+            place=place,
+            hint="Write s3://bucket/name, and keys as `storage` of the contract: access_key: ${NAME}.",
+        )
+
+
+def _scheme(pattern: str) -> str:
+    """What stands before `://` at the beginning of an address; nothing in a path."""
+    found = re.match(r"([A-Za-z][A-Za-z0-9+.\-]*)://", pattern)
+    return found[1] if found else ""
 
 
 def holds_secret(address: str) -> bool:

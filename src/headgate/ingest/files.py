@@ -16,7 +16,7 @@ from headgate.catalog.storage import Storage
 from headgate.database import Database
 from headgate.errors import DataError, UsageError, did_you_mean
 from headgate.faults import Point, reached
-from headgate.ingest.addresses import is_address, is_object, shown_address
+from headgate.ingest.addresses import check_kind, is_address, is_object, shown_address
 from headgate.ingest.contract import Source
 from headgate.ingest.digests import LARGE, Digest, Stamp, digest, is_settled, stamp
 from headgate.ingest.formats import is_data_name
@@ -98,13 +98,14 @@ def discover(
 
     Raises:
         DataError: A path without wildcards does not exist, or an address does not answer.
-        UsageError: An address is none, or looks like another once its secrets are hidden.
+        UsageError: An address is none or of another kind, or looks like another once its secrets are hidden.
         StorageError: An object store does not answer.
     """
     cache = HashCache(db) if db else None
     local = HashCache(db.local(project.state_dir), meanwhile) if db else None
     found: dict[str, InputFile] = {}
     for pattern in source.contract.files:
+        check_kind(pattern, f"{source.path}: files")
         if is_object(pattern):
             reached = Storage(pattern, source.contract.storage) if source.contract.storage is not None else storage
             for remote in find_objects(pattern, source, reached):
