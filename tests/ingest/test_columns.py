@@ -108,3 +108,12 @@ def test_partitions_and_order(lake: Lake) -> None:
     lake.load()
     assert lake.rows("SELECT id, _source_row FROM bronze.a ORDER BY id") == [(1, 1), (2, 2), (3, 3)]
     assert len(lake.ws.table(lake.sources()[0].table).files()) == 2
+
+
+def test_a_header_of_one_column_tells_of_another_delimiter(lake: Lake) -> None:
+    lake.file("data/a.csv", "Paket Nr,Abgeholt am\n1,2026-01-01\n")
+    columns = "columns: {Paket Nr: bigint, Abgeholt am: date}\n"
+    lake.source("a", f"table: a\nfiles: data/a.csv\noptions: {{delimiter: ';'}}\n{columns}")
+    with pytest.raises(ContractError, match="one column where the contract names 2, and ',' in it") as raised:
+        lake.load()
+    assert raised.value.hint == 'That is probably the delimiter: say `delimiter: ","` in `options` of a.yml.'

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.ingest.inferring import begin, types
 
+from headgate.ingest.sniffing import sniff
+
 if TYPE_CHECKING:
     from tests.ingest.conftest import Lake
 
@@ -99,3 +101,16 @@ def test_rows_before_the_header_of_a_sheet(
             (45, "49.5", "2026-01-09")
         ]
         assert "header" not in "\n".join(found.doubts)
+
+
+def test_other_sheets_are_told_of_where_the_first_has_one_cell(lake: Lake) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.active.title = "Cover"
+    book.active.append(["Fleet 2026"])
+    data = book.create_sheet("Data")
+    data.append(["id", "name"])
+    data.append([1, "Ada"])
+    book.save(lake.file("data/a.xlsx", b""))
+    (doubt, *_) = sniff(lake.root / "data/a.xlsx", "data/a.xlsx").doubts
+    assert doubt.startswith("The first sheet, 'Cover', has no more than one cell; if the rows are in another ('Data')")

@@ -81,6 +81,21 @@ def first_rows(path: Path, name: str, count: int) -> list[tuple[int, list[str]]]
         return list(itertools.islice(cells, count))
 
 
+def sheet_names(path: Path, name: str) -> list[str]:
+    """The sheets of a workbook that has cells, in order; raises as `excel_as_csv` does."""
+    import openpyxl
+
+    with path.open("rb") as file:
+        try:
+            book = openpyxl.load_workbook(file, read_only=True)
+        except _DAMAGED as error:
+            raise _no_workbook(error, name) from error
+        try:
+            return [sheet.title for sheet in book.worksheets]
+        finally:
+            book.close()
+
+
 def _cells(path: Path, name: str, options: Options) -> Generator[tuple[int, list[str]]]:
     """Row number in the sheet and texts of each row that has any, after those to be skipped."""
     try:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headgate.errors import ContractError, did_you_mean
 from headgate.ingest.columntypes import VARCHAR, ColumnType
 from headgate.ingest.contract import Column, Source, column_name, is_reserved
+
+_DELIMITERS = (",", ";", "\t", "|")
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,15 @@ def _check_missing(source: Source, taken: dict[str, int], rest: Sequence[str], f
         if name in taken or not (needed or contract.missing_columns == "fail"):
             continue
         missing = [other for other in contract.columns if other not in taken]
+        alone = not taken and len(rest) == 1 < len(contract.columns)
+        if alone and (delimiter := _other_delimiter(rest[0], contract.options.delimiter)):
+            raise ContractError(
+                f"The header has one column where the contract names {len(contract.columns)}, and {delimiter!r} in it.",
+                place=file,
+                hint=f"That is probably the delimiter: say `delimiter: {json.dumps(delimiter)}` in `options` of"
+                f" {source.path.name}.",
+                data={"missing": missing, "unmatched": list(rest)},
+            )
         close = did_you_mean(name, rest)
         renamed = f" If it was renamed, add `aliases: [...]` to it. {close}" if close else ""
         tolerate = "" if needed else " If files may lack it, say `missing_columns: fill`."
@@ -109,6 +121,12 @@ def _check_missing(source: Source, taken: dict[str, int], rest: Sequence[str], f
             hint=f"Correct the file or {source.path.name}.{renamed}{tolerate}",
             data={"missing": missing, "unmatched": list(rest)},
         )
+
+
+def _other_delimiter(header: str, declared: str | None) -> str | None:
+    """The common delimiter that a header of one column has in it most often."""
+    found = max((other for other in _DELIMITERS if other != declared), key=header.count)
+    return found if found in header else None
 
 
 def _new(rest: Sequence[int], found: Sequence[str], taken: set[str], typed: bool) -> list[Field]:

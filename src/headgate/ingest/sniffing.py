@@ -17,7 +17,7 @@ from typing import Any
 from headgate.errors import DataError
 from headgate.ingest.contract import Format
 from headgate.ingest.csvfile import Dialect
-from headgate.ingest.excelfile import first_rows
+from headgate.ingest.excelfile import first_rows, sheet_names
 from headgate.ingest.formats import format_of
 from headgate.ingest.grammar import Grammar
 from headgate.ingest.plain import opened
@@ -153,6 +153,13 @@ def _sniff_excel(path: Path, name: str) -> Sniffed:
     counts = Counter(widths)
     width = max(counts, key=lambda each: (counts[each], each), default=0)
     at = next((position for position, found in enumerate(widths) if found >= width), 0)
+    if width <= 1 and len(rows) <= 1 and len(names := sheet_names(path, name)) > 1:
+        listed = ", ".join(f"'{other}'" for other in names[1:])
+        doubt = (
+            f"The first sheet, '{names[0]}', has no more than one cell; if the rows are in another ({listed}), say"
+            " `sheet: ...` in `options`."
+        )
+        return Sniffed("excel", doubts=[doubt])
     if at == 0:
         return Sniffed("excel")
     (line, header), (_, first) = rows[at], rows[0]
