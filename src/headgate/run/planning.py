@@ -162,4 +162,7 @@ def notes_on(plan: ModelPlan, full_refresh: bool) -> Iterator[str]:
                 f"To build them anew: headgate run --select {step.model.unique_id.rpartition('.')[2]}+ --full-refresh"
             )
     for name in plan.orphans:
-        yield f"{name} is on main, but no model builds it any more."
+        yield (
+            f"{name} is on main, but no model builds it any more. To take it away, drop it on a branch with another"
+            " engine, such as PyIceberg over headgate serve, and merge that."
+        )
