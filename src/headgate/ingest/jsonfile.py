@@ -12,6 +12,7 @@ from typing import BinaryIO
 from headgate.engines.duckdb import Session
 from headgate.errors import DataError, QueryError, did_you_mean
 from headgate.ingest.contract import Options
+from headgate.ingest.digits import as_numbers, marked, unlike
 from headgate.ingest.plain import CHUNK, PlainFile, path_literal, shown
 from headgate.ingest.rows import Raw, Rows
 from headgate.ingest.rules import json_columns, pointer
@@ -75,32 +76,64 @@ def _check_length(error: QueryError, file: str) -> None:
 def _rows(session: Session, relation: str, options: Options, file: str) -> Rows:
     """Rows with a column per key, after unnesting."""
     parts = [("", "__j")]
+    if options.unnest:
+        relation = (
+            f"(SELECT *, CASE WHEN {unlike('__j')} THEN CAST({marked('__j')} AS JSON) END AS __m FROM {relation})"
+        )
     for number, path in enumerate(options.unnest):
         prefix, holder = next(
             ((prefix, part) for prefix, part in reversed(parts) if prefix and path.startswith(prefix)), parts[0]
         )
-        value = f"json_extract({holder}, {literal(pointer(path.removeprefix(prefix)))})"
-        elements = (
-            f"CASE WHEN json_type({value}) = 'ARRAY' AND json_array_length({value}) > 0"
-            f" THEN json_extract({value}, '$[*]') ELSE [{value}] END"
-        )
-        relation = f"(SELECT *, unnest({elements}) AS __e{number} FROM {relation})"
+        key = path.removeprefix(prefix)
+        elements, twins = _elements(holder, key), _elements(_twin(holder), key)
+        relation = f"(SELECT *, unnest({elements}) AS __e{number}, unnest({twins}) AS __m{number} FROM {relation})"
         parts.append((f"{path}.", f"__e{number}"))
-    columns = _columns(session, relation, parts, options.unnest, file)
-    names = tuple(name for _, _, name in columns)
-    record = "__j"
-    if options.unnest:
-        record = "json_object(" + ", ".join(f"{literal(name)}, __c{i}" for i, name in enumerate(names)) + ")"
+    found = _columns(session, relation, parts, options.unnest, file)
+    names = tuple(name for _, _, name in found)
+    columns = tuple((part, key) for part, key, _ in found)
+    twins_of = tuple((part, _twin(part)) for _, part in parts) if options.unnest else ()
     return Rows(
-        relation=json_columns(relation, [(part, key) for part, key, _ in columns]),
+        relation=json_columns(relation, columns),
         columns=names,
         raw=Raw.JSON,
-        record=record,
+        record=_record(names, columns) if options.unnest else "__j",
+        keys=columns,
+        marked=twins_of,
         broken=(
             ("json", "__j IS NULL", "the line is not JSON"),
             ("structure", "json_type(__j) <> 'OBJECT'", "is no JSON object with keys and values"),
         ),
     )
+
+
+def _twin(holder: str) -> str:
+    """The column that has an object with marked numbers."""
+    return "__m" + holder.removeprefix("__j").removeprefix("__e")
+
+
+def _elements(holder: str, key: str) -> str:
+    """The elements of the list at a key, or the value there alone, as a list."""
+    value = f"json_extract({holder}, {literal(pointer(key))})"
+    return (
+        f"CASE WHEN json_type({value}) = 'ARRAY' AND json_array_length({value}) > 0"
+        f" THEN json_extract({value}, '$[*]') ELSE [{value}] END"
+    )
+
+
+def _record(names: tuple[str, ...], columns: tuple[tuple[str, str | None], ...]) -> str:
+    """The record that a row after unnesting is, as a JSON object, with numbers as they were written."""
+    plain = "json_object(" + ", ".join(f"{literal(name)}, __c{i}" for i, name in enumerate(names)) + ")"
+    parts = []
+    for i, (name, (holder, key)) in enumerate(zip(names, columns, strict=True)):
+        twin = _twin(holder)
+        value = twin if key is None else f"json_extract({twin}, {literal(pointer(key))})"
+        parts.append(
+            f"{literal(json.dumps(name) + ':')} || coalesce({as_numbers(value)}, CAST(__c{i} AS VARCHAR), 'null')"
+        )
+    if not parts:
+        return plain
+    exact = " || ',' || ".join(parts)
+    return f"CASE WHEN __m IS NOT NULL THEN '{{' || {exact} || '}}' ELSE CAST({plain} AS VARCHAR) END"
 
 
 def _columns(

@@ -26,8 +26,8 @@ from headgate.ingest.load import count_again, scratch_folder
 from headgate.ingest.merging import Arrival
 from headgate.ingest.plain import plain_file
 from headgate.ingest.reading import csv_rows, repaired_rows
-from headgate.ingest.rows import Raw, Rows
-from headgate.ingest.staging import record_relation, refused_list, stage_sql, staged_rows
+from headgate.ingest.rows import Raw
+from headgate.ingest.staging import recorded_rows, refused_list, stage_sql, staged_rows
 from headgate.ingest.uniqueness import repeats_sql
 from headgate.types import literal
 
@@ -92,7 +92,7 @@ class _Replay:
         columns = tuple(str(key) for (key,) in ws.session.rows(_keys_sql(self.records)))
         raw = Raw.TEXT if self._format() in ("csv", "tsv", "excel") else Raw.JSON
         ordered = f"(SELECT record AS __raw FROM {self.records} ORDER BY row)"
-        rows = Rows(record_relation(ordered, columns, raw), columns, raw, record="__raw", empty_is_null=raw is Raw.TEXT)
+        rows = recorded_rows(ordered, columns, raw)
         fields = self._typed(match(source, columns, f"quarantine of {self.file}"))
         staged = self.scratch / "replayed.parquet"
         ws.session.execute(

@@ -33,6 +33,9 @@ class Rows:
         raw: What the values are.
         types: DuckDB types of the columns, where values are typed.
         record: SQL expression for the whole raw record as a JSON object, from the relation's columns.
+        keys: Of JSON, for each of `columns` the expression of the object that has it, and the key (None for the whole).
+        marked: Of JSON, for objects that were made by unnesting, the same with marked numbers, see `digits`; NULL where
+            no number is written in another way than DuckDB gives it.
         broken: SQL expression that is true for a record that is none, with rule and reason.
         empty_is_null: Whether an empty text stands for no value unless the contract says otherwise.
         csv: The file and its dialect, where it is CSV: it may be read with types, or record by record.
@@ -49,6 +52,8 @@ class Rows:
     raw: Raw
     types: tuple[str, ...] = ()
     record: str = ""
+    keys: tuple[tuple[str, str | None], ...] = ()
+    marked: tuple[tuple[str, str], ...] = ()
     broken: tuple[tuple[str, str, str], ...] = ()
     empty_is_null: bool = False
     csv: tuple[PlainFile, Dialect] | None = None

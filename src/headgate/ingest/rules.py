@@ -15,7 +15,8 @@ from headgate.ingest.columntypes import MOMENTS, NUMBERS, ColumnType
 from headgate.ingest.contract import DURATION, ISO, Column, Options, Scalar
 from headgate.types import literal, quote
 
-WHOLE = r"^\s*[-+]?\d[\d_]*(\.0*)?\s*$"
+WHOLE = r"^\s*[-+]?(\d[\d_]*(\.0*)?|\.0+)\s*$"
+_SCIENTIFIC = r"^\s*([-+]?)(\d*)\.?(\d*)[eE]([-+]?\d{1,3})\s*$"
 _DURATION = r"^\s*-?\d+:[0-5]?\d(:[0-5]?\d(\.\d+)?)?\s*$"
 LARGEST_EXACT = 2**53
 _NO_OFFSET = r":\d\d(\.\d+)?\s*[-+](1[6-9]|[2-9]\d)"
@@ -58,13 +59,18 @@ def value_sql(text: str, kind: ColumnType, formats: tuple[str, ...], options: Op
     """The typed value of a raw text; NULL where it is none."""
     if kind.base == "VARCHAR":
         return text
+    number = text
     if kind.base in NUMBERS:
-        text = plain_number(text, options)
+        number = plain_number(text, options)
+        if kind.base not in ("DOUBLE", "FLOAT"):
+            number = without_exponent(number)
     # DuckDB raises an error of the whole statement for a time with a zone that is beyond its range.
-    plain = f"TRY(CAST({text} AS {kind.sql}))" if kind.base == "TIMESTAMPTZ" else f"TRY_CAST({text} AS {kind.sql})"
+    plain = f"TRY_CAST({number} AS {kind.sql})" if kind.base != "TIMESTAMPTZ" else f"TRY(CAST({text} AS {kind.sql}))"
     parts = []
     if DURATION in formats:
-        seconds = f"epoch(TRY_CAST(CASE WHEN regexp_matches({text}, {literal(_DURATION)}) THEN {text} END AS INTERVAL))"
+        seconds = (
+            f"epoch(TRY_CAST(CASE WHEN regexp_matches({number}, {literal(_DURATION)}) THEN {number} END AS INTERVAL))"
+        )
         parts.append(f"TRY_CAST({seconds} AS {kind.sql})" if kind.base in NUMBERS else plain)
     parts += [_moment(text, group, kind) for group in _by_year(formats)]
     if ISO in formats or not parts:
@@ -119,9 +125,24 @@ def inexact(text: str, value: str) -> str:
 
     Only an integer that is written in another way than DuckDB writes it is looked at closely.
     """
-    number = f"TRY_CAST({text} AS DOUBLE)"
-    other = f"NOT regexp_matches({text}, {literal(WHOLE)}) AND coalesce({number} <> CAST({value} AS DOUBLE), true)"
-    return f"CAST({value} AS VARCHAR) <> {text} AND {other}"
+    return f"CAST({value} AS VARCHAR) <> {text} AND NOT regexp_matches({without_exponent(text)}, {literal(WHOLE)})"
+
+
+def without_exponent(text: str) -> str:
+    """The text of a number with its point where an exponent puts it; any other text as it is.
+
+    DuckDB makes 0.01 of `7.5e-5` in a decimal(21,2), and nothing of `1234567.5e-5` in a decimal(10,2).
+    """
+    parts = f"regexp_extract({text}, {literal(_SCIENTIFIC)}, ['sign', 'front', 'back', 'exponent'])"
+    digits, point = "(p.front || p.back)", "(length(p.front) + TRY_CAST(p.exponent AS INTEGER))"
+    moved = (
+        f"CASE WHEN {digits} = '' THEN NULL"
+        f" WHEN {point} <= 0 THEN p.sign || '0.' || repeat('0', -{point}) || {digits}"
+        f" WHEN {point} >= length({digits}) THEN p.sign || {digits} || repeat('0', {point} - length({digits}))"
+        f" ELSE p.sign || left({digits}, {point}) || '.' || substr({digits}, {point} + 1) END"
+    )
+    plain = f"coalesce(list_transform([{parts}], lambda p: {moved})[1], {text})"
+    return f"CASE WHEN contains({text}, 'e') OR contains({text}, 'E') THEN {plain} ELSE {text} END"
 
 
 def beyond_zones(text: str) -> str:
@@ -234,7 +255,8 @@ def _fits(json: str, kind: ColumnType, extra_allowed: bool, depth: int) -> str:
     if not kind.nested:
         text = f"({json} ->> '$')"
         whole = f" AND regexp_matches({text}, {literal(WHOLE)})" if kind.whole else ""
-        return f"({absent} OR (TRY_CAST({text} AS {kind.sql}) IS NOT NULL{whole}))"
+        value = without_exponent(text) if kind.base in NUMBERS else text
+        return f"({absent} OR (TRY_CAST({value} AS {kind.sql}) IS NOT NULL{whole}))"
     if kind.base == "STRUCT":
         parts = [
             _fits(f"json_extract({json}, {literal(pointer(name))})", inner, extra_allowed, depth)

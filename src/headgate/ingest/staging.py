@@ -13,6 +13,7 @@ from pathlib import Path
 
 from headgate.ingest.columntypes import VARCHAR, ColumnType, parse_type
 from headgate.ingest.contract import Source
+from headgate.ingest.digits import exact_rows, nested_value
 from headgate.ingest.fields import Field
 from headgate.ingest.rows import Raw, Rows
 from headgate.ingest.rules import (
@@ -37,12 +38,16 @@ _SHORT = 1 << 16
 
 @dataclass(frozen=True)
 class _Value:
-    """SQL for one field: its raw text (None for typed values), its typed value, and what can be wrong."""
+    """SQL for one field: its raw text (None for typed values), its typed value, and what can be wrong.
+
+    `twin` is a nested value from JSON with its numbers as strings, where they are not what DuckDB reads; else NULL.
+    """
 
     field: Field
     text: str | None
     value: str
     shown: str
+    twin: str | None = None
 
 
 def stage_sql(
@@ -58,7 +63,9 @@ def stage_sql(
         carried: Further columns of the relation to keep.
     """
     contract = source.contract
-    values = [_value(rows, field, source, position) for position, field in enumerate(fields)]
+    kinds = {field.position: field.type for field in fields if field.position is not None and field.type is not None}
+    rows, doubled = exact_rows(rows, kinds) if rows.raw is Raw.JSON else (rows, set())
+    values = [_value(rows, field, source, position, doubled) for position, field in enumerate(fields)]
     texts = [f"{value.text} AS __t{position}" for position, value in enumerate(values) if value.text is not None]
     inner = f"SELECT *{''.join(', ' + text for text in texts)} FROM {rows.relation}"
     typed = ", ".join(f"{value.value} AS {quote(value.field.name)}" for value in values)
@@ -88,7 +95,7 @@ def stage_sql(
     )
 
 
-def _value(rows: Rows, field: Field, source: Source, number: int) -> _Value:
+def _value(rows: Rows, field: Field, source: Source, number: int, doubled: set[int]) -> _Value:
     options = source.contract.options
     if field.position is None:
         return _Value(field, None, f"CAST(NULL AS {(field.type or VARCHAR).sql})", "NULL")
@@ -98,7 +105,9 @@ def _value(rows: Rows, field: Field, source: Source, number: int) -> _Value:
         return _Value(field, None, raw, f"CAST({raw} AS VARCHAR)")
     assert kind is not None, "only typed values keep the file's type"
     if kind.nested and rows.raw is Raw.JSON:
-        return _Value(field, None, f"TRY_CAST({raw} AS {kind.sql})", f"CAST({raw} AS VARCHAR)")
+        twin = f"__s{field.position}" if field.position in doubled else None
+        value = nested_value(raw, twin, kind)
+        return _Value(field, None, value, f"CAST({raw} AS VARCHAR)", twin)
     if kind.nested:
         # TRY_CAST makes NULL of a part that does not fit, and keeps the rest.
         whole = f"TRY(CAST({text_sql(raw, nulls if rows.raw is Raw.TEXT else ())} AS {kind.sql}))"
@@ -155,7 +164,11 @@ def _violations_of(rows: Rows, value: _Value, text: str, source: Source) -> list
     typed, kind = quote(field.name), field.type
     if kind.nested and rows.raw is Raw.JSON:
         extra = source.contract.new_columns == "ignore"
-        wrong = nested_violation(rows.value(field.position), kind, extra_allowed=extra)
+        json = rows.value(field.position)
+        wrong = nested_violation(json, kind, extra_allowed=extra)
+        if value.twin is not None:
+            closely = nested_violation(value.twin, kind, extra_allowed=extra)
+            wrong = f"CASE WHEN {value.twin} IS NOT NULL THEN {closely} ELSE {wrong} END"
         misfit = Violation("type", wrong, literal(f"does not fit {kind}"))
         return [misfit, *violations(None, typed, kind, field.column, options)]
     return violations(text if value.text is not None else None, typed, kind, field.column, options)
@@ -189,9 +202,11 @@ def refused_list(path: Path) -> str:
     return f"read_json({literal(str(path))}, {options})"
 
 
-def record_relation(records: str, columns: tuple[str, ...], raw: Raw) -> str:
-    """Raw records `__raw` (JSON objects) of a relation as the columns that a reader would have given."""
-    found = json_columns(records, [("__raw", name) for name in columns])
+def recorded_rows(records: str, columns: tuple[str, ...], raw: Raw) -> Rows:
+    """Raw records `__raw` (JSON objects) of a relation as the rows that a reader would have given."""
+    keys = tuple(("__raw", name) for name in columns)
+    found = json_columns(records, keys)
     if raw is Raw.JSON or not columns:
-        return found
-    return f"(SELECT * REPLACE ({', '.join(f'__x{i} AS __c{i}' for i in range(len(columns)))}) FROM {found})"
+        return Rows(found, columns, raw, record="__raw", keys=keys, empty_is_null=raw is Raw.TEXT)
+    texts = f"(SELECT * REPLACE ({', '.join(f'__x{i} AS __c{i}' for i in range(len(columns)))}) FROM {found})"
+    return Rows(texts, columns, raw, record="__raw", empty_is_null=True)
