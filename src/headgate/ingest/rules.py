@@ -68,8 +68,10 @@ def value_sql(text: str, kind: ColumnType, formats: tuple[str, ...], options: Op
     plain = f"TRY_CAST({number} AS {kind.sql})" if kind.base != "TIMESTAMPTZ" else f"TRY(CAST({text} AS {kind.sql}))"
     parts = []
     if DURATION in formats:
+        # Colons and not thousands part a duration; its seconds may have a fraction, written as other numbers have it.
+        clock = f"replace({text}, ',', '.')" if options.decimal == "," and kind.base in NUMBERS else text
         seconds = (
-            f"epoch(TRY_CAST(CASE WHEN regexp_matches({number}, {literal(_DURATION)}) THEN {number} END AS INTERVAL))"
+            f"epoch(TRY_CAST(CASE WHEN regexp_matches({clock}, {literal(_DURATION)}) THEN {clock} END AS INTERVAL))"
         )
         parts.append(f"TRY_CAST({seconds} AS {kind.sql})" if kind.base in NUMBERS else plain)
     parts += [_moment(text, group, kind) for group in _by_year(formats)]
