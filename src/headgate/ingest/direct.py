@@ -26,6 +26,7 @@ from headgate.ingest.rules import (
     beyond_zones,
     fraction,
     inexact,
+    is_epoch,
     named,
     null_texts,
     typed_directly,
@@ -135,6 +136,8 @@ def _csv(rows: Rows, fields: tuple[Field, ...], source: Source, nul: bool) -> Di
             raw = value = f"CAST({raw} AS {kind.sql})"
         else:
             types[raw] = kind.sql
+        if kind.base in DAYS:
+            guards.append(is_epoch(raw, kind))
         # The raw value is NULL, and compares, as the integer made of it does, without making it twice.
         stops = types[f"__c{field.position}"] != "VARCHAR" and field.column is not None and field.column.required
         if stops:

@@ -23,6 +23,7 @@ _NO_OFFSET = r":\d\d(\.\d+)?\s*[-+](1[6-9]|[2-9]\d)"
 # strptime reads `20` as the year 20 where %Y is asked for; nobody means that.
 _FIRST_YEAR = 1000
 DAYS = MOMENTS - {"TIME"}
+_ENDLESS = DAYS - {"TIMESTAMP_NS"}
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,16 @@ def without_exponent(text: str) -> str:
     return f"CASE WHEN contains({text}, 'e') OR contains({text}, 'E') THEN {plain} ELSE {text} END"
 
 
+def is_word(text: str) -> str:
+    """Where a day or moment is `epoch`, which DuckDB takes for the first of January 1970."""
+    return f"coalesce(regexp_matches({text}, '^\\s*(?i:epoch)\\s*$'), false)"
+
+
+def is_epoch(value: str, kind: ColumnType) -> str:
+    """Where a day or moment may have been made of the word `epoch`."""
+    return f"{value} = CAST('1970-01-01' AS {kind.sql})"
+
+
 def beyond_zones(text: str) -> str:
     """Where a time has an offset from UTC of 16 hours or more, which no place has; DuckDB reads up to 99."""
     return f"regexp_matches({text}, {literal(_NO_OFFSET)})"
@@ -219,6 +230,8 @@ def _type_violation(text: str, value: str, kind: ColumnType, column: Column | No
         condition = f"({condition}) OR ({inexact(number, value)})"
     if kind.base == "TIMESTAMPTZ":
         condition = f"({condition}) OR {beyond_zones(text)}"
+    if kind.base in DAYS:
+        condition = f"({condition}) OR ({is_epoch(value, kind)} AND {is_word(text)})"
     if formats:
         return _about("format", condition, f"coalesce({text}, '')", f"is no {kind} written as {' or '.join(formats)}")
     return _about("type", condition, f"coalesce({text}, '')", f"is no {kind}")
@@ -257,6 +270,8 @@ def _fits(json: str, kind: ColumnType, extra_allowed: bool, depth: int) -> str:
     if not kind.nested:
         text = f"({json} ->> '$')"
         whole = f" AND regexp_matches({text}, {literal(WHOLE)})" if kind.whole else ""
+        if kind.base in _ENDLESS:
+            return f"({absent} OR (coalesce(isfinite(TRY_CAST({text} AS {kind.sql})), false) AND NOT {is_word(text)}))"
         value = without_exponent(text) if kind.base in NUMBERS else text
         return f"({absent} OR (TRY_CAST({value} AS {kind.sql}) IS NOT NULL{whole}))"
     if kind.base == "STRUCT":
