@@ -34,6 +34,12 @@ def test_dialects(lake: Lake, content: bytes, options: dict[str, object], rows: 
     assert (result.read, result.loaded) == (rows, rows)
 
 
+@pytest.mark.parametrize(("name", "written"), [("a.ndjson", "ndjson"), ("a.jsonl", "ndjson"), ("a.json", "json")])
+def test_one_line_is_a_record_where_the_name_says_so(lake: Lake, name: str, written: str) -> None:
+    path = lake.file(f"data/{name}", '{"id": 1, "items": {"a": 2}}\n')
+    assert sniff(path, name).format == written
+
+
 @pytest.mark.parametrize(
     ("content", "options", "columns", "refused"),
     [

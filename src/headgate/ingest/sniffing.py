@@ -63,7 +63,7 @@ def sniff(path: Path, name: str) -> Sniffed:
     text = codecs.getincrementaldecoder(encoding)("replace").decode(head)
     text = text.removeprefix("\ufeff")
     if known in (None, "json", "ndjson") and text.lstrip()[:1] in ("{", "["):
-        found = _sniff_json(path, name, text, encoding)
+        found = _sniff_json(path, name, text, encoding, by_line=known == "ndjson")
     else:
         found = _sniff_csv(text, name, "tsv" if known == "tsv" else "csv", whole=len(head) < _HEAD)
     found.doubts[:0] = doubts
@@ -100,12 +100,20 @@ def _encoding(path: Path, name: str, head: bytes) -> tuple[str, list[str]]:
     return chosen, [f"The file is not UTF-8; it is read as {chosen}. Look at names with accents."]
 
 
-def _sniff_json(path: Path, name: str, text: str, encoding: str) -> Sniffed:
-    """An array of rows, lines of JSON, or a document with the rows somewhere in it."""
+def _sniff_json(path: Path, name: str, text: str, encoding: str, *, by_line: bool) -> Sniffed:
+    """An array of rows, lines of JSON, or a document with the rows somewhere in it.
+
+    Args:
+        path: The file.
+        name: Of the file, for messages.
+        text: Its beginning.
+        encoding: Its encoding.
+        by_line: Whether the file's name says that each line is a record: then one line is not taken for a document.
+    """
     if text.lstrip().startswith("["):
         return Sniffed("json")
     lines = [line for line in text.splitlines()[:2] if line.strip()]
-    if len(lines) > 1 and all(_is_object(line) for line in lines):
+    if len(lines) > (0 if by_line else 1) and all(_is_object(line) for line in lines):
         return Sniffed("ndjson")
     with opened(path, name) as stream:
         parts = []
