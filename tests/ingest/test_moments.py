@@ -33,3 +33,14 @@ def test_words_are_no_moments_in_lists(lake: Lake, word: str) -> None:
     lake.source("a", "table: a\nfiles: data/a.ndjson\ncolumns: {t: 'timestamp[]'}\n")
     (result,) = lake.load()
     assert (result.loaded, result.quarantined) == (1, 1)
+
+
+@pytest.mark.parametrize("kind", ["date", "timestamp", "timestamptz"])
+@pytest.mark.parametrize(("day", "again"), [("1970-01-02", False), ("1970-01-01", True)])
+def test_a_file_is_read_again_only_for_that_very_day(lake: Lake, kind: str, day: str, again: bool) -> None:
+    lake.file("data/a.csv", f"id,t\n1,1960-05-06\n2,{day}\n3,1999-12-31\n")
+    lake.source("a", f"table: a\nfiles: data/a.csv\ncolumns: {{id: integer, t: {kind}}}\n")
+    (result,) = lake.load()
+    assert (result.loaded, result.quarantined) == (3, 0)
+    # Files of the direct way are named so.
+    assert any("ordered" in path.name for path in lake.data_files()) is not again

@@ -13,6 +13,7 @@ from typing import Any
 from pyiceberg.conversions import from_bytes
 from pyiceberg.types import PrimitiveType
 
+from headgate.engines.workspace import Workspace
 from headgate.engines.writer import Written
 from headgate.ingest.columntypes import VARCHAR, ColumnType
 from headgate.ingest.contract import Source
@@ -33,7 +34,7 @@ from headgate.ingest.rules import (
     violations,
 )
 from headgate.ingest.staging import same_type
-from headgate.types import ColumnStats
+from headgate.types import ColumnStats, WrittenFile, literal, quote
 
 _SAMPLE = 100
 _EXACT_DIGITS = 15
@@ -47,6 +48,7 @@ class Direct:
         sql: The query that gives the table's columns in the file's order, or fails on the first row that is not sound.
         by_double: Columns of whole numbers that were read as DOUBLE, and are exact within its bounds.
         endless: Columns of days and moments that may be infinite.
+        words: Columns of text that became days or moments, each with the condition under which one may be no such.
         filled: Columns in which the reader let no row without a value pass.
         group_rows: Rows of a row group with which the reader's batches can be written as they come, if any will do.
     """
@@ -54,12 +56,19 @@ class Direct:
     sql: str
     by_double: tuple[str, ...] = ()
     endless: tuple[str, ...] = ()
+    words: tuple[tuple[str, str], ...] = ()
     filled: tuple[str, ...] = ()
     group_rows: int | None = None
 
-    def holds(self, written: Written) -> bool:
-        """Whether the statistics of the files that the query became say that these columns are sound."""
+    def holds(self, ws: Workspace, written: Written) -> bool:
+        """Whether the statistics of the files that the query became say that these columns are sound.
+
+        Args:
+            ws: Reads a column where its bounds leave it open.
+            written: The files.
+        """
         fields = {field.name.lower(): field for field in written.version.schema.fields}
+        words = dict(self.words)
         for file in written.files:
             if any(file.columns[fields[name.lower()].field_id].nulls for name in self.filled):
                 return False
@@ -76,7 +85,15 @@ class Direct:
                 # 2^53 itself is what DOUBLE makes of the next number as well.
                 if name in self.by_double and not -LARGEST_EXACT < bounds[0] <= bounds[1] < LARGEST_EXACT:
                     return False
+                # Moments are counted from the one that `epoch` stands for.
+                if name in words and bounds[0] <= 0 <= bounds[1] and _any(ws, file, words[name]):
+                    return False
         return True
+
+
+def _any(ws: Workspace, file: WrittenFile, condition: str) -> bool:
+    rows = f"read_parquet({literal(file.path.removeprefix('file://'))})"
+    return bool(ws.query(f"SELECT 1 FROM {rows} WHERE {condition} LIMIT 1").fetchall())
 
 
 def direct_load(rows: Rows, fields: tuple[Field, ...], source: Source, *, nul: bool = True) -> Direct | None:
@@ -112,6 +129,7 @@ def _csv(rows: Rows, fields: tuple[Field, ...], source: Source, nul: bool) -> Di
     items: list[str] = []
     guards: list[str] = []
     by_double: list[str] = []
+    words: dict[str, str] = {}
     # Columns in which the reader itself stops at no value, as it cannot for text: a guard would cost more.
     filled: dict[str, str] = {}
     for field in fields:
@@ -137,7 +155,7 @@ def _csv(rows: Rows, fields: tuple[Field, ...], source: Source, nul: bool) -> Di
         else:
             types[raw] = kind.sql
         if kind.base in DAYS:
-            guards.append(is_epoch(raw, kind))
+            words[field.name] = is_epoch(quote(field.name), kind)
         # The raw value is NULL, and compares, as the integer made of it does, without making it twice.
         stops = types[f"__c{field.position}"] != "VARCHAR" and field.column is not None and field.column.required
         if stops:
@@ -151,6 +169,7 @@ def _csv(rows: Rows, fields: tuple[Field, ...], source: Source, nul: bool) -> Di
         _guarded(items, relation, guards),
         tuple(by_double),
         _endless(fields),
+        tuple(words.items()),
         tuple(filled.values()),
         group_rows(file),
     )
