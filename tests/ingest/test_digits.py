@@ -184,3 +184,27 @@ def test_numbers_with_an_exponent(lake: Lake) -> None:
     lake.source("a", 'table: a\nfiles: data/a.ndjson\ncolumns: {d: "decimal(21,2)"}\n')
     lake.load()
     assert lake.rows("SELECT d FROM bronze.a") == [(Decimal("0.00"),), (Decimal("251.52"),), (Decimal("1500.00"),)]
+
+
+@pytest.mark.parametrize("bare", ["-1.50", "12345678901234567.5", "1e400"])
+def test_a_line_that_is_a_number_is_one_bad_row(lake: Lake, bare: str) -> None:
+    lake.file("data/a.ndjson", f'{{"items": [{{"d": 12345678901234567.25}}]}}\n{bare}\n{{"items": [{{"d": 2.5}}]}}\n')
+    columns = "columns: {items.d: {name: d, type: 'decimal(30,2)'}}"
+    lake.source("a", f"table: a\nfiles: data/a.ndjson\noptions: {{unnest: [items]}}\n{columns}\n")
+    (result,) = lake.load()
+    assert result.read == result.loaded + result.quarantined
+    assert lake.rows("SELECT d FROM bronze.a WHERE d IS NOT NULL ORDER BY d") == [
+        (Decimal("2.50"),),
+        (Decimal("12345678901234567.25"),),
+    ]
+
+
+def test_whole_numbers_with_an_exponent_within_lists_and_structs(lake: Lake) -> None:
+    lake.file("data/a.ndjson", '{"s": {"a": 1e3}, "l": [1E2, 15e-1]}\n{"s": {"a": 2.0e1}, "l": [3]}\n')
+    lake.source("a", "table: a\nfiles: data/a.ndjson\ncolumns: {s: struct(a bigint), l: 'bigint[]'}\n")
+    (result,) = lake.load()
+    assert (result.loaded, result.quarantined) == (1, 1)  # 1.5 is no whole number
+    assert lake.rows("SELECT s.a, l FROM bronze.a") == [(20, [3])]
+    lake.file("data/a.ndjson", '{"s": {"a": 1e3}, "l": [1E2]}\n')
+    lake.load()
+    assert lake.rows("SELECT s.a, l FROM bronze.a") == [(1000, [100])]

@@ -61,6 +61,34 @@ def test_a_file_that_was_corrected_on_main_is_not_merged_as_it_was(project: Path
         assert lake.run().status is RunStatus.UNCHANGED
 
 
+def test_nor_where_main_was_merged_into_its_branch_before(project: Path) -> None:
+    with headgate.open(project) as lake:
+        assert lake.run().status is RunStatus.MERGED
+        write(project, "data/b.csv", "id,v\n3,bad\n")
+        branch = refused(project, lake)
+        write(project, "data/b.csv", "id,v\n3,good\n")
+        assert lake.run().status is RunStatus.MERGED
+
+        result = lake.merge("main", into=branch)
+
+        assert result.status is RunStatus.CONFLICT
+        assert result.error is not None
+        assert "'data/b.csv'" in result.error.message
+
+
+def test_both_contents_of_a_file_stand_where_its_contract_appends_them(project: Path) -> None:
+    write(project, "ingestion/o.yml", f"{CONTRACT}changed_file: append\n")
+    with headgate.open(project) as lake:
+        assert lake.run().status is RunStatus.MERGED
+        write(project, "data/b.csv", "id,v\n3,bad\n")
+        branch = refused(project, lake)
+        write(project, "data/b.csv", "id,v\n4,good\n")
+        assert lake.run().status is RunStatus.MERGED
+
+        assert merged_late(project, lake, branch).status is RunStatus.MERGED
+        assert lake.query(ROWS).rows() == [(1, "a"), (2, "b"), (3, "bad"), (4, "good")]
+
+
 def test_the_bytes_that_both_sides_loaded_come_in_once(project: Path) -> None:
     with headgate.open(project) as lake:
         assert lake.run().status is RunStatus.MERGED
@@ -122,3 +150,21 @@ def test_a_file_that_is_not_loaded_leaves_no_rows_of_those_that_are_read_again(p
         assert lake.merge(result.branch, override="a.csv comes later").status is RunStatus.MERGED
 
         assert lake.query(ROWS).rows() == [(1, "a"), (2, "b"), (3, "c")]
+
+
+def test_a_file_whose_rows_went_is_loaded_once_it_fits(project: Path) -> None:
+    write(project, "data/b.csv", "id\n3\n")
+    write(project, "data/c.csv", "id,v\n4,d\n")
+    write(project, "ingestion/o.yml", f"{CONTRACT}missing_columns: fill\n")
+    with headgate.open(project) as lake:
+        assert lake.run().status is RunStatus.MERGED
+        write(project, "ingestion/o.yml", f"{CONTRACT}missing_columns: fail\n")
+        result = lake.run(select="o", full_refresh=True)
+        assert result.status is RunStatus.REFUSED  # b.csv has no column v
+        assert result.branch is not None
+        assert lake.merge(result.branch, override="b.csv comes later").status is RunStatus.MERGED
+        assert lake.query(ROWS).rows() == [(1, "a"), (2, "b"), (4, "d")]
+
+        write(project, "ingestion/o.yml", f"{CONTRACT}missing_columns: fill\n")
+        assert lake.run().status is RunStatus.MERGED
+        assert lake.query(ROWS).rows() == [(1, "a"), (2, "b"), (3, None), (4, "d")]

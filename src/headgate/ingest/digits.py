@@ -39,7 +39,8 @@ def unlike(record: str) -> str:
 def marked(record: str) -> str:
     """The record with each number as a string that begins with a mark; of records without that mark only."""
     replaced = rf'\1"\{_MARK}\2"'
-    return f"left(regexp_replace({record}, {literal(_NUMBER)}, {literal(replaced)}, 'gs'), -{_AT_END})"
+    # A number that ends the text would leave no end to match.
+    return f"left(regexp_replace({record} || ' ', {literal(_NUMBER)}, {literal(replaced)}, 'gs'), -{_AT_END})"
 
 
 def text_of(text: str) -> str:
@@ -182,7 +183,7 @@ def exact_rows(rows: Rows, kinds: dict[int, ColumnType]) -> tuple[Rows, set[int]
 
 
 def _again(holder: str) -> tuple[str, str]:
-    return unlike(holder), f"CAST({marked(holder)} AS JSON)"
+    return unlike(holder), f"TRY_CAST({marked(holder)} AS JSON)"
 
 
 def _seen(rows: Rows, position: int, kind: ColumnType) -> str:

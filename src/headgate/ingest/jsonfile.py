@@ -78,7 +78,7 @@ def _rows(session: Session, relation: str, options: Options, file: str) -> Rows:
     parts = [("", "__j")]
     if options.unnest:
         relation = (
-            f"(SELECT *, CASE WHEN {unlike('__j')} THEN CAST({marked('__j')} AS JSON) END AS __m FROM {relation})"
+            f"(SELECT *, CASE WHEN {unlike('__j')} THEN TRY_CAST({marked('__j')} AS JSON) END AS __m FROM {relation})"
         )
     for number, path in enumerate(options.unnest):
         prefix, holder = next(

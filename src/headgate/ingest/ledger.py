@@ -48,6 +48,7 @@ class KnownLoad:
     corrects: str | None = None
     contract_hash: str = ""
     table: str = ""
+    read: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def known_loads(workspace: Workspace, source: str | None = None) -> list[KnownLo
         return []
     where = f"WHERE source = {literal(source)}" if source is not None else ""
     rows = workspace.query(
-        "SELECT load_id, source, file, sha256, replaces, corrects, contract_hash, table_name"
+        "SELECT load_id, source, file, sha256, replaces, corrects, contract_hash, table_name, read"
         f" FROM {LEDGER.sql} {where} ORDER BY started, finished, load_id"
     ).fetchall()
     return [KnownLoad(*row) for row in rows]

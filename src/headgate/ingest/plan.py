@@ -139,7 +139,7 @@ def _check_owned(
     source: Source, planned: Sequence[PlannedLoad], history: Sequence[KnownLoad], ownerless: Sequence[KnownLoad]
 ) -> None:
     """Raise where files would come into a table that has them from a source without a contract."""
-    here = [load for load in ownerless if load.table == str(source.table)]
+    here = [load for load in ownerless if load.table == str(source.table) and load.read]
     by_hash = {load.sha256: load for load in here}
     # A name that the source has loaded from by itself is its own, whatever others did.
     own = {load.file for load in history}
@@ -247,8 +247,8 @@ def _removals(
 ) -> list[PlannedLoad]:
     """Loads whose rows go, and no load of their file comes in their place.
 
-    Those of files that by now hold what was loaded under another name; and where a table holds the files that are
-    there now, those of files that are not.
+    Those of files that are copies of others by now, which were loaded already; and where a table holds the files that
+    are there now, those of files that are not.
     """
     replaced = {load.replaces for load in planned}
     by_hash = {load.sha256: load for load in current}
@@ -257,22 +257,23 @@ def _removals(
     # What was to be added is in the table.
     for file in files if source.contract.changed_file != "append" else ():
         load, held = by_name.get(file.name), by_hash.get(file.sha256)
-        # Where the name that this content had holds something else by now, names move on, as those of logs do.
-        if held is not None and names.get(held.file, file.sha256) != file.sha256:
+        # Where the name that this content had is gone or holds something else, names move on, as those of logs do.
+        if held is not None and names.get(held.file) != file.sha256:
             continue
         if load is not None and load.load_id not in replaced and _gives_way(source, file, full_refresh):
-            going[load.load_id] = _removal(source, load, "has other content, which is loaded already")
+            going[load.load_id] = removal(source, load.file, load.load_id, "has other content, which is loaded already")
     if source.contract.load == "replace":
         present = {file.sha256 for file in files}
         for load in current:
             if load.sha256 not in present and load.load_id not in replaced:
-                going.setdefault(load.load_id, _removal(source, load, "is gone"))
+                going.setdefault(load.load_id, removal(source, load.file, load.load_id, "is gone"))
     return list(going.values())
 
 
-def _removal(source: Source, load: KnownLoad, why: str) -> PlannedLoad:
-    load_id = hashlib.sha256(f"{load.load_id}\0removed".encode()).hexdigest()[:16]
-    return PlannedLoad(source, None, Action.REMOVE, why, load.file, load_id, load.load_id, (load.load_id,))
+def removal(source: Source, name: str, load_id: str, why: str) -> PlannedLoad:
+    """The step by which the rows of a load go, in the table and in the ledger, and nothing comes in their place."""
+    own_id = hashlib.sha256(f"{load_id}\0removed".encode()).hexdigest()[:16]
+    return PlannedLoad(source, None, Action.REMOVE, why, name, own_id, load_id, (load_id,))
 
 
 def _rebuild(

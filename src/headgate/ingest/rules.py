@@ -269,10 +269,10 @@ def _fits(json: str, kind: ColumnType, extra_allowed: bool, depth: int) -> str:
         return "true"
     if not kind.nested:
         text = f"({json} ->> '$')"
-        whole = f" AND regexp_matches({text}, {literal(WHOLE)})" if kind.whole else ""
         if kind.base in _ENDLESS:
             return f"({absent} OR (coalesce(isfinite(TRY_CAST({text} AS {kind.sql})), false) AND NOT {is_word(text)}))"
         value = without_exponent(text) if kind.base in NUMBERS else text
+        whole = f" AND regexp_matches({value}, {literal(WHOLE)})" if kind.whole else ""
         return f"({absent} OR (TRY_CAST({value} AS {kind.sql}) IS NOT NULL{whole}))"
     if kind.base == "STRUCT":
         parts = [

@@ -24,7 +24,7 @@ from headgate.ingest.fields import Field, match
 from headgate.ingest.files import InputFile
 from headgate.ingest.ledger import Load
 from headgate.ingest.load import OF_ROWS, discard_files, load, remove_loads, scratch_folder
-from headgate.ingest.plan import PlannedLoad
+from headgate.ingest.plan import PlannedLoad, removal
 from headgate.ingest.progress import watched
 from headgate.ingest.reading import open_rows
 from headgate.ingest.rows import FILE, Raw, Rows
@@ -70,6 +70,9 @@ def load_all(
                 broken(step, error)
                 # The first of several takes the rows of all that are read again, and those of the others have to go.
                 remove_loads(ws, step.source, tuple(each for each in step.removes if each != step.replaces))
+                if step.replaces is not None and step.replaces not in step.removes:
+                    # The first did so, and the file is to be known for one whose rows are not there.
+                    yield load(removal(step.source, step.name, step.replaces, "is not loaded"), ws, emit)
 
 
 def _neighbours(planned: Sequence[PlannedLoad], alone: Collection[str]) -> Iterator[list[PlannedLoad]]:

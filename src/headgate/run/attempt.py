@@ -25,6 +25,7 @@ from headgate.run.planning import Work, notes_on
 from headgate.types import CheckResult, CheckStatus, Content, ModelResult, ModelStatus, Name, Severity
 
 if TYPE_CHECKING:
+    from headgate.ingest.contract import Source
     from headgate.transform.values import PlannedModel, Test
 
 EVIDENCE = "checks"
@@ -261,7 +262,7 @@ class Attempt:
         if self.loads and self._met_again(head):
             raise Restart
         if not self.loads:
-            self._check_loads(head)
+            check_loads(self._lake, self._work.sources, self.onto, self.branch, head)
         try:
             catalog.merge(
                 head, self.branch, message="merge main", author=self._lake.project.author, rejoin=self._rejoin
@@ -281,34 +282,9 @@ class Attempt:
         own = {result.source for result in self.loads}
         return any(load.source in own for load in self._ledger_of(head) if load.load_id not in before)
 
-    def _check_loads(self, head: str) -> None:
-        """Raise if the branch and `main` each loaded the same file since they parted.
-
-        Tables to which both sides appended are joined, and a file that one side has with other rows would be there
-        twice. A table that holds what its files are now, or the newest row of each key, takes the files one by one.
-        """
-        before = {load.load_id for load in self._ledger_of(self.onto)}
-        theirs = {mark for load in self._ledger_of(head) if load.load_id not in before for mark in self._marks(load)}
-        for load in known_loads(self.workspace):
-            if load.load_id not in before and theirs.intersection(self._marks(load)):
-                raise Conflict(
-                    f"The file '{load.file}' of the source '{load.source}' was loaded on the branch, and that source "
-                    "has been loaded on main as well since the two parted.",
-                    hint="Run again: what main lacks is loaded then. headgate branch delete takes the branch away.",
-                    data={"source": load.source, "file": load.file},
-                )
-
-    def _marks(self, load: KnownLoad) -> set[tuple[str, ...]]:
-        """What two loads share of which only one can stand."""
-        appends = any(each.name == load.source and each.contract.load == "append" for each in self._work.sources)
-        if not appends:
-            return {(load.source,)}
-        return {(load.source, "file", load.file), (load.source, "bytes", load.sha256)}
-
     def _ledger_of(self, ref: str) -> list[KnownLoad]:
         """The ledger of another state."""
-        with Session(self._lake.project.engine, self._lake.storage) as session:
-            return known_loads(Workspace(self._lake.catalog, ref, session))
+        return _ledgers(self._lake, ref)[0]
 
     def _rejoin(self, name: Name, base: Content | None, theirs: Content, ours: Content) -> Content | None:
         """Join what the branch (`theirs`) and `main` (`ours`) made of one table.
@@ -321,6 +297,50 @@ class Attempt:
         if self._work.dbt and any(model.name == name for model in self._work.dbt.models):
             return ours
         return rejoiner(self._session.storage)(name, base, theirs, ours)
+
+
+def check_loads(lake: Lake, sources: Sequence[Source], base: str, one: str, other: str) -> None:
+    """Raise if two states each loaded the same file since they parted.
+
+    Tables to which both sides appended are joined, and a file that one side has with other rows would be there
+    twice. A table that holds what its files are now, or the newest row of each key, takes the files one by one.
+
+    Args:
+        lake: Where they are.
+        sources: What the contracts say of files that change.
+        base: The state that both come from.
+        one: The state that is merged, or into which it is.
+        other: The other one of these.
+
+    Raises:
+        Conflict: Names the file.
+    """
+    known, ours, theirs = _ledgers(lake, base, one, other)
+    before = {load.load_id for load in known}
+    held = {mark for load in theirs if load.load_id not in before for mark in _marks(sources, load)}
+    for load in ours:
+        if load.load_id not in before and held.intersection(_marks(sources, load)):
+            raise Conflict(
+                f"The file '{load.file}' of the source '{load.source}' was loaded on one of the two branches, and that "
+                "source has been loaded on the other as well since they parted.",
+                hint="Run again: what main lacks is loaded then. headgate branch delete takes the branch away.",
+                data={"source": load.source, "file": load.file},
+            )
+
+
+def _ledgers(lake: Lake, *refs: str) -> list[list[KnownLoad]]:
+    with Session(lake.project.engine, lake.storage) as session:
+        return [known_loads(Workspace(lake.catalog, ref, session)) for ref in refs]
+
+
+def _marks(sources: Sequence[Source], load: KnownLoad) -> set[tuple[str, ...]]:
+    """What two loads share of which only one can stand."""
+    contract = next((source.contract for source in sources if source.name == load.source), None)
+    if contract is None or contract.load != "append":
+        return {(load.source,)}
+    same: set[tuple[str, ...]] = {(load.source, "bytes", load.sha256)} if load.sha256 else set()
+    # Under `append` both contents of a file stand.
+    return same if contract.changed_file == "append" else same | {(load.source, "file", load.file)}
 
 
 def _in_one_line(error: HeadgateError) -> str:

@@ -24,7 +24,7 @@ from headgate.errors import (
 from headgate.events import Emit, Event, Failed, Merged, Note, Rebased, RunRefused, Started
 from headgate.faults import Point, reached
 from headgate.ingest.ledger import LEDGER
-from headgate.run.attempt import EVIDENCE, Attempt, Restart
+from headgate.run.attempt import EVIDENCE, Attempt, Restart, check_loads
 from headgate.run.beside import beside
 from headgate.run.lake import Lake
 from headgate.run.planning import Work
@@ -98,6 +98,7 @@ class Course:
         before = catalog.ref(into).commit_id
         status, error = RunStatus.MERGED, None
         try:
+            check_loads(self._lake, self._work.sources, catalog.merge_base(source, into).id, source, into)
             merged = catalog.merge(
                 source,
                 into,
