@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
+import openpyxl
 import pytest
 from tests.ingest.inferring import begin, types
 
@@ -92,7 +93,6 @@ def test_a_dialect_is_told_from_a_part_that_ends_inside_a_value(lake: Lake) -> N
 def test_rows_before_the_header_of_a_sheet(
     lake: Lake, before: list[list[object]], header: list[object], skip: int | None, doubt: str
 ) -> None:
-    openpyxl = pytest.importorskip("openpyxl")
     book = openpyxl.Workbook()
     for row in (*before, header, *_BUDGET):
         book.active.append(row)
@@ -110,7 +110,6 @@ def test_rows_before_the_header_of_a_sheet(
 
 
 def test_other_sheets_are_told_of_where_the_first_has_one_cell(lake: Lake) -> None:
-    openpyxl = pytest.importorskip("openpyxl")
     book = openpyxl.Workbook()
     book.active.title = "Cover"
     book.active.append(["Fleet 2026"])

@@ -37,6 +37,16 @@ def refused(root: Path, lake: Lakehouse) -> str:
     return result.branch
 
 
+def refused_and_corrected(root: Path, lake: Lakehouse, row: str) -> str:
+    """The branch of a run that was refused for a file, which `main` has with another row since."""
+    assert lake.run().status is RunStatus.MERGED
+    write(root, "data/b.csv", "id,v\n3,bad\n")
+    branch = refused(root, lake)
+    write(root, "data/b.csv", f"id,v\n{row}\n")
+    assert lake.run().status is RunStatus.MERGED
+    return branch
+
+
 def merged_late(root: Path, lake: Lakehouse, branch: str) -> RunResult:
     (root / "tests/no_bad.sql").unlink()
     return lake.merge(branch)
@@ -46,11 +56,7 @@ def merged_late(root: Path, lake: Lakehouse, branch: str) -> RunResult:
 def test_a_file_that_was_corrected_on_main_is_not_merged_as_it_was(project: Path, load: str) -> None:
     write(project, "ingestion/o.yml", f"{CONTRACT}load: {load}\n")
     with headgate.open(project) as lake:
-        assert lake.run().status is RunStatus.MERGED
-        write(project, "data/b.csv", "id,v\n3,bad\n")
-        branch = refused(project, lake)
-        write(project, "data/b.csv", "id,v\n3,good\n")
-        assert lake.run().status is RunStatus.MERGED
+        branch = refused_and_corrected(project, lake, "3,good")
 
         result = merged_late(project, lake, branch)
 
@@ -63,11 +69,7 @@ def test_a_file_that_was_corrected_on_main_is_not_merged_as_it_was(project: Path
 
 def test_nor_where_main_was_merged_into_its_branch_before(project: Path) -> None:
     with headgate.open(project) as lake:
-        assert lake.run().status is RunStatus.MERGED
-        write(project, "data/b.csv", "id,v\n3,bad\n")
-        branch = refused(project, lake)
-        write(project, "data/b.csv", "id,v\n3,good\n")
-        assert lake.run().status is RunStatus.MERGED
+        branch = refused_and_corrected(project, lake, "3,good")
 
         result = lake.merge("main", into=branch)
 
@@ -79,11 +81,7 @@ def test_nor_where_main_was_merged_into_its_branch_before(project: Path) -> None
 def test_both_contents_of_a_file_stand_where_its_contract_appends_them(project: Path) -> None:
     write(project, "ingestion/o.yml", f"{CONTRACT}changed_file: append\n")
     with headgate.open(project) as lake:
-        assert lake.run().status is RunStatus.MERGED
-        write(project, "data/b.csv", "id,v\n3,bad\n")
-        branch = refused(project, lake)
-        write(project, "data/b.csv", "id,v\n4,good\n")
-        assert lake.run().status is RunStatus.MERGED
+        branch = refused_and_corrected(project, lake, "4,good")
 
         assert merged_late(project, lake, branch).status is RunStatus.MERGED
         assert lake.query(ROWS).rows() == [(1, "a"), (2, "b"), (3, "bad"), (4, "good")]

@@ -84,7 +84,7 @@ def plan_loads(
     ownerless = _ownerless(project, known)
     for source in sources:
         history = [load for load in known if load.source == source.name]
-        here = _into_its_table(source, history)
+        here = into_its_table(source, history)
         files = discover(project, source, storage, db)
         if not files:
             patterns = ", ".join(map(shown, source.contract.files))
@@ -115,7 +115,7 @@ def _distinct(files: Sequence[InputFile]) -> list[InputFile]:
     return list({file.sha256: file for file in reversed(files)}.values())[::-1]
 
 
-def _into_its_table(source: Source, known: Iterable[KnownLoad]) -> list[KnownLoad]:
+def into_its_table(source: Source, known: Iterable[KnownLoad]) -> list[KnownLoad]:
     """The loads of a source into the table that it fills now; of others it knows nothing there."""
     return [load for load in known if load.source == source.name and load.table == str(source.table)]
 
@@ -159,7 +159,7 @@ def _check_owned(
 
 
 def _plan(source: Source, files: list[InputFile], history: list[KnownLoad], full_refresh: bool) -> list[PlannedLoad]:
-    here = _into_its_table(source, history)
+    here = into_its_table(source, history)
     current = live(here)
     present = {file.sha256 for file in files}
     by_hash = {load.sha256: load for load in current}
@@ -285,7 +285,7 @@ def _rebuild(
     be told from the table; only merging all files again gives what a clean load would. Rows of files that are gone
     stay as they are, at their place.
     """
-    here = _into_its_table(source, history)
+    here = into_its_table(source, history)
     current = live(here)
     order = places(here)
     removed = [load for load in planned if load.file is None]
@@ -325,5 +325,5 @@ def outdated(sources: Iterable[Source], known: Sequence[KnownLoad]) -> list[Sour
     return [
         source
         for source in sources
-        if any(load.contract_hash != source.contract_hash for load in _into_its_table(source, loads))
+        if any(load.contract_hash != source.contract_hash for load in into_its_table(source, loads))
     ]

@@ -25,6 +25,7 @@ from headgate.ingest.ledger import LEDGER, Load, known_loads, live, places
 from headgate.ingest.load import count_again, scratch_folder
 from headgate.ingest.merging import Arrival
 from headgate.ingest.plain import plain_file
+from headgate.ingest.plan import into_its_table
 from headgate.ingest.reading import csv_rows, repaired_rows
 from headgate.ingest.rows import Raw
 from headgate.ingest.staging import recorded_rows, refused_list, stage_sql, staged_rows
@@ -50,7 +51,7 @@ def replay(source: Source, ws: Workspace) -> list[Load]:
         f" WHERE source = {literal(source.name)} AND status = 'refused' GROUP BY ALL"
     ).fetchall()
     # Tables of two schemas that have one name share a quarantine.
-    known = [load for load in known_loads(ws, source.name) if load.table == str(source.table)]
+    known = into_its_table(source, known_loads(ws, source.name))
     order = places(known)
     loads = []
     for load_id, file in sorted((each for each in refused if each[0] in order), key=lambda each: order[each[0]]):
