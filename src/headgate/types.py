@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 # The separator that the Iceberg REST specification uses between levels of a namespace.
@@ -255,3 +255,9 @@ def quote(identifier: str) -> str:
 def literal(text: str) -> str:
     """A string literal in single quotes, as SQL wants it."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def read_written(files: Iterable[WrittenFile]) -> str:
+    """DuckDB's table function over the rows of files that were written; at least one."""
+    # Its reader knows paths of this machine, and has no use for their scheme.
+    return f"read_parquet([{', '.join(literal(file.path.removeprefix('file://')) for file in files)}])"

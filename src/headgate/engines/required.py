@@ -9,7 +9,7 @@ from pyiceberg.types import NestedField, StructType
 from headgate.catalog.iceberg import TableVersion
 from headgate.engines.duckdb import Session
 from headgate.errors import DataError
-from headgate.types import WrittenFile, literal, quote
+from headgate.types import WrittenFile, quote, read_written
 
 
 def check_required(session: Session, version: TableVersion, files: Sequence[WrittenFile]) -> None:
@@ -38,9 +38,8 @@ def _broken(session: Session, version: TableVersion, files: Sequence[WrittenFile
     nested = list(_nested(version.schema.fields))
     if not nested or not files:
         return None
-    paths = ", ".join(literal(file.path.removeprefix("file://")) for file in files)
     counts = ", ".join(f"count_if({condition})" for _, condition in nested)
-    (found,) = session.rows(f"SELECT {counts} FROM read_parquet([{paths}])")
+    (found,) = session.rows(f"SELECT {counts} FROM {read_written(files)}")
     return next((name for (name, _), count in zip(nested, found, strict=True) if count), None)
 
 

@@ -34,7 +34,7 @@ from headgate.ingest.rules import (
     violations,
 )
 from headgate.ingest.staging import same_type
-from headgate.types import ColumnStats, WrittenFile, literal, quote
+from headgate.types import ColumnStats, WrittenFile, quote, read_written
 
 _SAMPLE = 100
 _EXACT_DIGITS = 15
@@ -92,8 +92,7 @@ class Direct:
 
 
 def _any(ws: Workspace, file: WrittenFile, condition: str) -> bool:
-    rows = f"read_parquet({literal(file.path.removeprefix('file://'))})"
-    return bool(ws.query(f"SELECT 1 FROM {rows} WHERE {condition} LIMIT 1").fetchall())
+    return bool(ws.query(f"SELECT 1 FROM {read_written([file])} WHERE {condition} LIMIT 1").fetchall())
 
 
 def direct_load(rows: Rows, fields: tuple[Field, ...], source: Source, *, nul: bool = True) -> Direct | None:

@@ -6,7 +6,7 @@ from headgate.engines.workspace import Workspace
 from headgate.engines.writer import Written
 from headgate.ingest.contract import Source
 from headgate.ingest.fields import Field
-from headgate.types import literal, quote
+from headgate.types import literal, quote, read_written
 
 
 def _unique(fields: tuple[Field, ...]) -> list[Field]:
@@ -20,10 +20,9 @@ def _held(ws: Workspace, source: Source, name: str) -> bool:
 
 def has_repeats(ws: Workspace, source: Source, fields: tuple[Field, ...], written: Written) -> bool:
     """Whether any unique column repeats a value in files that were written and are not part of the table yet."""
-    paths = ", ".join(literal(file.path.removeprefix("file://")) for file in written.files)
-    if not paths:
+    if not written.files:
         return False
-    rows = f"read_parquet([{paths}])"
+    rows = read_written(written.files)
     for field in _unique(fields):
         name = quote(field.name)
         (repeats,) = ws.query(f"SELECT count({name}) <> count(DISTINCT {name}) FROM {rows}").fetchall()[0]
