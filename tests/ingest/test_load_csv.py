@@ -105,6 +105,25 @@ def test_records_that_do_not_parse_are_rows_too(lake: Lake) -> None:
     assert lake.rows("SELECT id, _source_row FROM bronze.sales ORDER BY id") == [(1, 1), (9, 9)]
 
 
+def test_a_record_of_several_lines_is_refused_whole(lake: Lake) -> None:
+    """Its lines are no records: each half of such a one would look like a row."""
+    more, fewer = 'A2,"first\nsecond",y,extra', 'A4,"f\ng"'
+    lake.file("data/a.csv", f'code,note,who\nA1,"a\nb",x\n{more}\nA3,"e",z\n{fewer}\nA5,"open,x\nA6,h,i\n'.encode())
+    lake.source("a", "table: a\nfiles: data/*.csv\ncolumns: {code: varchar, note: varchar, who: varchar}\n")
+    (result,) = lake.load()
+    assert (result.read, result.loaded, result.quarantined) == (6, 3, 3)
+    assert lake.rows("SELECT code, note, who, _source_row FROM bronze.a ORDER BY ALL") == [
+        ("A1", "a\nb", "x", 1),
+        ("A3", "e", "z", 3),
+        ("A6", "h", "i", 6),
+    ]
+    assert lake.rows('SELECT "row", line, rule, reason, raw_line FROM quarantine.a ORDER BY ALL') == [
+        (2, 4, "columns", "has 4 values for 3 columns", more),
+        (4, 7, "columns", "has 2 values for 3 columns", fewer),
+        (5, 9, "quote", "a quote is opened and not closed", 'A5,"open,x'),
+    ]
+
+
 def test_a_quote_left_open_costs_one_row_of_a_large_file(lake: Lake) -> None:
     lines = [f"{i},name {i},{i / 4}" for i in range(1, 150_001)]
     lines[70_000 - 1] = '70000,"name,1'

@@ -35,6 +35,15 @@ def test_dialects(lake: Lake, content: bytes, options: dict[str, object], rows: 
     assert (result.read, result.loaded) == (rows, rows)
 
 
+@pytest.mark.parametrize("name", ["a.tsv", "a.tab"])
+@pytest.mark.parametrize("content", [b"id\tname\n1\ta\n2\tb, c\n", b"id\tamount\n1\t1,5\n2\t2,75\n", b"id\n1\n2\n"])
+def test_tabs_where_the_name_says_so(lake: Lake, name: str, content: bytes) -> None:
+    lake.file(f"data/{name}", content)
+    _, contract, (result,) = begin(lake, f"data/{name}")
+    assert "delimiter" not in contract.get("options", {})
+    assert (len(contract["columns"]), result.read, result.loaded) == (content.count(b"\t") // 3 + 1, 2, 2)
+
+
 @pytest.mark.parametrize(("name", "written"), [("a.ndjson", "ndjson"), ("a.jsonl", "ndjson"), ("a.json", "json")])
 def test_one_line_is_a_record_where_the_name_says_so(lake: Lake, name: str, written: str) -> None:
     path = lake.file(f"data/{name}", '{"id": 1, "items": {"a": 2}}\n')

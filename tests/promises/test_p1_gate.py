@@ -135,6 +135,30 @@ def test_an_override_names_every_check_that_fails_and_runs_those_that_were_skipp
         assert lake.run().status is RunStatus.UNCHANGED
 
 
+def test_an_override_runs_checks_that_come_after_one_that_fails(shop: Path) -> None:
+    """A unit test, which no data change, and tests of what is made of the table that fails its own."""
+    units = """
+unit_tests:
+  - name: sums
+    model: mart_spending
+    given:
+      - {input: ref('stg_customers'), rows: [{customer_id: 1, name: Ada}]}
+      - {input: ref('stg_orders'), rows: [{order_id: 1, customer_id: 1, amount: 2}]}
+    expect: {rows: [{customer_id: 1, spent: 3}]}
+"""
+    (shop / "models/marts/units.yml").write_text(units)
+    (shop / "data/orders-2.csv").write_text(DUPLICATE)
+    with headgate.open(shop) as lake:
+        refused = lake.run()
+        assert refused.branch is not None
+
+        result = lake.merge(refused.branch, override="the till sent order 1 twice")
+
+        assert {check.name: check.status.value for check in result.checks}["mart_spending.sums"] == "failed"
+        assert "mart_spending.sums" in lake.log(limit=1)[0].properties["overridden"].split(", ")
+        assert lake.run().status is RunStatus.UNCHANGED
+
+
 def test_too_many_bad_rows_refuse_the_run_also_by_hand(shop: Path) -> None:
     (shop / "data/orders-1.csv").write_text("id,customer,day,amount\n1,10,never,1\n2,10,never,1\n3,10,2026-01-01,1\n")
     with headgate.open(shop) as lake:

@@ -165,7 +165,7 @@ class _Pass:
         record = b"\n".join(self._open).removesuffix(b"\r")
         if self._grammar.unclosed(record):
             return
-        if self._grammar.values(record) != self._wanted + 1:
+        if self._grammar.values(record) is None:
             self._give_up()
             return
         lines = len(self._open)

@@ -220,7 +220,7 @@ def _delimited(lines: list[str], delimiters: Sequence[str], *, whole: bool) -> t
     others = any(share > _PLAUSIBLE for delimiter, (share, _) in found.items() if delimiter != ",")
     if others and not any(_SEPARATING_COMMA.search(line) for line in lines):
         # Each comma stands between digits: it is a part of numbers.
-        del found[","]
+        found.pop(",", None)
     best = max(found, key=lambda delimiter: found[delimiter][0])
     return best, found[best][1]
 

@@ -218,8 +218,9 @@ class Course:
                 return self._refused(
                     attempt, commit.id, [f"{check.name} did not pass on this state" for check in unproven]
                 )
-            if override is not None and attempt.blocking:
-                properties |= {"override": override, "overridden": ", ".join(sorted(c.name for c in attempt.blocking))}
+            if override is not None and (attempt.blocking or unproven):
+                passed_over = {check.name for check in (*attempt.blocking, *unproven)}
+                properties |= {"override": override, "overridden": ", ".join(sorted(passed_over))}
                 message = f"{message} (override: {override})"
             reached(Point.PUBLISH_DUE)
             try:

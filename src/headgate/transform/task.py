@@ -120,6 +120,8 @@ class PlannedBuild(BuildTask):
         self._target = target
         self._emit = emit
         self._plain_tests = are_plain(manifest)
+        # By way of models that stay as they are a test would hold up others: each has to be seen.
+        self._only_tests = not any(isinstance(node, Model) for node in nodes.values())
         self.models: list[ModelResult] = []
         self.checks: list[CheckResult] = []
 
@@ -132,10 +134,13 @@ class PlannedBuild(BuildTask):
         queued = wanted - before
         set_selected_resources(queued)
         graph = self.graph.get_subset_graph(queued).graph
-        if not any(isinstance(node, Model) for node in self._nodes.values()):
-            # By way of models that stay as they are a test would hold up others: each has to be seen.
+        if self._only_tests:
             graph.remove_edges_from(list(graph.edges))
         return GraphQueue(graph, self.manifest, queued)
+
+    def _mark_dependent_errors(self, node_id: str, result: RunResult, cause: RunResult | None) -> None:
+        if not self._only_tests:
+            super()._mark_dependent_errors(node_id, result, cause)
 
     def _runs_before_model(self, unit_id: str) -> bool:
         """Whether a unit test runs just before its model; it is compiled with the columns of what it gives rows for."""
