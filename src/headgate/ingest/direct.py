@@ -7,34 +7,33 @@ looked for in the statistics of the file that was written.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pyiceberg.conversions import from_bytes
 from pyiceberg.types import PrimitiveType
 
-from headgate.engines.workspace import Workspace
 from headgate.engines.writer import Written
-from headgate.ingest.columntypes import VARCHAR, ColumnType
+from headgate.ingest.columntypes import MOMENTS, VARCHAR, ColumnType
 from headgate.ingest.contract import Source
-from headgate.ingest.csvfile import Dialect, ends_long, first_records, group_rows, read_csv
+from headgate.ingest.csvfile import ends_long, first_records, group_rows, read_csv
 from headgate.ingest.fields import Field
-from headgate.ingest.plain import PlainFile
+from headgate.ingest.moments import PATTERNS, unusual
 from headgate.ingest.rows import Raw, Rows
 from headgate.ingest.rules import (
     DAYS,
     LARGEST_EXACT,
-    beyond_zones,
     fraction,
     inexact,
-    is_epoch,
     named,
     null_texts,
     typed_directly,
     violations,
 )
 from headgate.ingest.staging import same_type
-from headgate.types import ColumnStats, WrittenFile, quote, read_written
+from headgate.types import ColumnStats
 
 _SAMPLE = 100
 _EXACT_DIGITS = 15
@@ -48,7 +47,6 @@ class Direct:
         sql: The query that gives the table's columns in the file's order, or fails on the first row that is not sound.
         by_double: Columns of whole numbers that were read as DOUBLE, and are exact within its bounds.
         endless: Columns of days and moments that may be infinite.
-        words: Columns of text that became days or moments, each with the condition under which one may be no such.
         filled: Columns in which the reader let no row without a value pass.
         group_rows: Rows of a row group with which the reader's batches can be written as they come, if any will do.
     """
@@ -56,19 +54,12 @@ class Direct:
     sql: str
     by_double: tuple[str, ...] = ()
     endless: tuple[str, ...] = ()
-    words: tuple[tuple[str, str], ...] = ()
     filled: tuple[str, ...] = ()
     group_rows: int | None = None
 
-    def holds(self, ws: Workspace, written: Written) -> bool:
-        """Whether the statistics of the files that the query became say that these columns are sound.
-
-        Args:
-            ws: Reads a column where its bounds leave it open.
-            written: The files.
-        """
+    def holds(self, written: Written) -> bool:
+        """Whether the statistics of the files that the query became say that these columns are sound."""
         fields = {field.name.lower(): field for field in written.version.schema.fields}
-        words = dict(self.words)
         for file in written.files:
             if any(file.columns[fields[name.lower()].field_id].nulls for name in self.filled):
                 return False
@@ -85,14 +76,7 @@ class Direct:
                 # 2^53 itself is what DOUBLE makes of the next number as well.
                 if name in self.by_double and not -LARGEST_EXACT < bounds[0] <= bounds[1] < LARGEST_EXACT:
                     return False
-                # Moments are counted from the one that `epoch` stands for.
-                if name in words and bounds[0] <= 0 <= bounds[1] and _any(ws, file, words[name]):
-                    return False
         return True
-
-
-def _any(ws: Workspace, file: WrittenFile, condition: str) -> bool:
-    return bool(ws.query(f"SELECT 1 FROM {read_written([file])} WHERE {condition} LIMIT 1").fetchall())
 
 
 def direct_load(rows: Rows, fields: tuple[Field, ...], source: Source, *, nul: bool = True) -> Direct | None:
@@ -124,11 +108,11 @@ def _csv(rows: Rows, fields: tuple[Field, ...], source: Source, nul: bool) -> Di
     if dialect.comment or len(dialect.columns) < 2 or rows.refused or ends_long(file):
         return None
     types = {f"__c{position}": "VARCHAR" for position in range(len(dialect.columns))}
-    long = _long_columns(file, dialect)
+    sample = first_records(file, dialect, _SAMPLE)
+    long = _long_columns(sample)
     items: list[str] = []
     guards: list[str] = []
     by_double: list[str] = []
-    words: dict[str, str] = {}
     # Columns in which the reader itself stops at no value, as it cannot for text: a guard would cost more.
     filled: dict[str, str] = {}
     for field in fields:
@@ -147,16 +131,17 @@ def _csv(rows: Rows, fields: tuple[Field, ...], source: Source, nul: bool) -> Di
                 types[raw] = "DOUBLE"
                 guards.append(fraction(raw))
                 by_double.append(field.name)
-        elif kind.base == "TIMESTAMPTZ":
-            # The reader itself makes NULL of a time that is none.
-            guards.append(beyond_zones(raw))
+        elif kind.base in MOMENTS:
+            if _any_unlike(sample, field.position, PATTERNS[kind.base], _nulls(source)):
+                return None
+            # The reader itself passes over what follows a day, and makes NULL of a time with a zone that is none.
+            guards.append(unusual(raw, kind))
             raw = value = f"CAST({raw} AS {kind.sql})"
         else:
             types[raw] = kind.sql
-        if kind.base in DAYS:
-            words[field.name] = is_epoch(quote(field.name), kind)
         # The raw value is NULL, and compares, as the integer made of it does, without making it twice.
-        stops = types[f"__c{field.position}"] != "VARCHAR" and field.column is not None and field.column.required
+        stops = types[f"__c{field.position}"] != "VARCHAR" or kind.base in MOMENTS
+        stops = stops and field.column is not None and field.column.required
         if stops:
             filled[f"__c{field.position}"] = field.name
         guards += _guards(raw, kind, field, source, nul, required=not stops)
@@ -168,7 +153,6 @@ def _csv(rows: Rows, fields: tuple[Field, ...], source: Source, nul: bool) -> Di
         _guarded(items, relation, guards),
         tuple(by_double),
         _endless(fields),
-        tuple(words.items()),
         tuple(filled.values()),
         group_rows(file),
     )
@@ -206,10 +190,15 @@ def _guards(
     return [violation.condition for violation in found if required or violation.rule != "required"]
 
 
-def _long_columns(file: PlainFile, dialect: Dialect) -> set[int]:
+def _long_columns(records: Sequence[Sequence[str]]) -> set[int]:
     """Columns in which the first records have values too long to be read as DOUBLE without loss."""
-    records = first_records(file, dialect, _SAMPLE)
     return {position for record in records for position, value in enumerate(record) if len(value) > _EXACT_DIGITS}
+
+
+def _any_unlike(records: Sequence[Sequence[str]], position: int, pattern: str, nulls: Sequence[str]) -> bool:
+    """Whether a column of the first records has a value that a pattern does not match."""
+    texts = (record[position] for record in records if position < len(record))
+    return any(text not in nulls and not re.match(pattern, text) for text in texts)
 
 
 def _guarded(items: list[str], relation: str, guards: list[str]) -> str:

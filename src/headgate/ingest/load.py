@@ -210,7 +210,7 @@ class _FileLoad:
             if isinstance(error.__cause__, OF_ROWS):
                 return None
             raise self._unreadable(error) from error
-        if not direct.holds(self.ws, written) or has_repeats(self.ws, self.source, fields, written):
+        if not direct.holds(written) or has_repeats(self.ws, self.source, fields, written):
             discard_files(self.ws, written)
             return None
         reached(Point.SOURCE_READ)

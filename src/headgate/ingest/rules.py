@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 from headgate.ingest.columntypes import MOMENTS, NUMBERS, ColumnType
 from headgate.ingest.contract import DURATION, ISO, Column, Options, Scalar
+from headgate.ingest.moments import beyond_zones, read_moment, why_not
 from headgate.types import literal, quote
 
 WHOLE = r"^\s*[-+]?(\d[\d_]*(\.0*)?|\.0+)\s*$"
 _SCIENTIFIC = r"^\s*([-+]?)(\d*)\.?(\d*)[eE]([-+]?\d{1,3})\s*$"
 _DURATION = r"^\s*-?\d+:[0-5]?\d(:[0-5]?\d(\.\d+)?)?\s*$"
 LARGEST_EXACT = 2**53
-_NO_OFFSET = r":\d\d(\.\d+)?\s*[-+](1[6-9]|[2-9]\d)"
 # strptime reads `20` as the year 20 where %Y is asked for; nobody means that.
 _FIRST_YEAR = 1000
 DAYS = MOMENTS - {"TIME"}
@@ -65,8 +65,7 @@ def value_sql(text: str, kind: ColumnType, formats: tuple[str, ...], options: Op
         number = plain_number(text, options)
         if kind.base not in ("DOUBLE", "FLOAT"):
             number = without_exponent(number)
-    # DuckDB raises an error of the whole statement for a time with a zone that is beyond its range.
-    plain = f"TRY_CAST({number} AS {kind.sql})" if kind.base != "TIMESTAMPTZ" else f"TRY(CAST({text} AS {kind.sql}))"
+    plain = read_moment(text, kind) if kind.base in MOMENTS else f"TRY_CAST({number} AS {kind.sql})"
     parts = []
     if DURATION in formats:
         # Colons and not thousands part a duration; its seconds may have a fraction, written as other numbers have it.
@@ -148,21 +147,6 @@ def without_exponent(text: str) -> str:
     return f"CASE WHEN contains({text}, 'e') OR contains({text}, 'E') THEN {plain} ELSE {text} END"
 
 
-def is_word(text: str) -> str:
-    """Where a day or moment is `epoch`, which DuckDB takes for the first of January 1970."""
-    return f"coalesce(regexp_matches({text}, '^\\s*(?i:epoch)\\s*$'), false)"
-
-
-def is_epoch(value: str, kind: ColumnType) -> str:
-    """Where a day or moment may have been made of the word `epoch`."""
-    return f"{value} = CAST('1970-01-01' AS {kind.sql})"
-
-
-def beyond_zones(text: str) -> str:
-    """Where a time has an offset from UTC of 16 hours or more, which no place has; DuckDB reads up to 99."""
-    return f"regexp_matches({text}, {literal(_NO_OFFSET)})"
-
-
 def fraction(number: str) -> str:
     """The same for an integer that is read as DOUBLE, which costs the least and is exact below `LARGEST_EXACT`."""
     return f"{number} <> trunc({number})"
@@ -195,6 +179,9 @@ def violations(
     if kind.base in DAYS and endless:
         # The largest number of days or microseconds to every other reader of the table.
         found.append(Violation("type", f"isinf({value})", literal(f"is no {kind} but without end")))
+    if kind.base == "TIME":
+        # Other readers end the day before.
+        found.append(Violation("type", f"{value} = TIME '24:00:00'", literal("is no time of a day, which ends before")))
     if kind.base == "VARCHAR" and nul:
         found.append(Violation("nul", f"contains({value}, chr(0))", literal("holds a NUL character")))
     if column is None:
@@ -230,11 +217,9 @@ def _type_violation(text: str, value: str, kind: ColumnType, column: Column | No
         condition = f"({condition}) OR ({inexact(number, value)})"
     if kind.base == "TIMESTAMPTZ":
         condition = f"({condition}) OR {beyond_zones(text)}"
-    if kind.base in DAYS:
-        condition = f"({condition}) OR ({is_epoch(value, kind)} AND {is_word(text)})"
     if formats:
         return _about("format", condition, f"coalesce({text}, '')", f"is no {kind} written as {' or '.join(formats)}")
-    return _about("type", condition, f"coalesce({text}, '')", f"is no {kind}")
+    return Violation("type", condition, f"'''' || coalesce({text}, '') || ''' ' || {why_not(text, kind)}")
 
 
 def constant(value: Scalar, kind: ColumnType) -> str:
@@ -269,8 +254,10 @@ def _fits(json: str, kind: ColumnType, extra_allowed: bool, depth: int) -> str:
         return "true"
     if not kind.nested:
         text = f"({json} ->> '$')"
-        if kind.base in _ENDLESS:
-            return f"({absent} OR (coalesce(isfinite(TRY_CAST({text} AS {kind.sql})), false) AND NOT {is_word(text)}))"
+        if kind.base in MOMENTS:
+            value = read_moment(text, kind)
+            sound = f"isfinite({value})" if kind.base in _ENDLESS else f"{value} IS NOT NULL"
+            return f"({absent} OR coalesce({sound}, false))"
         value = without_exponent(text) if kind.base in NUMBERS else text
         whole = f" AND regexp_matches({value}, {literal(WHOLE)})" if kind.whole else ""
         return f"({absent} OR (TRY_CAST({value} AS {kind.sql}) IS NOT NULL{whole}))"

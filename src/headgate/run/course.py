@@ -219,7 +219,7 @@ class Course:
                     attempt, commit.id, [f"{check.name} did not pass on this state" for check in unproven]
                 )
             if override is not None and (attempt.blocking or unproven):
-                passed_over = {check.name for check in (*attempt.blocking, *unproven)}
+                passed_over = {check.name for check in attempt.blocking} | {check.name for check in unproven}
                 properties |= {"override": override, "overridden": ", ".join(sorted(passed_over))}
                 message = f"{message} (override: {override})"
             reached(Point.PUBLISH_DUE)
