@@ -53,6 +53,61 @@ def test_a_source_that_is_read_again_takes_the_contracts_new_types(prices: Path,
         assert lake.query("select sku, price from bronze.prices order by sku").rows() == [("A", 1), ("B", 3)]
 
 
+@pytest.fixture
+def shared(project_dir: Path) -> Path:
+    """Two sources of one table; of the one, the only file has other content by now, which is to be added."""
+    for folder in ("ingestion", "data", "models"):
+        (project_dir / folder).mkdir()
+    for name, row in (("a", 1), ("b", 2)):
+        contract = f"table: t\nfiles: data/{name}.csv\nchanged_file: append\ncolumns: {{k: bigint}}\n"
+        (project_dir / f"ingestion/{name}.yml").write_text(contract)
+        (project_dir / f"data/{name}.csv").write_text(f"k\n{row}\n")
+    (project_dir / "models/m.sql").write_text("select sum(k) as k from {{ source('bronze', 't') }}")
+    with headgate.open(project_dir) as lake:
+        assert lake.run().status is RunStatus.MERGED
+    (project_dir / "data/b.csv").write_text("k\n3\n")
+    return project_dir
+
+
+@pytest.mark.parametrize(
+    ("select", "exclude", "loaded"),
+    [
+        (("source:a",), (), {"a"}),
+        (("a+",), (), {"a"}),
+        (("@source:a",), (), {"a"}),
+        (("a", "b"), (), {"a", "b"}),
+        ((), ("source:a",), {"b"}),
+        (("a",), ("source:b+",), {"a"}),
+        (("+m",), ("a",), {"b"}),
+        (("source:bronze.t",), (), {"a", "b"}),
+        (("source:bronze.t",), ("a", "b+"), set()),
+    ],
+)
+def test_a_source_is_selected_without_the_others_of_its_table(
+    shared: Path, select: tuple[str, ...], exclude: tuple[str, ...], loaded: set[str]
+) -> None:
+    with headgate.open(shared) as lake:
+        if not loaded:
+            with pytest.raises(UsageError, match="does not take away"):
+                lake.plan(select, exclude, full_refresh=True)
+            return
+        plan = lake.plan(select, exclude, full_refresh=True)
+        assert {step.name for step in plan.loads} == loaded
+
+
+def test_a_source_that_is_read_again_leaves_the_others_of_its_table(shared: Path) -> None:
+    with headgate.open(shared) as lake:
+        lake.run("source:a", full_refresh=True)
+        assert lake.query("select k from bronze.t order by k").rows() == [(1,), (2,)]
+
+        lake.run("source:a+")
+        assert lake.query("select k from silver.m").rows() == [(3,)]
+
+        lake.run("source:b+")
+        assert lake.query("select k from bronze.t order by k").rows() == [(1,), (2,), (3,)]
+        assert lake.query("select k from silver.m").rows() == [(6,)]
+
+
 def test_a_plan_tells_of_files_that_are_read_again(prices: Path) -> None:
     with headgate.open(prices) as lake:
         assert lake.plan(select="prices").loads == ()

@@ -115,9 +115,30 @@ class Work:
             return self._sources_by_name()
         from headgate.transform.selection import select_nodes
 
-        select, exclude = self._dbt_syntax(self.selection.select), self._dbt_syntax(self.selection.exclude)
-        tables = set(select_nodes(self.dbt, select, exclude).sources)
-        return {source.name for source in self.sources if source.table in tables}
+        select, exclude = self.selection.select, self.selection.exclude
+        chosen = set[str]().union(*map(self._sources_of, select)) if select else {each.name for each in self.sources}
+        chosen -= set[str]().union(*map(self._sources_of, exclude))
+        if not select or chosen:
+            return chosen
+        if not select_nodes(self.dbt, self._dbt_syntax(select), self._dbt_syntax(exclude)).ids:
+            raise UsageError(
+                f"The selection '{' '.join(select)}' names nothing that '{' '.join(exclude)}' does not take away.",
+                hint="Leave one of them out, or correct it.",
+            )
+        return chosen
+
+    def _sources_of(self, text: str) -> set[str]:
+        """The sources that one part of the selection names; one that it names itself stands alone for its table."""
+        from headgate.transform.selection import select_nodes
+
+        assert self.dbt is not None, "there is a dbt project"
+        tables = set(select_nodes(self.dbt, self._dbt_syntax((text,))).sources)
+        own = self._named_source(text)
+        return {
+            source.name
+            for source in self.sources
+            if source.table in tables and (own is None or source is own or source.table != own.table)
+        }
 
     def _sources_by_name(self) -> set[str]:
         """The selection in a project without dbt, where only sources have names."""
@@ -135,16 +156,22 @@ class Work:
 
     def _dbt_syntax(self, texts: tuple[str, ...]) -> tuple[str, ...]:
         """The selection with names of sources as dbt writes them: `sales+` becomes `source:bronze.sales+`."""
-        tables = {source.name: source.table for source in self.sources}
-        models = {model.name.table for model in self.dbt.models} if self.dbt else set()
         found = []
         for text in texts:
-            match = _SELECTOR.match(text)
-            if match and match["name"] in tables and (match["method"] or match["name"] not in models):
-                table = tables[match["name"]]
+            match, source = _SELECTOR.match(text), self._named_source(text)
+            if match and source:
+                table = source.table
                 text = f"{match['before'] or ''}source:{table.schema}.{table.table}{match['after'] or ''}"
             found.append(text)
         return tuple(found)
+
+    def _named_source(self, text: str) -> Source | None:
+        """The source that a part of the selection names, graph operators aside; a model's name comes first."""
+        match = _SELECTOR.match(text)
+        models = {model.name.table for model in self.dbt.models} if self.dbt else set()
+        if match is None or (match["name"] in models and not match["method"]):
+            return None
+        return next((source for source in self.sources if source.name == match["name"]), None)
 
 
 def _standing(test: Test) -> Standing:

@@ -70,7 +70,7 @@ def select_nodes(dbt: DbtProject, select: Sequence[str] = (), exclude: Sequence[
                 if not selector.get_selected(parse_difference((text,), None), warn_on_no_nodes=False):
                     raise UsageError(
                         f"The selection '{text}' names no model, seed, snapshot, source or test.",
-                        hint=_hint([text], manifest),
+                        hint=_hint(text, manifest),
                     )
             spec = parse_difference(tuple(select) or None, tuple(exclude) or None)
             ids = frozenset(selector.get_selected(spec, warn_on_no_nodes=False))
@@ -80,16 +80,11 @@ def select_nodes(dbt: DbtProject, select: Sequence[str] = (), exclude: Sequence[
                 place=" ".join(select),
                 hint="It is written as dbt's: names, +name, name+, tag:t, path:p.",
             ) from error
-    if select and not ids:
-        raise UsageError(
-            f"The selection '{' '.join(select)}' names no model, seed, snapshot, source or test.",
-            hint=_hint(select, manifest),
-        )
     sources = (name_of_node(node) for unique_id, node in manifest.sources.items() if unique_id in ids)
     return Selection(ids, tuple(sorted(sources)))
 
 
-def _hint(select: Sequence[str], manifest: Manifest) -> str | None:
+def _hint(text: str, manifest: Manifest) -> str | None:
     names = {node.name for node in manifest.nodes.values() if node.resource_type in ("model", "seed", "snapshot")}
     names |= {source.name for source in manifest.sources.values()}
-    return did_you_mean(select[0].strip("+@").split(":")[-1], names)
+    return did_you_mean(text.strip("+@").split(":")[-1], names)
