@@ -172,6 +172,13 @@ def test_a_discard_says_how_many_rows_are_given_up(lake: Ask) -> None:
         ("rul = 'columns'", 2, ["rul", "--where rul = 'columns'", '"rule"']),
         ("rule = ", 2, ["--where rule = ", "syntax error"]),
         ("exists (from nowhere)", 2, ["--where exists (from nowhere)", "nowhere"]),
+        ("", 2, ["cannot be asked"]),
+        ("true) or (true", 2, ["--where true) or (true", "syntax error"]),
+        ("select true", 2, ["syntax error"]),
+        ("true); select 1 where (true", 2, ["more than one statement"]),
+        ("true;", 2, ["more than one statement"]),
+        ("exists (from query('select 1'))", 2, ["function query is not allowed"]),
+        ("exists (from read_text('/etc/hostname'))", 2, ["/etc/hostname"]),
     ],
 )
 def test_a_condition_that_meets_nothing_is_told(lake: Ask, condition: str, code: int, told: list[str]) -> None:
@@ -182,3 +189,9 @@ def test_a_condition_that_meets_nothing_is_told(lake: Ask, condition: str, code:
     error = json.loads(out)["error"]
     assert (error["place"], bool(error["hint"])) == (f"--where {condition}", True)
     assert len(document(lake("runs", "--json"))["runs"]) == 1
+
+
+def test_a_condition_may_end_in_a_comment_and_name_tables(lake: Ask) -> None:
+    condition = "row in (select 4 from bronze.sales) -- )"
+    found = document(lake("quarantine", "discard", "sales", "--reason", "tests", "--where", condition, "--json"))
+    assert found["repair"]["discarded"] == 1

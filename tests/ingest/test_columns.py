@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from headgate.errors import ContractError
+from headgate.errors import ContractError, ProjectError
 
 if TYPE_CHECKING:
     from tests.ingest.conftest import Lake
@@ -87,6 +87,26 @@ computed:
     assert lake.rows("SELECT year, ratio FROM bronze.a") == [(2024, 0.5)]
     assert lake.refused("a") == [(2, "required", "ratio", None)]
     assert result.broken_rules == {"required": 1}
+
+
+def doubled(lake: Lake, expression: str) -> None:
+    computed = f'computed: {{b: {{type: integer, expression: "{expression}"}}}}'
+    lake.source("a", f"table: a\nfiles: data/a.csv\ncolumns: {{a: integer}}\n{computed}\n")
+    lake.file("data/a.csv", "a\n1\n")
+    lake.load()
+
+
+def test_a_computed_column_may_end_in_a_comment(lake: Lake) -> None:
+    doubled(lake, "a * 2 -- )")
+    assert lake.rows("SELECT b FROM bronze.a") == [(2,)]
+
+
+@pytest.mark.parametrize(
+    "expression", ["a) AS INTEGER)) AS c, TRY(CAST((a", "select 1", "a; select 1", "query('select 1')"]
+)
+def test_a_computed_column_is_one_expression(lake: Lake, expression: str) -> None:
+    with pytest.raises(ProjectError, match="column 'b' is not one SQL expression"):
+        doubled(lake, expression)
 
 
 def test_a_computed_column_that_does_not_run(lake: Lake) -> None:

@@ -172,3 +172,23 @@ def test_a_file_that_says_something_impossible(project_dir: Path, text: str, com
 
     assert complaint in str(caught.value)
     assert "all.yml" in str(caught.value.place)
+
+
+@pytest.mark.parametrize(
+    ("side", "status"),
+    [
+        ({"where": "id < 3 -- )"}, CheckStatus.PASSED),
+        ({"where": "id < 3) and (true"}, CheckStatus.ERROR),
+        ({"where": "true limit 2"}, CheckStatus.ERROR),
+        ({"where": "exists (from query('select 1'))"}, CheckStatus.ERROR),
+    ],
+)
+def test_a_condition_is_one_expression(workspace: Workspace, side: dict[str, str], status: CheckStatus) -> None:
+    found = reconcile(check(kind="row_count", left={"table": "bronze.sales", **side}), workspace)
+    assert found.status is status
+
+
+def test_what_is_added_up_is_one_expression(workspace: Workspace) -> None:
+    sides = {"left": {"table": "bronze.sales", "column": "price -- )"}, "right": "bronze.sales"}
+    assert reconcile(check(kind="sum", column="price", **sides), workspace).status is CheckStatus.PASSED
+    assert reconcile(check(kind="sum", column="price) - sum(price"), workspace).status is CheckStatus.ERROR

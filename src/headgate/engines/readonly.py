@@ -1,4 +1,4 @@
-"""Whether a SQL text only reads; that of a query, and that of a view, which becomes part of queries."""
+"""Whether a SQL text only reads: that of a query, of a view, or of an expression, which become part of queries."""
 
 from __future__ import annotations
 
@@ -85,6 +85,19 @@ def check_reads(session: Session, sql: str) -> str:
                 f"The function {word.text} is not allowed in a query.", hint="It does more than read tables."
             )
     return sql
+
+
+def check_expression(session: Session, text: str) -> str:
+    """Make sure that a text is one SQL expression that only reads; raises as `check_reads` does.
+
+    Returns:
+        The expression in parentheses, to be put into a statement: it ends where they end, comments included.
+    """
+    inside = f"({respaced(text)}\n)"
+    # In parentheses it is no list of clauses; without them, none that it closes itself are there.
+    for sql in (inside[1:-1], inside):
+        check_reads(session, f"SELECT {sql}")
+    return inside
 
 
 def _explained(sql: str, words: list[Word]) -> str:

@@ -1,12 +1,29 @@
-"""What a contract says in the engine's own terms: looked at when a load fails, to tell whose fault it is."""
+"""What a contract says in the engine's own terms: expressions, before they become part of a statement, and constants.
+
+Constants are looked at when a load fails, to tell whose fault it is.
+"""
 
 from __future__ import annotations
 
 from headgate.engines.duckdb import Session
-from headgate.errors import ProjectError, QueryError
+from headgate.engines.readonly import check_expression
+from headgate.errors import ProjectError, QueryError, ReadOnly
 from headgate.ingest.contract import Source
 from headgate.ingest.rules import constant
 from headgate.types import literal
+
+
+def check_expressions(session: Session, source: Source) -> None:
+    """Raise a ProjectError if the SQL of a computed column is not one expression that only reads."""
+    for name, column in source.contract.computed.items():
+        try:
+            check_expression(session, column.expression)
+        except (QueryError, ReadOnly) as error:
+            raise ProjectError(
+                f"The computed column '{name}' is not one SQL expression: {error.message.splitlines()[0]}",
+                place=f"{source.path}: computed",
+                hint=f"It says: {column.expression}",
+            ) from error
 
 
 def check_constants(session: Session, source: Source) -> None:

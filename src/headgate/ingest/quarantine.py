@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from headgate.engines.readonly import check_expression
 from headgate.engines.workspace import Workspace
 from headgate.errors import TableNotFound, UsageError, did_you_mean
 from headgate.faults import Point, reached
@@ -65,6 +66,8 @@ def discard(source: Source, ws: Workspace, *, reason: str, where: str | None = N
 
     Raises:
         UsageError: There is no reason.
+        QueryError: The condition is not one expression, or DuckDB rejects it.
+        ReadOnly: It does more than read.
     """
     if not reason.strip():
         raise UsageError("Discarding rows needs a reason.", hint='Say why, such as "test records of the supplier".')
@@ -73,7 +76,7 @@ def discard(source: Source, ws: Workspace, *, reason: str, where: str | None = N
     rows = (
         f"SELECT * REPLACE ('discarded' AS status, {literal(reason.strip())} AS decision,"
         f" {literal(ws.author)} AS decided_by, TIMESTAMP {literal(str(utc_now()))} AS decided_at)"
-        f" FROM {_refused(source, where)}"
+        f" FROM {_refused(source, ws, where)}"
     )
     updated = ws.merge(source.quarantine, rows, ["quarantine_id"]).updated
     reached(Point.DISCARDED)
@@ -84,11 +87,11 @@ def count(source: Source, ws: Workspace, where: str | None = None) -> int:
     """How many rows of a source are refused still, of those that meet a condition."""
     if not ws.exists(source.quarantine):
         return 0
-    return int(ws.query(f"SELECT count(*) FROM {_refused(source, where)}").fetchall()[0][0])
+    return int(ws.query(f"SELECT count(*) FROM {_refused(source, ws, where)}").fetchall()[0][0])
 
 
-def _refused(source: Source, where: str | None) -> str:
-    condition = f" AND ({where})" if where else ""
+def _refused(source: Source, ws: Workspace, where: str | None) -> str:
+    condition = f" AND {check_expression(ws.session, where)}" if where is not None else ""
     return f"{source.quarantine.sql} WHERE source = {literal(source.name)} AND status = 'refused'{condition}"
 
 

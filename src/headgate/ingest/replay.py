@@ -17,6 +17,7 @@ from headgate.engines.workspace import Workspace
 from headgate.faults import Point, reached
 from headgate.ingest.bronze import audit_columns, utc_now, write_rows
 from headgate.ingest.columntypes import VARCHAR, parse_type
+from headgate.ingest.constants import check_expressions
 from headgate.ingest.contract import Source
 from headgate.ingest.csvfile import dialect_of
 from headgate.ingest.fields import Field, match
@@ -43,9 +44,11 @@ def replay(source: Source, ws: Workspace) -> list[Load]:
 
     Raises:
         ContractError: The contract names a column that the refused rows do not have.
+        ProjectError: A computed column is not one SQL expression.
     """
     if not ws.exists(source.quarantine):
         return []
+    check_expressions(ws.session, source)
     refused = ws.query(
         f"SELECT load_id, any_value(file) FROM {source.quarantine.sql}"
         f" WHERE source = {literal(source.name)} AND status = 'refused' GROUP BY ALL"

@@ -314,7 +314,7 @@ def json_columns(relation: str, columns: Sequence[tuple[str, str | None]]) -> st
 
 def computed_sql(expression: str, kind: ColumnType) -> str:
     """A computed column; NULL where its expression fails on a row."""
-    return f"TRY(CAST(({expression}) AS {kind.sql}))"
+    return f"TRY(CAST(({expression}\n) AS {kind.sql}))"
 
 
 def named(expression: str, name: str) -> str:

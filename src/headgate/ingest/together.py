@@ -19,6 +19,7 @@ from headgate.errors import ContractError, DataError, HeadgateError, QueryError
 from headgate.events import Emit, Loaded, LoadStarted, ignore
 from headgate.faults import Point, reached
 from headgate.ingest.bronze import add_files, audit_columns, schema_mode, table_layout, utc_now
+from headgate.ingest.constants import check_expressions
 from headgate.ingest.decisions import carry_over
 from headgate.ingest.fields import Field, match
 from headgate.ingest.files import InputFile
@@ -54,7 +55,10 @@ def load_all(
     Raises:
         ContractError: A file breaks its contract as a whole, and `broken` is not there to be told.
         DataError: A file is damaged, changes while it is read, or does not fit the table.
+        ProjectError: A computed column is not one SQL expression.
     """
+    for source in {step.source.name: step.source for step in planned}.values():
+        check_expressions(ws.session, source)
     for steps in _neighbours(planned, carry_over(ws, planned)):
         together = _load_together(steps, ws, emit)
         yield from together

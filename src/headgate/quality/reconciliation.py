@@ -22,9 +22,10 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from headgate.config import Section, load_model
+from headgate.engines.readonly import check_expression
 from headgate.engines.references import qualified_names
 from headgate.engines.workspace import Workspace
-from headgate.errors import ProjectError, QueryError
+from headgate.errors import ProjectError, QueryError, ReadOnly
 from headgate.project import Project
 from headgate.types import CheckResult, CheckStatus, Name, Severity, literal, quote
 
@@ -88,10 +89,15 @@ class Reconciliation(Section):
         return (Name.parse(self.left.table), Name.parse(self.right.table))
 
     @property
+    def expressions(self) -> tuple[str, ...]:
+        """The SQL of both sides: conditions, and what is added up."""
+        parts = (self.left.where, self.left.column, self.right.where, self.right.column, self.column)
+        return tuple(part for part in parts if part is not None)
+
+    @property
     def mentions(self) -> tuple[Name, ...]:
         """What conditions and expressions name beside the two tables; some of it may be no table."""
-        parts = [part for side in (self.left, self.right) for part in (side.where, side.column) if part]
-        pairs = (pair for part in (*parts, self.column or "") for pair in qualified_names(part))
+        pairs = (pair for part in self.expressions for pair in qualified_names(part))
         return tuple(sorted({Name((*schema.split("."), table)) for schema, table in pairs}))
 
     @property
@@ -138,9 +144,11 @@ def reconcile(check: Reconciliation, workspace: Workspace) -> CheckResult:
     compare = _compare_rows if check.kind in ("keys", "checksum") else _compare_figures
     outcome: Outcome
     try:
+        for text in check.expressions:
+            check_expression(workspace.session, text)
         outcome = compare(check, workspace)
         status = CheckStatus.FAILED if outcome[0] else CheckStatus.PASSED
-    except QueryError as error:
+    except (QueryError, ReadOnly) as error:
         outcome, status = (1, error.message, (), ()), CheckStatus.ERROR
     failures, sentence, columns, sample = outcome
     return CheckResult(
@@ -161,13 +169,13 @@ Outcome = tuple[int, str | None, tuple[str, ...], tuple[tuple[object, ...], ...]
 
 
 def _from(side: Side) -> str:
-    return f"FROM {Name.parse(side.table).sql}" + (f" WHERE {side.where}" if side.where else "")
+    return f"FROM {Name.parse(side.table).sql}" + (f" WHERE ({side.where}\n)" if side.where else "")
 
 
 def _compare_figures(check: Reconciliation, workspace: Workspace) -> Outcome:
     figures = []
     for side in (check.left, check.right):
-        figure = "count(*)" if check.kind == "row_count" else f"coalesce(sum({side.column or check.column}), 0)"
+        figure = "count(*)" if check.kind == "row_count" else f"coalesce(sum({side.column or check.column}\n), 0)"
         row = workspace.query(f"SELECT {figure} {_from(side)}").fetchone()
         figures.append(Decimal(str(row[0])) if row else Decimal(0))
     left, right = figures

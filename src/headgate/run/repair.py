@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from headgate.catalog.interface import MAIN
 from headgate.engines.duckdb import Session
+from headgate.engines.guard import lock
 from headgate.engines.workspace import Workspace
-from headgate.errors import NotFound, QueryError, TableNotFound, UsageError, did_you_mean
+from headgate.errors import NotFound, QueryError, ReadOnly, TableNotFound, UsageError, did_you_mean
 from headgate.events import Emit
 from headgate.ingest import quarantine
 from headgate.ingest.contract import Source
@@ -74,9 +75,11 @@ def _check_refused(lake: Lake, sources: list[Source], table: str, where: str | N
             )
         if where is None:
             return
+        # As for a query: what the condition reads is tables of the lake.
+        lock(session)
         try:
             found = _count(sources, workspace, where)
-        except (QueryError, TableNotFound) as error:
+        except (QueryError, ReadOnly, TableNotFound) as error:
             reason = error.message.partition("\n\n")[0]
             raise UsageError(
                 f"The condition cannot be asked of the refused rows: {reason}",
