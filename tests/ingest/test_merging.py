@@ -3,6 +3,11 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
+import pytest
+
+from headgate.errors import ContractError
+from headgate.ingest import quarantine
+
 if TYPE_CHECKING:
     from tests.ingest.conftest import Lake
 
@@ -146,3 +151,33 @@ def test_a_full_refresh_gives_columns_the_types_of_the_contract_as_it_is_now(lak
     lake.source("a", MERGE.replace("id: integer", "id: varchar"))
     lake.load(full_refresh=True)
     assert contents(lake) == [("1", "c"), ("2", "b")]
+
+
+@pytest.mark.parametrize("before", ["load: merge\nkey: id", "load: append"])
+def test_a_table_with_several_rows_of_a_key_is_not_merged_into(lake: Lake, before: str) -> None:
+    contract = "table: a\nfiles: data/*.csv\ncolumns: {id: integer, g: varchar, v: {type: integer, max: 50}}\n"
+    lake.source("a", f"{contract}{before}\n")
+    lake.file("data/a.csv", "id,g,v\n1,a,1\n2,a,2\n3,b,3\n4,,4\n5,,5\n6,a,60\n")
+    lake.load()
+    lake.source("a", f"{contract.replace('50', '99')}load: merge\nkey: g\n")
+    (source,) = lake.sources()
+    assert lake.load() == []
+    lake.file("data/b.csv", "id,g,v\n9,a,9\n")
+    with pytest.raises(ContractError, match=r"bronze\.a holds 2 rows with the key g = a,") as raised:
+        lake.load()
+    assert "headgate run --select a+ --full-refresh" in str(raised.value.hint)
+    with pytest.raises(ContractError, match="2 rows with the key g = a,"):
+        quarantine.replay(source, lake.ws)
+    assert lake.rows("SELECT count(*) FROM bronze.a") == [(5,)]
+    lake.load(full_refresh=True)
+    assert lake.rows("SELECT id, g FROM bronze.a ORDER BY id") == [(3, "b"), (9, "a")]
+
+
+def test_a_table_whose_rows_have_other_keys_is_merged_into(lake: Lake) -> None:
+    lake.source("a", MERGE.replace("merge", "append"))
+    lake.file("data/1.csv", "id,name,at\n1,a,\n2,b,\n,c,\n,d,\n")
+    lake.load()
+    lake.source("a", MERGE)
+    lake.file("data/2.csv", "id,name,at\n1,e,\n")
+    assert [counts(load) for load in lake.load()] == [(1, 1, 0, 0)]
+    assert lake.rows("SELECT id, name FROM bronze.a ORDER BY name") == [(2, "b"), (None, "c"), (None, "d"), (1, "e")]

@@ -30,7 +30,7 @@ from headgate.ingest.plan import into_its_table
 from headgate.ingest.reading import csv_rows, repaired_rows
 from headgate.ingest.rows import Raw
 from headgate.ingest.staging import recorded_rows, refused_list, stage_sql, staged_rows
-from headgate.ingest.uniqueness import repeats_sql
+from headgate.ingest.uniqueness import check_keys, repeats_sql
 from headgate.types import literal
 
 _CHUNK = 10_000
@@ -43,7 +43,8 @@ def replay(source: Source, ws: Workspace) -> list[Load]:
         A load for each load of which rows passed, for the ledger.
 
     Raises:
-        ContractError: The contract names a column that the refused rows do not have.
+        ContractError: The contract names a column that the refused rows do not have, or its table holds several rows
+            of one key, of which a merge keeps one.
         ProjectError: A computed column is not one SQL expression.
     """
     if not ws.exists(source.quarantine):
@@ -55,6 +56,7 @@ def replay(source: Source, ws: Workspace) -> list[Load]:
     ).fetchall()
     # Tables of two schemas that have one name share a quarantine.
     known = into_its_table(source, known_loads(ws, source.name))
+    check_keys(ws, source, known)
     order = places(known)
     loads = []
     for load_id, file in sorted((each for each in refused if each[0] in order), key=lambda each: order[each[0]]):

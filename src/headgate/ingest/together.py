@@ -23,14 +23,14 @@ from headgate.ingest.constants import check_expressions
 from headgate.ingest.decisions import carry_over
 from headgate.ingest.fields import Field, match
 from headgate.ingest.files import InputFile
-from headgate.ingest.ledger import Load
+from headgate.ingest.ledger import Load, known_loads
 from headgate.ingest.load import OF_ROWS, discard_files, load, remove_loads, scratch_folder
 from headgate.ingest.plan import PlannedLoad, removal
 from headgate.ingest.progress import watched
 from headgate.ingest.reading import open_rows
 from headgate.ingest.rows import FILE, Raw, Rows
 from headgate.ingest.staging import VIOLATIONS, stage_sql
-from headgate.ingest.uniqueness import has_repeats, keys_met_again
+from headgate.ingest.uniqueness import check_keys, has_repeats, keys_met_again
 from headgate.types import literal, quote
 
 # Bytes of text that are read again for next to nothing, if a file turns out to have something to refuse.
@@ -53,12 +53,15 @@ def load_all(
         broken: Is told of a file that breaks its contract as a whole, and the others are loaded.
 
     Raises:
-        ContractError: A file breaks its contract as a whole, and `broken` is not there to be told.
+        ContractError: A file breaks its contract as a whole, and `broken` is not there to be told; or a table that is
+            merged into holds several rows of one key.
         DataError: A file is damaged, changes while it is read, or does not fit the table.
         ProjectError: A computed column is not one SQL expression.
     """
     for source in {step.source.name: step.source for step in planned}.values():
         check_expressions(ws.session, source)
+        going = [load_id for step in planned if step.source is source for load_id in step.removes]
+        check_keys(ws, source, known_loads(ws, source.name), going)
     for steps in _neighbours(planned, carry_over(ws, planned)):
         together = _load_together(steps, ws, emit)
         yield from together

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 from headgate.engines.workspace import Workspace
 from headgate.engines.writer import Written
+from headgate.errors import ContractError
 from headgate.ingest.contract import Source
 from headgate.ingest.fields import Field
+from headgate.ingest.ledger import KnownLoad
+from headgate.ingest.plan import into_its_table
 from headgate.types import literal, quote, read_written
 
 
@@ -53,6 +58,42 @@ def keys_held(ws: Workspace, source: Source, rows: str) -> bool:
     same = " AND ".join(f"new.{quote(key)} = held.{quote(key)}" for key in source.contract.key)
     known = f"SELECT 1 FROM ({rows}) AS new SEMI JOIN {source.table.sql} AS held ON {same} LIMIT 1"
     return bool(ws.query(known).fetchall())
+
+
+def check_keys(ws: Workspace, source: Source, known: Sequence[KnownLoad], going: Collection[str] = ()) -> None:
+    """Raise a ContractError where rows are to be merged into a table that holds several of one key.
+
+    Merges keep keys apart: only what was loaded under another contract is looked at.
+
+    Args:
+        ws: The state.
+        source: The contract.
+        known: Its ledger.
+        going: Loads whose rows go before others come.
+    """
+    loads = into_its_table(source, known)
+    keys = source.contract.key
+    if source.contract.load != "merge" or (loads and loads[-1].contract_hash == source.contract_hash):
+        return
+    if not ws.exists(source.table) or not set(keys) <= {field.name for field in ws.table(source.table).schema.fields}:
+        return
+    listed = ", ".join(map(quote, keys))
+    staying = [f"{quote(key)} IS NOT NULL" for key in keys]
+    if going:
+        staying.append(f"split_part(_load_id, '.', 1) NOT IN ({', '.join(map(literal, going))})")
+    found = ws.query(
+        f"SELECT count(*), {listed} FROM {source.table.sql} WHERE {' AND '.join(staying)}"
+        " GROUP BY ALL HAVING count(*) > 1 ORDER BY ALL DESC LIMIT 1"
+    ).fetchall()
+    for rows, *values in found:
+        shown = ", ".join(f"{key} = {value}" for key, value in zip(keys, values, strict=True))
+        raise ContractError(
+            f"The table {source.table} holds {rows} rows with the key {shown}, and a merge keeps one row per key: "
+            "they were loaded under another contract.",
+            place=f"{source.path}: key",
+            hint=f"To read the files again: headgate run --select {source.name}+ --full-refresh\n"
+            "Rows of files that are gone stay; to leave them behind, choose another `table`.",
+        )
 
 
 def repeats_sql(ws: Workspace, source: Source, fields: tuple[Field, ...], sound: str) -> str:
