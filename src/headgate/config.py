@@ -164,7 +164,7 @@ class LoadedSettings(NamedTuple):
 
     settings: Settings
     profile: str | None
-    hidden: frozenset[str]
+    hidden: Mapping[str, str]
 
 
 def load_settings(path: Path, environment: Mapping[str, str], profile: str | None = None) -> LoadedSettings:
@@ -180,7 +180,7 @@ def load_settings(path: Path, environment: Mapping[str, str], profile: str | Non
         return LoadedSettings(settings, None, document.hidden)
     if chosen not in settings.profiles:
         raise ProjectError(
-            masked(f"There is no profile '{chosen}'.", () if profile else document.hidden),
+            masked(f"There is no profile '{chosen}'.", {} if profile else document.hidden),
             place=document.place(("profiles",)),
             hint=did_you_mean(chosen, settings.profiles) or "Add it below `profiles`.",
         )
@@ -225,7 +225,7 @@ def load_model(path: Path, model: type[ModelT], environment: Mapping[str, str] |
 
 
 def validate(document: YamlDocument, model: type[ModelT]) -> ModelT:
-    """Read a document as a pydantic model.
+    """Read a document as a pydantic model; what came from the environment is the context of its validation.
 
     Raises:
         ProjectError: It does not validate. The first problem makes the message, all stand in `data["problems"]`.
@@ -237,7 +237,7 @@ def validate(document: YamlDocument, model: type[ModelT]) -> ModelT:
             hint="Keys are: " + ", ".join(_keys(model)) + ".",
         )
     try:
-        return model.model_validate(document.data)
+        return model.model_validate(document.data, context=document.hidden)
     except ValidationError as error:
         problems = [_problem(document, model, details) for details in error.errors(include_url=False)]
     problems = _without_shadows(problems)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,7 +37,7 @@ class Project:
         settings: What `headgate.yml` says, with the profile laid over it.
         profile: Name of the profile that holds, or None.
         environment: Variables for `${NAME}`: those of the process, and of `.env` where the process has none.
-        hidden: Values of `headgate.yml` that came from there, which no message may show.
+        hidden: Values of `headgate.yml` that came from there, which no message may show, with what it shows instead.
         asked: The profile that was asked for by name; None where settings or environment chose.
     """
 
@@ -44,7 +45,7 @@ class Project:
     settings: Settings
     profile: str | None = None
     environment: dict[str, str] = field(default_factory=dict, repr=False)
-    hidden: frozenset[str] = field(default=frozenset(), repr=False)
+    hidden: Mapping[str, str] = field(default_factory=dict, repr=False)
     asked: str | None = None
 
     @classmethod

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import yaml
 
@@ -31,6 +32,11 @@ _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U000100
 VARIABLE = re.compile(r"\$(\$?)\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 """`${NAME}` or `${NAME:-default}`; `$${` stands for itself."""
 
+SECRET_LENGTH = 8
+"""As many characters has a value of the environment that no message about SQL shows; shorter ones are in many names."""
+
+_BETWEEN_DOTS = re.compile(r"\.\.\.([^\n]{4,})\.\.\.")
+
 
 @dataclass(frozen=True)
 class YamlDocument:
@@ -41,14 +47,14 @@ class YamlDocument:
         data: Its content; an empty file is an empty mapping.
         lines: Line, counted from 1, by location.
         secrets: Locations whose text came from the environment, and may therefore not be shown.
-        hidden: Those texts, and the values of variables within them.
+        hidden: Those texts, and the values of variables within them, with what is shown in their place.
     """
 
     path: Path
     data: Any
     lines: dict[Location, int] = field(default_factory=dict)
     secrets: frozenset[Location] = frozenset()
-    hidden: frozenset[str] = frozenset()
+    hidden: Mapping[str, str] = field(default_factory=dict)
 
     def line_of(self, location: Location) -> int:
         """The line of a value, or of the closest thing around it that the file has."""
@@ -137,7 +143,7 @@ def parse_yaml(text: str, path: Path, environment: Mapping[str, str] | None = No
     finally:
         if loader is not None:
             loader.dispose()
-    return YamlDocument(path, data, reading.lines, frozenset(reading.secrets), frozenset(reading.hidden))
+    return YamlDocument(path, data, reading.lines, frozenset(reading.secrets), reading.hidden)
 
 
 def _check_characters(text: str, path: Path) -> None:
@@ -177,7 +183,7 @@ class _Reading:
         self.environment = environment
         self.lines: dict[Location, int] = {}
         self.secrets: set[Location] = set()
-        self.hidden: set[str] = set()
+        self.hidden: dict[str, str] = {}
         self._count = 0
 
     def value(self, loader: _Loader, node: yaml.Node, location: Location) -> Any:
@@ -240,21 +246,21 @@ class _Reading:
         if self.environment is None or not VARIABLE.search(text):
             return VARIABLE.sub(lambda match: match[0][1:] if match[1] else match[0], text)
 
-        def note(value: str) -> None:
+        def note(name: str, value: str) -> None:
             self.secrets.add(location)
-            self.hidden.add(value)
+            self.hidden[value] = f"${{{name}}}"
 
         place = f"{display_path(self.path)}:{self.lines[location]}"
         found = interpolated(text, self.environment, place, note)
         if location in self.secrets:
-            self.hidden.add(found)
+            self.hidden.setdefault(found, text)
         return found
 
 
 def interpolated(
-    text: str, environment: Mapping[str, str], place: str, note: Callable[[str], object] = lambda value: None
+    text: str, environment: Mapping[str, str], place: str, note: Callable[[str, str], object] = lambda name, value: None
 ) -> str:
-    """A text with the variables that it names; `note` is called with the value of each.
+    """A text with the variables that it names; `note` is called with each and its value.
 
     Raises:
         ProjectError: One is not set.
@@ -271,19 +277,35 @@ def interpolated(
                 place=place,
                 hint=f"Set it in the environment or in the project's .env: {name}=...",
             )
-        note(value)
+        note(name, value)
         return value
 
     return VARIABLE.sub(replace, text)
 
 
-def masked(text: str, hidden: Iterable[str]) -> str:
-    """A text without values of the environment, which may be secrets, also as JSON and Python quote them."""
-    # The longest first, for a value may be a part of another. What is shorter is no secret, and in many texts.
+def masked(text: str, hidden: Mapping[str, str], least: int = 4) -> str:
+    """A text without values of the environment, which may be secrets, also as JSON, Python and URLs write them.
+
+    Args:
+        text: A message.
+        hidden: What stands in a value's place, by the value.
+        least: How long a value is at the least: what is shorter is no secret, and in many texts.
+    """
+    # The longest first, for a value may be a part of another.
     for value in sorted(hidden, key=len, reverse=True):
-        if len(value) > 3:
-            for form in dict.fromkeys((value, json.dumps(value)[1:-1], repr(value)[1:-1])):
-                text = text.replace(form, "***")
+        if len(value) >= least:
+            for form in dict.fromkeys((value, json.dumps(value)[1:-1], repr(value)[1:-1], quote(value, safe=""))):
+                text = _without_cut(text.replace(form, hidden[value]), form, hidden[value])
+    return text
+
+
+def _without_cut(text: str, value: str, shown: str) -> str:
+    """A text without the beginnings and ends of a value that dots cut: DuckDB quotes a part of a long line."""
+    if "..." not in text:
+        return text
+    text = _BETWEEN_DOTS.sub(lambda match: f"...{shown}..." if match[1] in value else match[0], text)
+    for size in range(len(value) - 1, 3, -1):
+        text = text.replace(f"...{value[-size:]}", f"...{shown}").replace(f"{value[:size]}...", f"{shown}...")
     return text
 
 

@@ -30,6 +30,8 @@ NAMES = (
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
     "PROXY_PASSWORD",
+    "MODEL_KEY",
+    "CHECK_KEY",
 )
 
 

@@ -64,6 +64,16 @@ load: replace
 max_bad: 90%%
 """
 
+ASKED = "env_var('MODEL_KEY')"
+KEY = f"{{{{ {ASKED} }}}}"
+
+# Each condition is wrong beside a value from the environment.
+CHECKS = """\
+checks:
+  - {name: a, kind: row_count, left: {table: bronze.web, where: "client <> '${CHECK_KEY}' and nope"}, right: bronze.web}
+  - {name: b, kind: row_count, left: {table: bronze.web, where: "id = '${CHECK_KEY}'"}, right: bronze.web}
+"""
+
 ROWS = b"id,client\n1,Ada\n2,Grace\nno number,Edsger\n"
 
 
@@ -211,6 +221,11 @@ def do_everything(do: Told, found: Site) -> None:
     # A run that is refused, one that fails in dbt, and one whose source fails.
     _fails(root / "models/marts/mart_spending.sql", "select {{ env_var('DBT_ENV_SECRET_KEY') }} as a", do)
     _fails(root / "models/marts/mart_spending.sql", "select cast('x' as int) as {{ var('never') }}", do)
+    _fails(root / "models/marts/mart_spending.sql", f"select cast('{KEY}' as int) as a", do)
+    _fails(root / "models/marts/mart_spending.sql", f"select * from read_csv('http://u:{KEY}@127.0.0.1:1/x.csv')", do)
+    _fails(root / "models/marts/mart_spending.sql", f"{{{{ exceptions.raise_compiler_error({ASKED}) }}}}", do)
+    _fails(root / "tests/asks.sql", f"select nope, '{KEY}' as a from {{{{ ref('mart_spending') }}}}", do)
+    _fails(root / "checks/asks.yml", CHECKS, do)
     found.status = 500
     do("run", code=(1, 3))
     do("sources", "check", code=(0, 1))
@@ -240,11 +255,15 @@ def do_everything(do: Told, found: Site) -> None:
 
 
 def _fails(path: Path, text: str, do: Told) -> None:
-    before = path.read_text()
+    before = path.read_text() if path.exists() else None
+    path.parent.mkdir(exist_ok=True)
     path.write_text(text)
     do("run", code=(1, 3))
     do("plan", code=(0, 1))
-    path.write_text(before)
+    if before is None:
+        path.unlink()
+    else:
+        path.write_text(before)
 
 
 def ask_everything(told: Told, served: Served) -> None:

@@ -192,3 +192,30 @@ def test_what_is_added_up_is_one_expression(workspace: Workspace) -> None:
     sides = {"left": {"table": "bronze.sales", "column": "price -- )"}, "right": "bronze.sales"}
     assert reconcile(check(kind="sum", column="price", **sides), workspace).status is CheckStatus.PASSED
     assert reconcile(check(kind="sum", column="price) - sum(price"), workspace).status is CheckStatus.ERROR
+
+
+def test_what_a_condition_takes_from_the_environment_is_not_told(workspace: Workspace, tmp_path: Path) -> None:
+    text = """\
+checks:
+  - {name: a, kind: row_count, left: {table: bronze.sales, where: "id <> ${KEY} and nope"}, right: silver.sales}
+  - {name: b, kind: sum, left: bronze.sales, right: {table: silver.sales, column: amount}, column: "price + ${KEY}"}
+  - name: c
+    kind: row_count
+    left: {table: bronze.sales, where: "id = 1 and id = 2 and id = 3 and id = 4 and id = 5 and nope and '${LONG}' = ''"}
+    right: silver.sales
+  - {name: d, kind: row_count, left: {table: bronze.sales, where: "id = ${ONE} and nope"}, right: silver.sales}
+  - {name: e, kind: row_count, left: "${TABLE}", right: silver.sales}
+"""
+    (tmp_path / "headgate.yml").write_text("name: lake\n")
+    (tmp_path / ".env").write_text(f"KEY=90210446\nLONG={'planted' * 20}\nONE=1\nTABLE=bronze.sales\n")
+    (tmp_path / "checks").mkdir()
+    (tmp_path / "checks/c.yml").write_text(text)
+
+    found = [reconcile(check, workspace).message or "" for check in load_reconciliations(Project.open(tmp_path))]
+
+    assert not [message for message in found if "90210446" in message or "plan" in message]
+    assert "id <> ${KEY} and nope" in found[0]
+    assert "(sum of price + ${KEY})" in found[1]
+    assert "nope and '${LONG}' = ''..." in found[2]
+    assert "id = ${ONE} and nope" in found[3]
+    assert "bronze.sales has 3 and" in found[4]

@@ -190,3 +190,44 @@ def test_a_disk_that_is_full_when_models_are_built_is_told(lake: Lake, monkeypat
         build(dbt, lake.workspace, plan.models)
     with pytest.raises(StorageError, match="No space left"):
         plan_models(dbt, lake.workspace, ("a",))
+
+
+def test_what_sql_takes_from_the_environment_is_not_told(lake: Lake) -> None:
+    lake.write(
+        {
+            ".env": "SIG=planted-signature\nSTAGE=dev\nROW=expected-signature\nLONG=" + "planted" * 20 + "\n",
+            "models/cast.sql": "select cast('{{ env_var(\"SIG\") }}' as int) as a, 'dev' as b",
+            "models/cut.sql": "select 1 as a, 2 as b, 3 as c, nope, 4 as d, 5 as e, '{{ env_var(\"LONG\") }}' as f",
+            "models/stage.sql": "select nope, '{{ env_var(\"STAGE\") }}' as dev",
+            "models/computed.sql": "{{ exceptions.raise_compiler_error(env_var('S' ~ 'IG')) if execute }} select 1",
+            "models/warned.sql": "{{ exceptions.warn(env_var('SIG')) if execute }} select 1",
+            "models/sound.sql": "select 'expected-signature' as a",
+            "models/unit.yml": """\
+                unit_tests:
+                  - name: same
+                    model: sound
+                    given: []
+                    expect: {rows: [{a: "{{ env_var('ROW') }}?"}]}
+                """,
+            "tests/asks.sql": "select nope, '{{ env_var(\"SIG\") }}' as a from {{ ref('warned') }}",
+        }
+    )
+    warnings: list[str] = []
+    for _ in range(2):  # what was parsed, and what was kept of that
+        result = lake.build()
+        told = repr((result, lake.events))
+
+        assert not [value for value in ("planted", "expected-signature") if value in told]
+        found = {model.name.partition(".")[2]: model.message or "" for model in result.models}
+        assert "'${SIG}'" in found["cast"]
+        assert found["computed"].startswith("Model computed: ${SIG}")
+        assert "'${LONG}..." in found["cut"]
+        assert "'dev' as dev" in found["stage"]
+        warnings += result.warnings
+        assert "'${SIG}'" in str(next(check.message for check in result.checks if check.name == "asks"))
+        assert "${ROW}" in str(next(check.message for check in result.checks if check.name == "sound.same"))
+    assert warnings == ["${SIG}"]
+    # What dbt renders in YAML, such as rows of unit tests, is part of what it parsed.
+    assert not [
+        path for path in (lake.root / ".headgate").rglob("*") if path.is_file() and b"planted" in path.read_bytes()
+    ]

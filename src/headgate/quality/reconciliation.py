@@ -15,11 +15,12 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
 from headgate.config import Section, load_model
 from headgate.engines.readonly import check_expression
@@ -28,6 +29,7 @@ from headgate.engines.workspace import Workspace
 from headgate.errors import ProjectError, QueryError, ReadOnly
 from headgate.project import Project
 from headgate.types import CheckResult, CheckStatus, Name, Severity, literal, quote
+from headgate.yaml import SECRET_LENGTH, masked
 
 SAMPLE_ROWS = 10
 
@@ -64,6 +66,7 @@ class Reconciliation(Section):
         "left side.",
     )
     severity: Severity = Field(default=Severity.ERROR, description="`error` blocks the merge, `warn` reports.")
+    _hidden: Mapping[str, str] = PrivateAttr(default_factory=dict)
 
     @field_validator("tolerance")
     @classmethod
@@ -104,6 +107,17 @@ class Reconciliation(Section):
     def code_hash(self) -> str:
         """Changes whenever the check says something else."""
         return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+
+    def model_post_init(self, context: Any) -> None:
+        # The names of the two tables are told everywhere.
+        names = self.left.table, self.right.table
+        self._hidden = {
+            value: shown for value, shown in (context or {}).items() if not any(value in name for name in names)
+        }
+
+    def masked(self, sentence: str) -> str:
+        """A sentence about the check without values of the environment that its file names."""
+        return masked(sentence, self._hidden, SECRET_LENGTH)
 
     def allowed(self, left: Decimal) -> Decimal:
         """The largest difference that passes, given the left side's figure."""
@@ -158,7 +172,7 @@ def reconcile(check: Reconciliation, workspace: Workspace) -> CheckResult:
         status=status,
         failures=failures,
         table=check.right.table,
-        message=sentence,
+        message=sentence and check.masked(sentence),
         columns=columns,
         sample=sample,
         seconds=time.perf_counter() - started,

@@ -15,7 +15,8 @@ from headgate.engines.workspace import Workspace
 from headgate.errors import ModelError
 from headgate.events import Emit, ignore
 from headgate.transform.adapter import Target
-from headgate.transform.failures import as_model_error
+from headgate.transform.definition import Definition
+from headgate.transform.failures import as_model_error, origin_of
 from headgate.transform.manifest import read_manifest, scratch_folder
 from headgate.transform.runtime import dbt_invocation
 from headgate.transform.task import PlannedBuild
@@ -72,10 +73,10 @@ def build(
             invocation.use(manifest)
             task = PlannedBuild(invocation, manifest, dbt.definition, nodes, target, emit)
             task.run()
-            _raise_for_hooks(task)
+            _raise_for_hooks(task, dbt.definition)
     except DbtBaseException as error:
-        raise as_model_error(error, dbt.definition) from error
-    return BuildResult(tuple(task.models), tuple(task.checks), tuple(invocation.warnings))
+        raise as_model_error(error, dbt.definition) from origin_of(error, dbt.definition)
+    return BuildResult(tuple(task.models), tuple(task.checks), tuple(map(dbt.definition.masked, invocation.warnings)))
 
 
 @contextmanager
@@ -88,10 +89,12 @@ def _paths_start_from(root: Path, workspace: Workspace) -> Iterator[None]:
         workspace.session.execute("RESET file_search_path")
 
 
-def _raise_for_hooks(task: PlannedBuild) -> None:
+def _raise_for_hooks(task: PlannedBuild, definition: Definition) -> None:
     """Raise when `on-run-start` or `on-run-end` of the project failed: dbt goes on and reports it at the end."""
     for result in task.node_results:
         if result.node.resource_type == NodeType.Operation and result.status == NodeStatus.Error:
             raise ModelError(
-                str(result.message), place=result.node.original_file_path, hint="Correct the hook in dbt_project.yml."
+                definition.masked(str(result.message)),
+                place=result.node.original_file_path,
+                hint="Correct the hook in dbt_project.yml.",
             )

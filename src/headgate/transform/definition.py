@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
 
 from headgate.project import Project
 from headgate.scratch import write_atomically
+from headgate.yaml import SECRET_LENGTH, masked
 
 FILE = "dbt_project.yml"
 DEFAULT_SCHEMA = "silver"
 """Schema of models, seeds and snapshots that no configuration places."""
+
+
+class Environment(dict[str, str]):
+    """Variables by name, which notes whose values were looked up.
+
+    Attributes:
+        told: What a message shows in a value's place, by the values that were looked up.
+    """
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        super().__init__(variables)
+        self.told: dict[str, str] = {}
+
+    def __getitem__(self, name: str) -> str:
+        value = super().__getitem__(name)
+        self.told[value] = f"${{{name}}}"
+        return value
 
 
 @dataclass(frozen=True)
@@ -26,7 +45,7 @@ class Definition:
         target: What `{{ target.name }}` says: the profile of headgate, or `default`.
         vars: Variables from `headgate.yml`.
         environment: What `env_var` sees.
-        hidden: Values that no message may show.
+        settings: Values of `headgate.yml` that no message may show, with what it shows in their place.
     """
 
     root: Path
@@ -34,8 +53,12 @@ class Definition:
     file: Path
     target: str
     vars: dict[str, object]
-    environment: dict[str, str]
-    hidden: frozenset[str] = frozenset()
+    environment: Environment
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def masked(self, message: str) -> str:
+        """A message of dbt's or DuckDB's without values of the environment that may be secrets."""
+        return masked(masked(message, self.settings), self.environment.told, SECRET_LENGTH)
 
     @property
     def sources(self) -> Path:
@@ -56,8 +79,8 @@ def find_definition(project: Project) -> Definition:
         file=file,
         target=project.profile or "default",
         vars=dict(project.settings.vars),
-        environment=dict(project.environment),
-        hidden=project.hidden,
+        environment=Environment(project.environment),
+        settings=project.hidden,
     )
 
 

@@ -10,7 +10,7 @@ from dbt_common.exceptions import DbtBaseException
 
 from headgate.engines.workspace import Workspace
 from headgate.transform.adapter import Target
-from headgate.transform.failures import as_model_error
+from headgate.transform.failures import as_model_error, origin_of
 from headgate.transform.manifest import read_manifest
 from headgate.transform.runtime import dbt_invocation
 from headgate.transform.values import DbtProject
@@ -42,5 +42,5 @@ def generate_docs(dbt: DbtProject, workspace: Workspace, out: Path | None = None
             invocation.use(manifest)
             GenerateTask(invocation.flags, invocation.config, manifest).run()
     except DbtBaseException as error:
-        raise as_model_error(error, dbt.definition) from error
+        raise as_model_error(error, dbt.definition) from origin_of(error, dbt.definition)
     return out

@@ -15,7 +15,6 @@ from dbt_common.exceptions import DbtBaseException, DbtRuntimeError
 
 from headgate.errors import Cancelled, HeadgateError, ModelError, did_you_mean, origins
 from headgate.transform.definition import Definition
-from headgate.yaml import masked
 
 # The line that DuckDB quotes below its message, `LINE 3: select nope`; long lines are cut with dots.
 _QUOTED_LINE = re.compile(r"^LINE \d+: (.*)$", re.MULTILINE)
@@ -68,8 +67,14 @@ def as_model_error(
     place = None if path is None else f"{path}:{line}" if line else path
     subject = "" if node is None else f"{str(node.resource_type).replace('_', ' ').capitalize()} {node.name}: "
     # dbt lists all variables where one is missing.
-    message = masked(message, definition.hidden)
+    message, hint = definition.masked(message), hint and definition.masked(hint)
     return ModelError(f"{subject}{message}", place=place, hint=hint, data={"node": getattr(node, "unique_id", None)})
+
+
+def origin_of(error: BaseException, definition: Definition) -> BaseException | None:
+    """What a traceback may show below a `ModelError`: nothing where that tells a value of the environment."""
+    text = "".join(traceback.format_exception(error))
+    return error if definition.masked(text) == text else None
 
 
 def missing_input(error: TargetNotFoundError, manifest: Manifest, root: Path) -> ModelError:

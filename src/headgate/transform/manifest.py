@@ -120,7 +120,7 @@ def parse(definition: Definition) -> Parsed:
         write_atomically(cached, hashlib.sha256(packed).digest() + packed)
         for old in _by_age(folder)[_KEPT:]:
             old.unlink(missing_ok=True)
-        return Parsed(read_manifest(packed), packed, variables, tuple(invocation.warnings))
+        return Parsed(read_manifest(packed), packed, variables, tuple(map(definition.masked, invocation.warnings)))
 
 
 class _Loader(ManifestLoader):
@@ -175,10 +175,19 @@ class _Loader(ManifestLoader):
         if self._latest is None:
             return None
         saved = Manifest.from_msgpack(self._latest, decoder=extended_mashumuro_decoder)
+        # dbt compares values: where one is another, its hash is as good as what it was.
+        now = self._definition.environment
+        for name, digest in saved.env_vars.items():
+            if name in now and _digest(now[name]) == digest:
+                saved.env_vars[name] = now[name]
         return saved if self.is_partial_parsable(saved)[0] else None
 
     def write_manifest_for_partial_parse(self) -> None:
+        # The values of variables may be secrets, and are not to lie in the cache.
+        values = self.manifest.env_vars
+        self.manifest.env_vars = {name: _digest(value) for name, value in values.items()}
         self._packed = self.manifest.to_msgpack(extended_mashumaro_encoder)
+        self.manifest.env_vars = values
 
     def inject_external_nodes(self) -> bool:
         """None are: dbt would import every module on the path that is called `dbt_...` to ask it for nodes."""
@@ -230,8 +239,17 @@ def _stamp(path: Path) -> str:
 
 def _environment_holds(manifest: Manifest, definition: Definition) -> bool:
     """Whether every variable that the files read has the value that it had."""
-    used: dict[str, str] = manifest.env_vars
-    return all(definition.environment.get(name, DEFAULT_ENV_PLACEHOLDER) == value for name, value in used.items())
+    now = definition.environment
+    # A value is looked up, as dbt did, for the manifest may hold it and a message quote it.
+    return all(
+        (_digest(now[name]) if name in now else DEFAULT_ENV_PLACEHOLDER) == digest
+        for name, digest in manifest.env_vars.items()
+    )
+
+
+def _digest(value: str) -> str:
+    """What the cache keeps of a variable's value."""
+    return value if value == DEFAULT_ENV_PLACEHOLDER else hashlib.sha256(value.encode()).hexdigest()
 
 
 def _read(path: Path) -> bytes | None:

@@ -16,7 +16,7 @@ from headgate.errors import ModelError
 from headgate.project import Project
 from headgate.transform.code import CodeHasher
 from headgate.transform.definition import Definition, find_definition
-from headgate.transform.failures import as_model_error
+from headgate.transform.failures import as_model_error, origin_of
 from headgate.transform.manifest import Parsed, parse
 from headgate.transform.mentions import mentioned, name_of_node
 from headgate.transform.sources import write_source_definitions
@@ -47,7 +47,7 @@ def open_project(project: Project) -> DbtProject:
             write_source_definitions(project, definition)
             parsed = parse(definition)
     except DbtBaseException as error:
-        raise as_model_error(error, definition) from error
+        raise as_model_error(error, definition) from origin_of(error, definition)
     return _describe(definition, parsed)
 
 

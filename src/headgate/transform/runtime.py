@@ -31,7 +31,7 @@ from dbt.context.query_header import generate_query_header_context
 from dbt.contracts.graph.manifest import Manifest
 from dbt.flags import set_flags
 from dbt.mp_context import get_mp_context
-from dbt_common.context import set_invocation_context
+from dbt_common.context import get_invocation_context, set_invocation_context
 from dbt_common.events.base_types import BaseEvent, EventLevel
 from dbt_common.events.event_manager import EventManager
 from dbt_common.events.event_manager_client import ctx_set_event_manager
@@ -109,6 +109,7 @@ def dbt_invocation(
     with _ONE_AT_A_TIME, shortcuts_taken():
         # dbt keeps the whole environment; the project's has `.env` in it.
         set_invocation_context(definition.environment)
+        get_invocation_context()._env = definition.environment  # noqa: SLF001  # a copy would not note what is looked up
         install()
         warnings = _Warnings()
         ctx_set_event_manager(warnings)

@@ -180,7 +180,7 @@ class PlannedBuild(BuildTask):
         if raised is not None:
             macros = {macro.name for macro in self.manifest.macros.values()}
             error = as_model_error(raised, self._definition, runner.node, macros)
-        message = result.message if error is None else str(error)
+        message = self._definition.masked(result.message or "") if error is None else str(error)
         if isinstance(node, Model):
             self._finished(node, result, message, error)
             if self.models[-1].status is ModelStatus.ERROR and self._target.workspace.version(node.name) != before:
