@@ -126,6 +126,7 @@ def test_what_is_changed_over_the_server_is_changed(run: tuple[Run, Run]) -> Non
     assert there("tag", "create", "v1", "--at", "team/feature-1")[0] == 0
     assert [ref["name"] for ref in ask(here, "branch", "list")["branches"]] == ["main", "team/feature-1"]
     assert ask(there, "merge", "team/feature-1", "--into", "main")["status"] == "unchanged"
+    assert ask(there, "query", "select 1 as a, 2 as a")["rows"] == [{"a": 1, "a_1": 2}]
     head = ask(here, "log", "--limit", "1")["commits"][0]["id"]
     assert ask(there, "revert", head, "--branch", "team/feature-1", "--reason", "x")["commits"][0]["author"] == "local"
     code, out, err = there("merge", "team/feature-1", "--into", "main")

@@ -236,3 +236,7 @@ def test_a_query_has_its_share_of_the_memory(shop_served: Served) -> None:
     alone = Lakehouse(shop_served.lake.project, shop_served.lake).query(sql).rows()[0][0]
     assert served.split()[1] == alone.split()[1]
     assert float(served.split()[0]) == pytest.approx(float(alone.split()[0]) / 4, abs=0.11)
+
+
+def test_a_name_that_comes_again_gets_one_of_its_own(shop_served: Served) -> None:
+    assert query(shop_served, "select 1 as a, 2 as a").json()["rows"] == [{"a": 1, "a_1": 2}]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +16,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ResultColumn:
-    """A column of an answer; `type` is DuckDB's name of the type."""
+    """A column of an answer, with a name that no other has; `type` is DuckDB's name of the type."""
 
     name: str
     type: str
+
+
+def result_columns(names: Sequence[str], types: Sequence[str]) -> tuple[ResultColumn, ...]:
+    """The columns of an answer; a name that comes again gets a number, as DuckDB gives it one in a subquery."""
+    taken: set[str] = set()
+    columns = []
+    for name, kind in zip(names, types, strict=True):
+        own, number = name, 0
+        while own in taken or (number and own in names):
+            number += 1
+            own = f"{name}_{number}"
+        taken.add(own)
+        columns.append(ResultColumn(own, kind))
+    return tuple(columns)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
-from headgate.engines.answers import Answer, ResultColumn
+from headgate.engines.answers import Answer, ResultColumn, result_columns
 from headgate.errors import HeadgateError, ServerError
 from headgate.remote.encoding import exact, restore
 from headgate.remote.structures import error_of
@@ -66,7 +66,7 @@ def read(stream: IO[bytes]) -> Answer:
         schema = reader.schema
         types = json.loads(schema.metadata[_TYPES])
         plain = schema.with_metadata({key: value for key, value in schema.metadata.items() if key != _TYPES} or None)
-        columns = tuple(ResultColumn(name, kind) for name, kind in zip(plain.names, types, strict=True))
+        columns = result_columns(plain.names, types)
     return Answer(columns, plain, _batches(reader, watched, plain))
 
 

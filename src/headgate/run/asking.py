@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
-from headgate.engines.answers import Answer, ResultColumn
+from headgate.engines.answers import Answer, ResultColumn, result_columns
 from headgate.engines.duckdb import Session, Unexplained, query_stopped
 from headgate.engines.guard import guarded_query, lock
 from headgate.engines.reader import Reader
@@ -75,7 +75,8 @@ class Question:
         lock(self._session)
         self._go_on()
         cursor = _explained(self._run)
-        columns = tuple(ResultColumn(str(name), str(kind)) for name, kind, *_ in cursor.description)
+        names, types = zip(*((str(name), str(kind)) for name, kind, *_ in cursor.description), strict=True)
+        columns = result_columns(names, types)
         self._rows = cursor.to_arrow_reader(_BATCH)
         return columns, self._rows.schema
 

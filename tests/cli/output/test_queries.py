@@ -80,3 +80,11 @@ def test_an_answer_without_rows_is_a_whole_one(lake: Path, capsys: pytest.Captur
 def test_a_table_shows_its_first_rows_and_counts_all(lake: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert query(lake, "select i from range(120000) as t(i)", "--limit", "2") == 0
     assert "(2 of 120,000 rows)" in capsys.readouterr().out
+
+
+def test_a_name_that_comes_again_gets_one_of_its_own(lake: Path) -> None:
+    output = lake / "twice.json"
+    assert query(lake, "select 1 as a, 2 as a, 3 as a_1, 4 as a, 5 as A", "--output", str(output)) == 0
+    found = json.loads(output.read_text())
+    assert found["rows"] == [{"a": 1, "a_2": 2, "a_1": 3, "a_3": 4, "A": 5}]
+    assert [column["name"] for column in found["columns"]] == ["a", "a_2", "a_1", "a_3", "A"]
