@@ -173,3 +173,18 @@ def test_a_plan_tells_what_stays_as_it_is() -> None:
 
 def test_an_empty_plan_says_so() -> None:
     assert "Nothing to do" in text(Plan("main", (), (), (), 12))
+
+
+def test_two_figures_that_differ_are_no_rows_that_failed(capsys: pytest.CaptureFixture[str]) -> None:
+    figures = CheckResult(
+        "reconciliation:kept",
+        "reconciliation",
+        Severity.ERROR,
+        CheckStatus.FAILED,
+        4600,
+        columns=("bronze.sales", "silver.sales"),
+        sample=((5000, 400),),
+    )
+    out, _ = told(capsys, result(RunStatus.REFUSED, branch=BRANCH, checks=(figures,), error=Refused("1 check failed.")))
+    assert "5000" in out
+    assert " row" not in out

@@ -108,7 +108,7 @@ def result_value(value: object) -> Text:
 
 
 def print_result(
-    console: Console, columns: Sequence[str], rows: Sequence[Sequence[object]], total: int, *, indent: int = 0
+    console: Console, columns: Sequence[str], rows: Sequence[Sequence[object]], total: int | None, *, indent: int = 0
 ) -> None:
     """Print rows of a query, as many columns as the terminal is wide.
 
@@ -116,7 +116,7 @@ def print_result(
         console: Where to.
         columns: Their names.
         rows: Those that are shown.
-        total: How many rows there are.
+        total: How many rows there are; None where that is not to be said.
         indent: How far from the left.
     """
     cells = [[result_value(value) for value in row] for row in rows]
@@ -137,12 +137,13 @@ def print_result(
     for line in cells:
         table.add_row(*line[:fitting])
     console.print(Padding(table, (0, 0, 0, indent), expand=False))
-    notes = [counted(total, "row")]
-    if total > len(rows):
+    notes = [] if total is None else [counted(total, "row")]
+    if total is not None and total > len(rows):
         notes = [f"{len(rows):,} of {notes[0]}"]
     if fitting < len(columns):
         notes.append(f"left out for width: {', '.join(columns[fitting:])}")
-    console.print(f"{' ' * indent}({'; '.join(notes)})", style="dim", markup=False)
+    if notes:
+        console.print(f"{' ' * indent}({'; '.join(notes)})", style="dim", markup=False)
 
 
 def _is_numeric(values: Sequence[object]) -> bool:
