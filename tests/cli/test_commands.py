@@ -229,6 +229,8 @@ def test_branches_and_tags(ask: Ask, read: Callable[..., str]) -> None:
     assert ask("query", "select count(*) as n from gold.fact_sales", "--ref", "v1")["rows"] == [{"n": 4}]
     assert ask("branch", "delete", "try")["deleted"] == "try"
     assert ask("tag", "delete", "v1")["deleted"] == "v1"
+    head = ask("log", "--limit", "1")["commits"][0]["id"][:10]
+    assert read("tag", "create", "v2") == f"Tag v2 names main, commit {head}.\n"
     assert ask("branch", "delete", "gone", code=1)["error"]["type"] == "RefNotFound"
 
 
@@ -332,7 +334,8 @@ def test_from_a_refused_run_to_a_repaired_one(tmp_path: Path, capsys: pytest.Cap
     assert ask("query", count)["rows"] == [{"n": 5}]
     assert "the vendor sells twice" in json.dumps(ask("log")["commits"][0])
 
-    ask("revert", merged["commit"][:10], "--reason", "they do not")
+    assert main(["--project", str(root), "revert", "main", "--reason", "they do not"]) == 0
+    assert capsys.readouterr().out.startswith(f"Commit {merged['commit'][:10]} is undone on main by ")
     assert ask("query", count)["rows"] == [{"n": 4}]
 
 

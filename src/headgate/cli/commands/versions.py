@@ -72,7 +72,7 @@ def create_tag(invocation: Invocation, name: Annotated[str, typer.Argument(metav
     """
     with invocation.lakehouse() as lake:
         ref = lake.create_tag(name, at)
-    invocation.write(statement({"tags": [ref]}, f"Tag {name} names {at}."))
+    invocation.write(statement({"tags": [ref]}, f"Tag {name} names {at}, commit {ref.commit_id[:10]}."))
 
 
 def delete_branch(
@@ -181,4 +181,5 @@ def revert(
     """
     with invocation.lakehouse() as lake:
         made = lake.revert(commit, branch=branch, reason=reason)
-    invocation.write(statement({"commits": [made]}, f"Commit {commit} is undone on {branch} by {made.id[:10]}."))
+    undone = made.properties.get("reverts", commit)[:10]
+    invocation.write(statement({"commits": [made]}, f"Commit {undone} is undone on {branch} by {made.id[:10]}."))
