@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 from headgate.catalog.storage import Storage
-from headgate.config import EngineSettings
+from headgate.config import EngineSettings, StorageSettings
 from headgate.engines.duckdb import Session, Unexplained
 from headgate.errors import Cancelled, MissingExtra, QueryError, StorageError
 
@@ -90,6 +90,27 @@ def test_trouble_with_the_disk_is_a_storage_error(session: Session, message: str
     error = session.translate(duckdb.IOException(message), "COPY")
     assert isinstance(error, StorageError)
     assert error.hint
+
+
+@pytest.mark.parametrize(
+    ("url", "is_lake"),
+    [
+        ("http://store.lan:9000/lake/x", True),
+        ("http://lake.store.lan:9000/x", True),
+        ("http://me:word@files.lan/404/x", False),
+    ],
+)
+@pytest.mark.parametrize("what", ["HTTP GET error on '{}' (HTTP 404)", "Could not connect to server error for '{}'"])
+def test_an_address_that_sql_names_is_not_taken_for_the_lake_s(
+    make_session: Callable[..., Session], tmp_path: Path, url: str, is_lake: bool, what: str
+) -> None:
+    error = duckdb.IOException(f"IO Error: {what.format(url)}")
+    stored = Storage("s3://lake", StorageSettings(endpoint="http://store.lan:9000"))
+    with Session(EngineSettings(temp_directory=str(tmp_path / "t")), stored) as session:
+        assert isinstance(session.translate(error, "FROM t"), StorageError) is is_lake
+    told = make_session().translate(error, f"FROM read_csv('{url}')")
+    assert isinstance(told, QueryError)
+    assert told.message == str(error).replace("me:word@", "")
 
 
 ENDLESS = "SELECT count(*) FROM range(1000000000) AS a(i), range(1000) AS b(j) WHERE hash(i * j) = 7"

@@ -20,7 +20,7 @@ from headgate.catalog.s3errors import is_s3_error, s3_error
 from headgate.catalog.storage import Storage
 from headgate.config import EngineSettings
 from headgate.engines.durability import Syncs
-from headgate.engines.reach import reach
+from headgate.engines.reach import is_in_store, reach
 from headgate.errors import Cancelled, HeadgateError, MissingExtra, QueryError, StorageError
 from headgate.scratch import claim_folder
 from headgate.types import literal
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _EXTENSIONS = ("httpfs", "avro", "iceberg")
 _URI = re.compile(r"s3://[^'\s]*[^'\s:]")
 _URL = re.compile(r"https?://[^/\s']+/([^'\s?]+)")
+_USER = re.compile(r"(https?://)[^/\s'?]*@")
 _LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
 _DISK = (
     "No space left on device",
@@ -224,7 +225,7 @@ class Session:
         """An error of DuckDB's as one of ours, with the line of the statement where DuckDB names one."""
         if isinstance(error, duckdb.InterruptException):
             return query_stopped() if self.interrupted else Unexplained(sql)
-        return _translated(error, sql)
+        return _translated(error, sql, self.storage)
 
     def close(self) -> None:
         """Drop the database and what it spilled, and end what still runs."""
@@ -266,8 +267,9 @@ def query_stopped() -> Cancelled:
     return Cancelled("The query was stopped.", hint="Nothing was changed; ask again.")
 
 
-def _translated(error: duckdb.Error, sql: str) -> HeadgateError:
-    message = str(error)
+def _translated(error: duckdb.Error, sql: str, storage: Storage) -> HeadgateError:
+    # An address is told as `files` of a source are: without user and password.
+    message = _USER.sub(r"\1", str(error))
     if isinstance(error, duckdb.OutOfMemoryException):
         return QueryError(
             f"The engine ran out of memory: {message.partition(': ')[2] or message}",
@@ -277,7 +279,7 @@ def _translated(error: duckdb.Error, sql: str) -> HeadgateError:
         full = any(sign in message for sign in ("No space", "quota", "too large"))
         hint = "Free some space and run again." if full else "Give the user who runs headgate access to the folder."
         return StorageError(message.splitlines()[0], hint=f"{hint} Nothing refers to what was half written.")
-    if isinstance(error, duckdb.IOException) and is_s3_error(message):
+    if isinstance(error, duckdb.IOException) and is_s3_error(message) and is_in_store(message, storage):
         return s3_error(_location(message, sql), message)
     if isinstance(error, duckdb.InternalException):
         # The rest is a stack trace of DuckDB's.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import urllib.parse
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
     from headgate.catalog.storage import Storage
 
+_URL = re.compile(r"https?://(?:[^/\s']*@)?([^/\s'?]+)")
+_AMAZON = "https://amazonaws.com"
 # The extension takes these from the environment when it is loaded, where any query could read them.
 _FROM_ENVIRONMENT = ("s3_access_key_id", "s3_secret_access_key", "s3_session_token", "s3_endpoint", "s3_kms_key_id")
 _SETTINGS = (
@@ -52,6 +55,15 @@ def reach(connection: duckdb.DuckDBPyConnection, storage: Storage) -> None:
             options["SESSION_TOKEN"] = literal(access.session_token)
     listed = ", ".join(f"{name} {value}" for name, value in options.items())
     connection.execute(f"CREATE SECRET warehouse (TYPE s3, {listed})")
+
+
+def is_in_store(message: str, storage: Storage) -> bool:
+    """Whether what DuckDB says is about the object store of a warehouse, and not about an address that SQL names."""
+    url = _URL.search(message)
+    if "s3://" in message or url is None or storage.is_local:
+        return "s3://" in message
+    # The bucket stands before the host or after it.
+    return url[1].endswith(urllib.parse.urlsplit(storage.access.endpoint or _AMAZON).netloc)
 
 
 def _hide_password(connection: duckdb.DuckDBPyConnection) -> None:
