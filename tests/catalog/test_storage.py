@@ -23,6 +23,17 @@ def test_a_warehouse_is_a_folder_or_below_a_bucket(tmp_path: Path) -> None:
         Storage.open("gs://lake/mobility")
 
 
+@pytest.mark.parametrize(
+    "url", ["s3://key:zz@lake/x", "s3://key:zz/9@lake/x", "s3://zz@lake", "https://key:zz@lake.host/x"]
+)
+def test_keys_within_an_address_are_refused_and_not_told(url: str) -> None:
+    with pytest.raises(ProjectError) as caught:
+        Storage.open(url)
+    assert "zz" not in str(caught.value)
+    assert caught.value.place == "headgate.yml: storage"
+    assert caught.value.hint
+
+
 def test_clients_are_told_how_the_files_are_reached() -> None:
     settings = StorageSettings.model_validate(
         {"url": "s3://lake", "endpoint": "http://127.0.0.1:9000/", "region": "eu-west-1", **KEYS}

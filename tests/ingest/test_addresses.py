@@ -25,6 +25,7 @@ from headgate.project import Project
         ("data/a?key=1.csv", "data/a?key=1.csv"),
         ("s3://bucket/a@b.csv", "s3://bucket/a@b.csv"),
         ("s3://key:word@bucket/a.csv", "s3://bucket/a.csv"),
+        ("s3://key:word/9@bucket/a.csv", "s3://bucket/a.csv"),
         ("ftp://u:p@h/a.csv", "ftp://h/a.csv"),
         ("ftp://u:p/p@h/a.csv?token=t", "ftp://h/a.csv"),
     ],
@@ -95,7 +96,8 @@ def _copy(address: str, folder: Path) -> Path:
         ("ftp://u:zz@h/x.csv", "begins with ftp://"),
         ("file:///srv/zz.csv", "begins with file://"),
         ("S3://bucket/zz.csv", "begins with S3://"),
-        ("s3://zz@bucket/x.csv", "before an @"),
+        ("s3://zz@bucket/x.csv", "before the bucket"),
+        ("s3://key:zz/9@bucket/x.csv", "before the bucket"),
     ],
 )
 def test_addresses_of_other_kinds_are_refused(tmp_path: Path, pattern: str, told: str) -> None:

@@ -43,6 +43,9 @@ profiles:
 WRONG = (
     'engine: {memory_limit: "${PLAIN}"}',
     'storage: {url: "s3://bucket/lake", region: [1], endpoint: "${S3_SECRET}", path_style: "${S3_SESSION}"}',
+    'storage: "s3://${S3_ACCESS}:${S3_SECRET}@bucket/lake"',
+    'storage: "s3://${S3_ACCESS}:${S3_SECRET}/9@bucket/lake"',
+    'storage: "https://${S3_ACCESS}:${S3_SECRET}@bucket.s3.amazonaws.com/lake"',
     'catalog: ["${PG_PASSWORD}"]',
     'catalog: {url: "${PG_PASSWORD}", protect: "${PLAIN}"}',
     'state: "${PG_PASSWORD}"',
@@ -241,6 +244,7 @@ def do_everything(do: Told, found: Site) -> None:
         "http://${WEB_USER}:${WEB_PASSWORD}@" + where + "=${WEB_SIGNATURE}&session=${WEB_SESSION}",
         code=(0, 1),
     )
+    do("sources", "add", f"s3://{SECRETS['S3_ACCESS']}:{SECRETS['S3_SECRET']}/9@bucket/rows.csv", code=2)
     for profile in ("pg", "pgpath", "pgbad", "nessie", "nessiebad", "s3"):
         do("query", "FROM bronze.web", "--profile", profile, code=(1, 2))
     do("tables", "--profile", "pb", code=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from headgate.errors import StorageError
@@ -46,6 +47,11 @@ def reaches_into(location: str, folder: str) -> bool:
         return True
     # Links above the warehouse, as to a disk that was mounted elsewhere.
     return "\0" not in location and lies_in(os.path.realpath(path), os.path.realpath(within).rstrip("/"))
+
+
+def holds_keys(location: str) -> bool:
+    """Whether something stands before a bucket that is a user or a key, or what is left of one with a slash in it."""
+    return bool(re.match(r"[^/]*[@:]", location.partition("://")[2]))
 
 
 def path_of(location: str) -> Path:

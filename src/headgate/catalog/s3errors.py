@@ -24,6 +24,7 @@ _NO_ANSWER = re.compile(
 )
 _HOST = re.compile(r"https?://[^/\s']+")
 _KEYS = "access_key and secret_key of `storage`, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+_UNKNOWN = "Check bucket, `endpoint` and keys of `storage`; the log of the server may tell more."
 _NOTHING = "Nothing refers to what was half written: run again when it does."
 
 _MISSING = {"NoSuchKey", "NotFound", "NoSuchVersion"}
@@ -84,16 +85,18 @@ def s3_error(location: str, text: str, *, endpoint: str | None = None, signed: b
         hint = f"No key is set, so the request was not signed: set {_KEYS}."
     if not message:
         answer = f"{status[1] if status else ''} {code}".strip()
-        message, hint = f"The S3 server refuses what was asked of '{location}': {answer}.", None
+        message, hint = f"The S3 server refuses what was asked of '{location}': {answer}.", _UNKNOWN
     detail = (
         f" It says: {said}" if said and code not in _UNKNOWN_KEY | {"NoSuchBucket", "SignatureDoesNotMatch"} else ""
     )
     return StorageError(message + detail, place=location, hint=hint, data={"code": code})
 
 
-def _sentence(code: str, bucket: str, location: str) -> tuple[str, str | None]:
+def _sentence(code: str, bucket: str, location: str) -> tuple[str, str]:
     if code == "NoSuchBucket":
         return f"There is no bucket '{bucket}'.", "Create it, or correct `storage` in headgate.yml."
+    if code == "InvalidBucketName":
+        return f"'{bucket}' is no name of a bucket.", "Correct the bucket of `storage` in headgate.yml."
     if code in _UNKNOWN_KEY:
         return f"The S3 server of '{bucket}' does not know the access key.", f"Correct {_KEYS}."
     if code == "SignatureDoesNotMatch":
@@ -110,7 +113,7 @@ def _sentence(code: str, bucket: str, location: str) -> tuple[str, str | None]:
         return f"The storage of '{bucket}' is full.", f"Make room. {_NOTHING}"
     if code in _BUSY:
         return f"The S3 server of '{bucket}' cannot answer now ({code}).", _NOTHING
-    return "", None
+    return "", ""
 
 
 def _silent(location: str, text: str, endpoint: str | None) -> StorageError:

@@ -14,11 +14,12 @@ from itertools import groupby
 from typing import Protocol
 
 from headgate.catalog.localfiles import LocalFiles, StoredFile
-from headgate.catalog.locations import local_path
+from headgate.catalog.locations import holds_keys, local_path
 from headgate.catalog.s3access import AccessSettings, S3Access
 from headgate.errors import ProjectError, StorageError
 
 _S3 = "s3"
+_PLACE = "headgate.yml: storage"
 
 
 class Files(Protocol):
@@ -73,8 +74,16 @@ class Storage:
         scheme, found, _ = warehouse.partition("://")
         if found and scheme not in ("file", _S3):
             raise ProjectError(
-                f"headgate cannot keep tables in '{warehouse}': it knows no storage '{scheme}'.",
+                # What follows may hold a password.
+                f"headgate cannot keep tables in '{scheme}://...': it knows no storage '{scheme}'.",
+                place=_PLACE,
                 hint="Set storage to a folder or to s3://bucket/prefix.",
+            )
+        if scheme == _S3 and holds_keys(warehouse):
+            raise ProjectError(
+                "The s3:// address of the storage has something before the bucket, and buckets are reached without.",
+                place=_PLACE,
+                hint="Write s3://bucket/prefix as `url`, and keys beside it: access_key: ${NAME}, secret_key: ${NAME}.",
             )
         return cls(warehouse, settings)
 

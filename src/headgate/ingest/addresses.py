@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import urllib.parse
 
+from headgate.catalog.locations import holds_keys
 from headgate.errors import UsageError
 from headgate.yaml import VARIABLE
 
@@ -61,7 +62,7 @@ def shown(pattern: str) -> str:
         return shown_address(pattern)
     scheme, _, rest = pattern.partition("://")
     # A path, or an object whose name may have an @; of other addresses nobody knows what in them is secret.
-    if not _scheme(pattern) or (is_object(pattern) and "@" not in rest.partition("/")[0]):
+    if not _scheme(pattern) or (is_object(pattern) and not holds_keys(pattern)):
         return pattern
     return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"
 
@@ -83,9 +84,9 @@ def check_kind(pattern: str, place: str) -> None:
             place=place,
             hint="Write a path without anything before it, or an address that begins with https:// or s3://.",
         )
-    if is_object(pattern) and "@" in pattern.removeprefix("s3://").partition("/")[0]:
+    if is_object(pattern) and holds_keys(pattern):
         raise UsageError(
-            "An s3:// address in `files` has something before an @, and buckets are reached without.",
+            "An s3:// address in `files` has something before the bucket, and buckets are reached without.",
             place=place,
             hint="Write s3://bucket/name, and keys as `storage` of the contract: access_key: ${NAME}.",
         )
