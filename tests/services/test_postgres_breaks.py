@@ -9,13 +9,15 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, text
 from sqlalchemy.engine import make_url
 
 from headgate import database
 from headgate.catalog import Operation
 from headgate.catalog.embedded import EmbeddedCatalog
-from headgate.database import Database
+from headgate.database import Database, transactions
+from headgate.dialects import liveness
+from headgate.dialects.liveness import WatchedConnection
 from headgate.errors import AlreadyExists, RefNotFound, StorageError
 from headgate.types import Content, Kind, Name
 from services.running import Postgres
@@ -36,7 +38,10 @@ def sever(server: Postgres, name: str) -> None:
 
 
 class Cutter:
-    """A wire to the server that breaks once, when the client sends a text: before it arrives, or after it was done."""
+    """A wire to the server that breaks once, when the client sends a text: before it arrives, or after it was done.
+
+    Or it freezes, as a server does that was stopped: connections stay, new ones come about, and nothing is answered.
+    """
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -44,13 +49,19 @@ class Cutter:
         self.port = int(self._listener.getsockname()[1])
         self._cut: tuple[bytes, bool] | None = None
         self.cuts = 0
+        self._frozen = False
+        self._wires: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self, at: bytes, *, after: bool) -> None:
         self._cut = (at, after)
 
+    def freeze(self) -> None:
+        self._frozen = True
+
     def close(self) -> None:
-        _end(self._listener)
+        for wire in (self._listener, *self._wires):
+            _end(wire)
 
     def _accept(self) -> None:
         while True:
@@ -58,7 +69,11 @@ class Cutter:
                 client, _ = self._listener.accept()
             except OSError:
                 return
+            self._wires.append(client)
+            if self._frozen:
+                continue
             server = socket.create_connection(("127.0.0.1", self._port))
+            self._wires.append(server)
             threading.Thread(target=self._serve, args=(client, server), daemon=True).start()
 
     def _serve(self, client: socket.socket, server: socket.socket) -> None:
@@ -66,16 +81,19 @@ class Cutter:
         cutting = threading.Event()
 
         def answer() -> None:
-            while data := _received(server):
+            while (data := _received(server)) and not self._frozen:
                 if cutting.is_set():
                     answered.set()
                     return
                 client.sendall(data)
             answered.set()
-            _end(client)
+            if not self._frozen:
+                _end(client)
 
         threading.Thread(target=answer, daemon=True).start()
         while data := _received(client):
+            if self._frozen:
+                return
             if self._cut is not None and self._cut[0] in data:
                 after, self._cut = self._cut[1], None
                 self.cuts += 1
@@ -111,6 +129,30 @@ def cutter(postgres_server: Postgres) -> Iterator[Cutter]:
 
 def through(cutter: Cutter, url: str) -> str:
     return make_url(url).set(port=cutter.port).render_as_string(hide_password=False)
+
+
+class TestFrozenServers:
+    @pytest.fixture(autouse=True)
+    def in_little_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(WatchedConnection, "silence", 0.3)
+        monkeypatch.setattr(liveness, "_SIGN", 2)
+        monkeypatch.setattr(transactions, "_ABSENCE", 0.0)
+
+    def test_a_server_that_answers_nothing_any_more_is_given_up(self, cutter: Cutter, postgres_url: str) -> None:
+        opened = Database.open(through(cutter, postgres_url))
+        cutter.freeze()
+        # Ends what waits for ever; then the error is that of a connection that was closed.
+        closing = threading.Timer(15, cutter.close)
+        closing.start()
+        with pytest.raises(StorageError, match=r"does not answer: no answer for 0\.3 seconds") as caught:
+            opened.fetch(select(database.refs))
+        closing.cancel()
+        assert caught.value.hint
+        assert "hangs" in caught.value.hint
+        opened.close()
+
+    def test_a_statement_that_takes_long_is_waited_for(self, db: Database) -> None:
+        assert db.fetch(text("SELECT 7 FROM pg_sleep(1)"))[0][0] == 7
 
 
 class TestRacesAndBreaks:

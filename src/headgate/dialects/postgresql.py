@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from headgate.dialects.interface import MODE, Mode, Standing, keep_to_process, reason_of, taken
+from headgate.dialects.liveness import WatchedConnection, silence_warnings
 from headgate.errors import StorageError
 
 # The oldest release that is let in.
@@ -78,6 +79,7 @@ _BY_SIGN = (
     ("no password supplied", "Name a password: postgresql://user:${PASSWORD}@host/name, or a file ~/.pgpass"),
     ("no pg_hba.conf entry", "Let pg_hba.conf of the server admit this machine, user and database; maybe it wants SSL"),
     ("database", "Make the database first: createdb --encoding UTF8 <name>"),
+    ("no answer for", "The server hangs, or its machine is overloaded: see its log, and try again when it answers"),
     ("connection refused", "Start the server, or correct host and port under 'catalog' in headgate.yml"),
     ("translate host name", "Correct the host's name under 'catalog' in headgate.yml"),
     ("resolve host", "Correct the host's name under 'catalog' in headgate.yml"),
@@ -112,9 +114,11 @@ class Postgresql:
             # Looking its type up costs every first connection two round trips.
             use_native_hstore=False,
         )
+        event.listen(self.engine, "do_connect", _connect)
         event.listen(self.engine, "connect", self._admit)
         event.listen(self.engine, "begin", _begin)
         keep_to_process(self.engine)
+        silence_warnings()
 
     def insert_new(self, table: Table) -> Insert:
         return postgresql.insert(table).on_conflict_do_nothing()
@@ -240,6 +244,10 @@ class _Held:
             place=self._place,
             hint="Nothing more is done, as another process may have begun: try again",
         )
+
+
+def _connect(dialect: object, record: object, arguments: Any, parameters: Any) -> WatchedConnection:
+    return WatchedConnection.connect(*arguments, **parameters)
 
 
 def _begin(connection: Connection) -> None:
