@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from headgate.catalog import objectstore
 from headgate.catalog.storage import Storage, is_of_run
 from headgate.config import StorageSettings
 from headgate.errors import MissingExtra, ProjectError, StorageError
@@ -86,6 +89,20 @@ def test_the_library_is_asked_for_when_a_bucket_is(tmp_path: Path, monkeypatch: 
     with pytest.raises(MissingExtra, match="obstore is not installed") as caught:
         storage.read("s3://lake/a")
     assert caught.value.hint == "pip install 'headgate[s3]'"
+
+
+def test_a_server_that_says_nothing_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(objectstore, "_SILENCE", timedelta(seconds=0.4))
+    monkeypatch.setattr(objectstore, "_RETRYING", timedelta(seconds=0.2))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        storage = Storage.open("s3://lake", StorageSettings(url="s3://lake", endpoint=endpoint))
+        with pytest.raises(StorageError, match=f"The S3 server {endpoint} does not answer"):
+            storage.exists("s3://lake/a")
+        listener.setblocking(False)
+        listener.accept()[0].close()
+        with pytest.raises(BlockingIOError):
+            listener.accept()
 
 
 def test_local_files_need_no_library(tmp_path: Path) -> None:

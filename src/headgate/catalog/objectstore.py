@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # About ten seconds of a server that restarts; a request that is answered with an error is not asked again but for 5xx.
 _RETRIES = 6
+# A server that says nothing for so long is not asked again: one that restarts refuses connections, which takes no time.
+_SILENCE, _RETRYING = timedelta(seconds=30), timedelta(seconds=25)
 _PART = 8 << 20
 # A file takes as long as the server needs to have it for good; several take hardly longer than one.
 _AT_ONCE = 8
@@ -202,11 +204,11 @@ class ObjectStore:
         else:
             # Without this the library asks the network for credentials of a virtual machine, for seconds.
             config["skip_signature"] = True
-        client: ClientConfig = {"allow_http": True, "connect_timeout": "5s", "timeout": "60s"}
+        client: ClientConfig = {"allow_http": True, "connect_timeout": "5s", "read_timeout": _SILENCE, "timeout": "60s"}
         backoff = {"init_backoff": timedelta(milliseconds=200), "max_backoff": timedelta(seconds=4), "base": 2}
         retry: RetryConfig = {
             "max_retries": _RETRIES,
-            "retry_timeout": timedelta(seconds=60),
+            "retry_timeout": _RETRYING,
             "backoff": backoff,  # type: ignore[typeddict-item]  # a plain dictionary
         }
         return S3Store(bucket, config=config, client_options=client, retry_config=retry)

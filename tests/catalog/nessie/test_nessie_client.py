@@ -80,6 +80,17 @@ def test_a_server_that_is_away_is_named_with_the_next_step() -> None:
     assert "headgate.yml" in str(caught.value.hint)
 
 
+def test_a_server_that_says_nothing_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_READ", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = NessieClient(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        with pytest.raises(StorageError, match=r"does not answer: it said nothing for 0\.2 seconds") as caught:
+            client.reference("main")
+        client.close()
+    assert client.requests == 1
+    assert caught.value.hint
+
+
 @pytest.mark.parametrize(
     "answer",
     [(404, "<html>not here</html>"), (200, "<html>hello</html>"), (200, '{"hello": "world"}'), (302, "")],

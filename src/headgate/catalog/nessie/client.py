@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _Answer = TypeVar("_Answer", bound=model.Answer)
 
 # Seconds: for the connection, and for each part of an answer. A merge or a large commit may take its time.
-_CONNECT, _READ = 5.0, 120.0
+_CONNECT, _READ, _WRITE = 5.0, 30.0, 120.0
 # Pauses between the tries of a request, in seconds; the last failure is told.
 _PAUSES = (0.05, 0.2, 0.5, 1.0, 2.0)
 # Nessie answers 500 under contention (`ContextNotActiveException`) and 503 while it starts.
@@ -56,6 +56,10 @@ class NessieRefusal(_NessieError):
 
 class Unsettled(_NessieError):
     """The connection broke, or Nessie failed, before it said what became of a request that may have been done."""
+
+
+class _Silent(Unsettled):
+    """The server took a request and said nothing for as long as it was waited for."""
 
 
 class NessieClient:
@@ -195,33 +199,45 @@ class NessieClient:
             parameters = {**parameters, "page-token": page.token}
 
     def _retry(self, method: str, path: str, body: bytes | None, parameters: dict[str, str] | None = None) -> bytes:
-        """Send a request that does no harm when it is sent twice until it is answered."""
+        """Send a request that does no harm when it is sent twice until it is answered, or met with silence."""
         for pause in _PAUSES:
             try:
-                return self._exchange(method, path, body, parameters)
+                return self._exchange(method, path, body, parameters, _READ)
+            except _Silent:
+                # What restarts refuses connections. Of a server that hangs the next answer would take as long again.
+                raise
             except Unsettled:
                 time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  # not a secret
-        return self._exchange(method, path, body, parameters)
+        return self._exchange(method, path, body, parameters, _READ)
 
     def _send(
         self, method: str, path: str, request: model.Request | None = None, parameters: dict[str, str] | None = None
     ) -> bytes:
-        return self._exchange(method, path, request.json_bytes() if request is not None else None, parameters)
+        return self._exchange(method, path, request.json_bytes() if request is not None else None, parameters, _WRITE)
 
-    def _exchange(self, method: str, path: str, body: bytes | None, parameters: dict[str, str] | None) -> bytes:
+    def _exchange(
+        self, method: str, path: str, body: bytes | None, parameters: dict[str, str] | None, patience: float
+    ) -> bytes:
         import urllib3
 
         self.requests += 1
         query = "&".join(f"{name}={quote(value, safe='')}" for name, value in (parameters or {}).items())
         url = f"{self._url}/api/v2/{path}" + (f"?{query}" if query else "")
         try:
-            answer = self._connections().request(method, url, body=body)
+            timeout = urllib3.Timeout(connect=_CONNECT, read=patience)
+            answer = self._connections().request(method, url, body=body, timeout=timeout)
             content: bytes = answer.data
         except urllib3.exceptions.LocationValueError as error:
             raise ProjectError(
                 f"'{self.place}' is not the address of a server",
                 place="catalog",
                 hint="Write it as nessie+http://host:19120 or nessie+https://host",
+            ) from error
+        except urllib3.exceptions.ReadTimeoutError as error:
+            raise _Silent(
+                f"Nessie does not answer: it said nothing for {patience:g} seconds",
+                place=self.place,
+                hint="See its log and what its machine is busy with; run again when it answers",
             ) from error
         except urllib3.exceptions.HTTPError as error:
             raise self._unreachable(error) from error
@@ -243,11 +259,10 @@ class NessieClient:
             headers = {"Accept": "application/json", "Content-Type": "application/json", "User-Agent": "headgate"}
             if self._token:
                 headers["Authorization"] = f"Bearer {self._token}"
-            timeout = urllib3.Timeout(connect=_CONNECT, read=_READ)
             proxy = _proxy(self._url)
             kind = (lambda **kwargs: urllib3.ProxyManager(proxy, **kwargs)) if proxy else urllib3.PoolManager
             self._process = os.getpid()
-            self._pool = kind(headers=headers, timeout=timeout, retries=False, maxsize=8)
+            self._pool = kind(headers=headers, retries=False, maxsize=8)
         return self._pool
 
     def _unreachable(self, error: Exception) -> Unsettled:
