@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from pathlib import Path
@@ -73,6 +74,27 @@ def test_a_server_whose_database_hangs_is_told_apart(served: Served, monkeypatch
     assert requests.get(f"{served.url}/ready", timeout=30).status_code == 200
     # The five that got no answer have asked once.
     assert len(asked) <= 2
+
+
+def test_a_database_that_fails_after_nobody_waits_any_more_is_no_bug(
+    served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    released = threading.Event()
+
+    def failing(name: str) -> None:
+        if not released.wait(30):
+            raise AssertionError
+        monkeypatch.undo()
+        raise StorageError("The state database does not answer.", place="there")
+
+    monkeypatch.setattr(app_module, "_READY_SECONDS", 0.1)
+    monkeypatch.setattr(served.lake.catalog, "ref", failing, raising=False)
+    assert requests.get(f"{served.url}/ready", timeout=30).status_code == 503
+    released.set()
+    while requests.get(f"{served.url}/ready", timeout=30).status_code == 503:
+        pass
+    gc.collect()
+    assert [record.name for record in caplog.records if record.name == "asyncio"] == []
 
 
 def test_a_bug_tells_nothing_of_the_inside(

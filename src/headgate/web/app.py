@@ -83,6 +83,7 @@ class _Readiness:
         # All who ask meanwhile wait for one question: anybody may ask, and a stuck database keeps its thread.
         if self._asking is None or self._asking.done():
             self._asking = asyncio.create_task(to_thread.run_sync(self._ask, limiter=self._limiter))
+            self._asking.add_done_callback(_noted)
         try:
             async with asyncio.timeout(_READY_SECONDS):
                 await asyncio.shield(self._asking)
@@ -93,3 +94,9 @@ class _Readiness:
 
     def _ask(self) -> None:
         self._lake.catalog.ref(MAIN)
+
+
+def _noted(asking: asyncio.Task[None]) -> None:
+    """Look at what became of a question: of one that nobody waits for any more asyncio logs the error as a bug."""
+    if not asking.cancelled():
+        asking.exception()
