@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from headgate.catalog.localfiles import StoredFile
+from headgate.catalog.s3errors import s3_error
 from headgate.catalog.storage import Storage
-from headgate.errors import DataError
+from headgate.errors import DataError, StorageError
 from headgate.ingest.contract import Contract, Source
 from headgate.ingest.objects import find_objects
 
@@ -60,3 +61,16 @@ def test_a_name_that_is_not_there_is_told_with_its_neighbour() -> None:
     with pytest.raises(DataError, match="There is no file") as caught:
         _found("s3://raw/in/aa.csv")
     assert caught.value.hint == "Did you mean 'a.csv'?"
+
+
+@pytest.mark.parametrize("code", ["NoSuchBucket", "InvalidBucketName"])
+def test_a_bucket_that_is_not_there_is_an_error_of_the_contract(code: str) -> None:
+    class Absent(Storage):
+        def list(self, prefix: str) -> Iterator[StoredFile]:
+            raise s3_error(prefix, f"<Error><Code>{code}</Code></Error>")
+
+    source = Source("s", Contract.model_validate({"table": "t", "files": "s3://gone/*.csv"}), Path("s.yml"))
+    with pytest.raises(StorageError, match="'gone'") as caught:
+        find_objects("s3://gone/*.csv", source, Absent("s3://raw"))
+    assert caught.value.place == "s.yml: files"
+    assert caught.value.hint == "Create the bucket, or correct `files` of the contract."

@@ -27,6 +27,8 @@ _KEYS = "access_key and secret_key of `storage`, or AWS_ACCESS_KEY_ID and AWS_SE
 _UNKNOWN = "Check bucket, `endpoint` and keys of `storage`; the log of the server may tell more."
 _NOTHING = "Nothing refers to what was half written: run again when it does."
 
+NO_BUCKET = {"NoSuchBucket", "InvalidBucketName"}
+"""Codes of answers that say that the bucket is not there."""
 _MISSING = {"NoSuchKey", "NotFound", "NoSuchVersion"}
 _REGION = {"AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException"}
 _UNKNOWN_KEY = {"InvalidAccessKeyId", "XAdminUserNotFound", "AuthFailure"}

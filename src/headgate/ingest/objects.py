@@ -18,8 +18,9 @@ from itertools import islice
 from pathlib import Path
 
 from headgate.catalog.localfiles import StoredFile, storage_errors
+from headgate.catalog.s3errors import NO_BUCKET
 from headgate.catalog.storage import Storage
-from headgate.errors import DataError, FileChanged, did_you_mean
+from headgate.errors import DataError, FileChanged, StorageError, did_you_mean
 from headgate.ingest.contract import Source
 from headgate.ingest.digests import Stamp
 from headgate.ingest.formats import is_data_name
@@ -132,6 +133,17 @@ def find_objects(pattern: str, source: Source, storage: Storage) -> list[RemoteF
         DataError: There is no such object or folder.
         StorageError: The bucket is not there, or cannot be listed.
     """
+    try:
+        return _found(pattern, source, storage)
+    except StorageError as error:
+        if error.data.get("code") not in NO_BUCKET:
+            raise
+        # The error speaks of the lake's own storage, and this bucket is named elsewhere.
+        hint = "Create the bucket, or correct `files` of the contract."
+        raise StorageError(error.message, place=f"{source.path}: files", hint=hint, data=error.data) from error
+
+
+def _found(pattern: str, source: Source, storage: Storage) -> list[RemoteFile]:
     if _MAGIC.search(pattern):
         return [RemoteFile(storage, file) for file in _globbed(pattern, storage)]
     if not pattern.endswith("/") and (single := storage.find(pattern)) is not None:
