@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -92,17 +92,15 @@ def _rows(session: Session, relation: str, options: Options, file: str) -> Rows:
     names = tuple(name for _, _, name in found)
     columns = tuple((part, key) for part, key, _ in found)
     twins_of = tuple((part, _twin(part)) for _, part in parts) if options.unnest else ()
+    opened = [(prefix.removesuffix("."), part) for prefix, part in parts[1:] if (part, None) not in columns]
     return Rows(
         relation=json_columns(relation, columns),
         columns=names,
         raw=Raw.JSON,
-        record=_record(names, columns) if options.unnest else "__j",
+        record=_record(names, columns, opened) if options.unnest else "__j",
         keys=columns,
         marked=twins_of,
-        broken=(
-            ("json", "__j IS NULL", "the line is not JSON"),
-            ("structure", "json_type(__j) <> 'OBJECT'", "is no JSON object with keys and values"),
-        ),
+        broken=(("json", "__j IS NULL", "the line is not JSON"), *no_objects("__j", opened)),
     )
 
 
@@ -112,28 +110,64 @@ def _twin(holder: str) -> str:
 
 
 def _elements(holder: str, key: str) -> str:
-    """The elements of the list at a key, or the value there alone, as a list."""
+    """The elements of the list at a key, or the value there alone, as a list; NULL alone for an empty list."""
     value = f"json_extract({holder}, {literal(pointer(key))})"
     return (
-        f"CASE WHEN json_type({value}) = 'ARRAY' AND json_array_length({value}) > 0"
-        f" THEN json_extract({value}, '$[*]') ELSE [{value}] END"
+        f"CASE WHEN json_type({value}) = 'ARRAY'"
+        f" THEN CASE WHEN json_array_length({value}) > 0 THEN json_extract({value}, '$[*]') ELSE [NULL] END"
+        f" ELSE [{value}] END"
     )
 
 
-def _record(names: tuple[str, ...], columns: tuple[tuple[str, str | None], ...]) -> str:
-    """The record that a row after unnesting is, as a JSON object, with numbers as they were written."""
+def no_objects(record: str, opened: Sequence[tuple[str, str]]) -> tuple[tuple[str, str, str], ...]:
+    """What `Rows` calls broken: where the record has no keys that could be columns, or what is unnested has none.
+
+    Args:
+        record: Expression of the record.
+        opened: Path and expression of what is unnested.
+    """
+    return (
+        ("structure", f"json_type({record}) <> 'OBJECT'", "is no JSON object with keys and values"),
+        *(
+            ("structure", _closed(value), f"has a value in '{path}' that has no keys and values")
+            for path, value in opened
+        ),
+    )
+
+
+def _closed(value: str) -> str:
+    """Where a JSON value has no keys; one that is not there or null has no value in any column instead."""
+    return f"json_type({value}) NOT IN ('OBJECT', 'NULL')"
+
+
+def _record(
+    names: tuple[str, ...], columns: tuple[tuple[str, str | None], ...], opened: Sequence[tuple[str, str]]
+) -> str:
+    """The record that a row after unnesting is, as a JSON object, with numbers as they were written.
+
+    What came in the place of an object has no columns: it stands under the path, see `recorded_rows`.
+    """
     plain = "json_object(" + ", ".join(f"{literal(name)}, __c{i}" for i, name in enumerate(names)) + ")"
+    record = f"CAST({plain} AS VARCHAR)"
     parts = []
     for i, (name, (holder, key)) in enumerate(zip(names, columns, strict=True)):
         twin = _twin(holder)
         value = twin if key is None else f"json_extract({twin}, {literal(pointer(key))})"
-        parts.append(
-            f"{literal(json.dumps(name) + ':')} || coalesce({as_numbers(value)}, CAST(__c{i} AS VARCHAR), 'null')"
-        )
-    if not parts:
-        return plain
-    exact = " || ',' || ".join(parts)
-    return f"CASE WHEN __m IS NOT NULL THEN '{{' || {exact} || '}}' ELSE CAST({plain} AS VARCHAR) END"
+        parts.append(_member(name, value, f"__c{i}"))
+    if parts:
+        exact = " || ',' || ".join(parts)
+        record = f"CASE WHEN __m IS NOT NULL THEN '{{' || {exact} || '}}' ELSE {record} END"
+    lost = [
+        f"CASE WHEN {_closed(part)} THEN ',' || {_member(path, _twin(part), part)} ELSE '' END" for path, part in opened
+    ]
+    if lost:
+        record = f"left({record}, -1) || {' || '.join(lost)} || '}}'"
+    return f"CASE WHEN json_type(__j) <> 'OBJECT' THEN CAST(__j AS VARCHAR) ELSE {record} END"
+
+
+def _member(name: str, twin: str, value: str) -> str:
+    """A key of a JSON object with its value."""
+    return f"{literal(json.dumps(name) + ':')} || coalesce({as_numbers(twin)}, CAST({value} AS VARCHAR), 'null')"
 
 
 def _columns(

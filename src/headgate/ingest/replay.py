@@ -98,8 +98,8 @@ class _Replay:
         columns = tuple(str(key) for (key,) in ws.session.rows(_keys_sql(self.records)))
         raw = Raw.TEXT if self._format() in ("csv", "tsv", "excel") else Raw.JSON
         ordered = f"(SELECT record AS __raw FROM {self.records} ORDER BY row)"
-        rows = recorded_rows(ordered, columns, raw)
-        fields = self._typed(match(source, columns, f"quarantine of {self.file}"))
+        rows = recorded_rows(ordered, columns, raw, source.contract.options.unnest)
+        fields = self._typed(match(source, rows.columns, f"quarantine of {self.file}"))
         staged = self.scratch / "replayed.parquet"
         ws.session.execute(
             f"COPY ({stage_sql(rows, fields, source, keep_records=False)}) TO {literal(str(staged))} (FORMAT parquet)"

@@ -15,6 +15,7 @@ from headgate.ingest.columntypes import VARCHAR, ColumnType, parse_type
 from headgate.ingest.contract import Source
 from headgate.ingest.digits import exact_rows, nested_value
 from headgate.ingest.fields import Field
+from headgate.ingest.jsonfile import no_objects
 from headgate.ingest.rows import Raw, Rows
 from headgate.ingest.rules import (
     Violation,
@@ -22,6 +23,7 @@ from headgate.ingest.rules import (
     json_columns,
     nested_violation,
     null_texts,
+    pointer,
     struct_sql,
     text_sql,
     value_sql,
@@ -202,11 +204,21 @@ def refused_list(path: Path) -> str:
     return f"read_json({literal(str(path))}, {options})"
 
 
-def recorded_rows(records: str, columns: tuple[str, ...], raw: Raw) -> Rows:
-    """Raw records `__raw` (JSON objects) of a relation as the rows that a reader would have given."""
+def recorded_rows(records: str, columns: tuple[str, ...], raw: Raw, unnested: Sequence[str] = ()) -> Rows:
+    """Raw records `__raw` (JSON objects) of a relation as the rows that a reader would have given.
+
+    Args:
+        records: The relation.
+        columns: All keys of the records.
+        raw: What the reader's values are.
+        unnested: Paths of the contract's `unnest`. A key of that name beside its columns has what has no columns.
+    """
+    lost = [path for path in unnested if path in columns and any(name.startswith(f"{path}.") for name in columns)]
+    broken = no_objects("__raw", [(path, f"json_extract(__raw, {literal(pointer(path))})") for path in lost])
+    columns = tuple(name for name in columns if name not in lost)
     keys = tuple(("__raw", name) for name in columns)
     found = json_columns(records, keys)
     if raw is Raw.JSON or not columns:
-        return Rows(found, columns, raw, record="__raw", keys=keys, empty_is_null=raw is Raw.TEXT)
+        return Rows(found, columns, raw, record="__raw", keys=keys, broken=broken, empty_is_null=raw is Raw.TEXT)
     texts = f"(SELECT * REPLACE ({', '.join(f'__x{i} AS __c{i}' for i in range(len(columns)))}) FROM {found})"
     return Rows(texts, columns, raw, record="__raw", empty_is_null=True)
