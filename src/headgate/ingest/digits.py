@@ -114,7 +114,9 @@ def _exponents(json: str) -> str:
 def _by_texts(json: str, kind: ColumnType, bases: Collection[str]) -> str:
     """A value from JSON, for which what becomes of some types is taken as text first."""
     texts = f"TRY_CAST({json} AS {_texts(kind, bases).sql})"
-    return f"TRY_CAST({texts} AS {kind.sql})" if bases else texts
+    value = f"TRY_CAST({texts} AS {kind.sql})" if bases else texts
+    # A key that does not fit is an error all the same.
+    return f"TRY({value})" if "MAP(" in kind.sql else value
 
 
 def _texts(kind: ColumnType, bases: Collection[str]) -> ColumnType:

@@ -254,13 +254,7 @@ def _fits(json: str, kind: ColumnType, extra_allowed: bool, depth: int) -> str:
         return "true"
     if not kind.nested:
         text = f"({json} ->> '$')"
-        if kind.base in MOMENTS:
-            value = read_moment(text, kind)
-            sound = f"isfinite({value})" if kind.base in _ENDLESS else f"{value} IS NOT NULL"
-            return f"({absent} OR coalesce({sound}, false))"
-        value = without_exponent(text) if kind.base in NUMBERS else text
-        whole = f" AND regexp_matches({value}, {literal(WHOLE)})" if kind.whole else ""
-        return f"({absent} OR (TRY_CAST({value} AS {kind.sql}) IS NOT NULL{whole}))"
+        return f"({absent} OR {text_fits(text, kind)})"
     if kind.base == "STRUCT":
         parts = [
             _fits(f"json_extract({json}, {literal(pointer(name))})", inner, extra_allowed, depth)
@@ -272,12 +266,35 @@ def _fits(json: str, kind: ColumnType, extra_allowed: bool, depth: int) -> str:
         tests = " AND ".join(part for part in parts if part != "true") or "true"
         return f"({absent} OR (json_type({json}) = 'OBJECT' AND {tests}))"
     item = f"e{depth}"
-    every, shape = ("'$[*]'", "ARRAY") if kind.base == "LIST" else ("'$.*'", "OBJECT")
-    inner = _fits(item, kind.items[-1], extra_allowed, depth + 1)
-    if inner == "true":
-        return f"({absent} OR json_type({json}) = '{shape}')"
-    elements = f"list_transform(json_extract({json}, {every}), lambda {item}: {inner})"
-    return f"({absent} OR (json_type({json}) = '{shape}' AND coalesce(list_bool_and({elements}), true)))"
+    inside, shape = ("'$[*]'", "ARRAY") if kind.base == "LIST" else ("'$.*'", "OBJECT")
+    key, inner = kind.items[0], _fits(item, kind.items[-1], extra_allowed, depth + 1)
+    fits = [f"json_type({json}) = '{shape}'", every(f"json_extract({json}, {inside})", item, inner)]
+    if kind.base == "MAP" and not key.nested and key.base != "VARCHAR":
+        fits.append(every(f"json_keys({json})", item, text_fits(item, key)))
+    return f"({absent} OR ({' AND '.join(test for test in fits if test != 'true')}))"
+
+
+def every(values: str, name: str, test: str) -> str:
+    """Whether a test holds for all values of a list, as a boolean that is never NULL.
+
+    Args:
+        values: The list.
+        name: What the test calls a value.
+        test: The test.
+    """
+    if test == "true":
+        return test
+    return f"coalesce(list_bool_and(list_transform({values}, lambda {name}: {test})), true)"
+
+
+def text_fits(text: str, kind: ColumnType) -> str:
+    """Whether a text is a value of a type that is not nested; NULL is none."""
+    if kind.base in MOMENTS:
+        value = read_moment(text, kind)
+        return f"coalesce({f'isfinite({value})' if kind.base in _ENDLESS else f'{value} IS NOT NULL'}, false)"
+    value = without_exponent(text) if kind.base in NUMBERS else text
+    whole = f" AND regexp_matches({value}, {literal(WHOLE)})" if kind.whole else ""
+    return f"(TRY_CAST({value} AS {kind.sql}) IS NOT NULL{whole})"
 
 
 def pointer(key: str) -> str:

@@ -8,7 +8,7 @@ query.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from headgate.ingest.columntypes import VARCHAR, ColumnType, parse_type
@@ -16,6 +16,7 @@ from headgate.ingest.contract import Source
 from headgate.ingest.digits import exact_rows, nested_value
 from headgate.ingest.fields import Field
 from headgate.ingest.jsonfile import no_objects
+from headgate.ingest.nested import unfit
 from headgate.ingest.rows import Raw, Rows
 from headgate.ingest.rules import (
     Violation,
@@ -127,12 +128,15 @@ def _value(rows: Rows, field: Field, source: Source, number: int, doubled: set[i
 
 def same_type(native: str, kind: ColumnType | None) -> bool:
     """Whether values already are what they have to become; types that are not known to contracts are."""
-    if kind is None:
-        return True
+    return kind is None or _parsed(native) == kind
+
+
+def _parsed(native: str) -> ColumnType | None:
+    """A type of DuckDB's; None for those that are not known to contracts."""
     try:
-        return parse_type(native) == kind
+        return parse_type(native)
     except ValueError:
-        return False
+        return None
 
 
 def _checks(rows: Rows, values: list[_Value], source: Source) -> list[tuple[str, str]]:
@@ -164,8 +168,8 @@ def _violations_of(rows: Rows, value: _Value, text: str, source: Source) -> list
     if field.position is None or field.type is None:
         return []
     typed, kind = quote(field.name), field.type
+    extra = source.contract.new_columns == "ignore"
     if kind.nested and rows.raw is Raw.JSON:
-        extra = source.contract.new_columns == "ignore"
         json = rows.value(field.position)
         wrong = nested_violation(json, kind, extra_allowed=extra)
         if value.twin is not None:
@@ -173,7 +177,12 @@ def _violations_of(rows: Rows, value: _Value, text: str, source: Source) -> list
             wrong = f"CASE WHEN {value.twin} IS NOT NULL THEN {closely} ELSE {wrong} END"
         misfit = Violation("type", wrong, literal(f"does not fit {kind}"))
         return [misfit, *violations(None, typed, kind, field.column, options)]
-    return violations(text if value.text is not None else None, typed, kind, field.column, options)
+    found = violations(text if value.text is not None else None, typed, kind, field.column, options)
+    if kind.nested and value.text is not None:
+        native = _parsed(rows.types[field.position]) if rows.types else None
+        wrong = unfit(rows.value(field.position), native, kind, extra_allowed=extra)
+        found[0] = replace(found[0], condition=f"({found[0].condition}) OR ({text} IS NOT NULL AND {wrong})")
+    return found
 
 
 def staged_rows(staged: Path, refused: Path | None, *, sound: bool) -> str:

@@ -1,0 +1,101 @@
+"""Lists, structs and maps that are not of the contract's types, whatever the file's format."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+if TYPE_CHECKING:
+    from tests.ingest.conftest import Lake
+
+_LONG = Decimal("12345678901234567890.5")
+
+
+@pytest.mark.parametrize(
+    ("native", "kind", "sound", "becomes", "broken"),
+    [
+        (pa.list_(pa.float64()), "bigint[]", [2.0, None], [2, None], [1.5]),
+        (pa.list_(pa.decimal128(38, 10)), "hugeint[]", [Decimal(2)], [Decimal(2)], [_LONG]),
+        (pa.list_(pa.list_(pa.float32())), "integer[][]", [[1.0], None], [[1], None], [[1.0, 2.5]]),
+        (pa.list_(pa.float64()), "decimal(4,2)[]", [1.25], [Decimal("1.25")], [123.0]),
+        (
+            pa.list_(pa.string()),
+            "timestamp[]",
+            ["2024-01-02 03:04:05.5"],
+            [dt.datetime(2024, 1, 2, 3, 4, 5, 500000)],
+            ["infinity"],
+        ),
+        (pa.list_(pa.string()), "date[]", ["2024-01-02"], [dt.date(2024, 1, 2)], ["epoch"]),
+        (pa.struct({"A": pa.float64()}), "struct(a bigint)", {"A": 2.0}, {"a": 2}, {"A": 2.5}),
+        (
+            pa.struct({"a": pa.binary(), "n": pa.int8()}),
+            "struct(n bigint, a blob)",
+            {"a": b"\xab\x00", "n": 1},
+            {"n": 1, "a": b"\xab\x00"},
+            None,
+        ),
+        (pa.struct({"a": pa.int8()}), "struct(a bigint, b date)", {"a": 1}, {"a": 1, "b": None}, None),
+        (pa.struct({"a": pa.int8(), "b": pa.int8()}), "struct(a bigint, c bigint)", None, None, {"a": 1, "b": None}),
+        (pa.map_(pa.string(), pa.float64()), "map(varchar, bigint)", [("a", 1.0)], {"a": 1}, [("a", 1.5)]),
+        (pa.map_(pa.float64(), pa.int8()), "map(bigint, bigint)", [(1.0, 1)], {1: 1}, [(1.5, 1)]),
+        (pa.map_(pa.string(), pa.int8()), "map(varchar, bigint)", [("a", 1)], {"a": 1}, None),
+    ],
+)
+def test_parquet(lake: Lake, native: pa.DataType, kind: str, sound: Any, becomes: Any, broken: Any) -> None:
+    path = lake.file("data/a.parquet", b"")
+    pq.write_table(pa.table({"id": [1, 2, 3], "v": pa.array([sound, broken, None], native)}), path)
+    lake.source("a", f"table: a\nfiles: data/a.parquet\ncolumns: {{id: bigint, v: '{kind}'}}\n")
+    lake.load()
+    assert lake.rows("SELECT id, v FROM bronze.a WHERE id <> 2 ORDER BY id") == [(1, becomes), (3, None)]
+    refused = lake.rows('SELECT row, rule, "column" FROM quarantine.a') if broken is not None else []
+    assert refused == ([(2, "type", "v")] if broken is not None else [])
+
+
+def test_keys_that_a_struct_lacks_are_left_out_where_the_contract_says_so(lake: Lake) -> None:
+    path = lake.file("data/a.parquet", b"")
+    pq.write_table(pa.table({"v": [{"a": 1, "b": 2}]}), path)
+    lake.source("a", "table: a\nfiles: data/a.parquet\ncolumns: {v: struct(a int)}\nnew_columns: ignore\n")
+    lake.load()
+    assert lake.rows("SELECT v FROM bronze.a") == [({"a": 1},)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "sound", "becomes", "broken"),
+    [
+        ("bigint[]", "[1.0, 2e1, null]", [1, 20, None], "[1.5]"),
+        (
+            "struct(x bigint, d date)",
+            "{x: 1, d: 2024-01-02}",
+            {"x": 1, "d": dt.date(2024, 1, 2)},
+            "{x: 1.5, d: 2024-01-02}",
+        ),
+        ("struct(l bigint[])", "{l: [1, 2]}", {"l": [1, 2]}, "{l: [1, 2.5]}"),
+        ("map(varchar, bigint)", "{a=1}", {"a": 1}, "{a=1.5}"),
+        ("map(bigint, varchar)", "{1=a}", {1: "a"}, "{1.5=a}"),
+        ("timestamp[]", "[2024-01-02 03:04:05]", [dt.datetime(2024, 1, 2, 3, 4, 5)], "[infinity]"),
+        ("varchar[]", '["a,b", c]', ["a,b", "c"], "[a"),
+    ],
+)
+def test_csv(lake: Lake, kind: str, sound: str, becomes: Any, broken: str) -> None:
+    def quoted(text: str) -> str:
+        return '"' + text.replace('"', '""') + '"'
+
+    lake.file("data/a.csv", f"id,v\n1,{quoted(sound)}\n2,{quoted(broken)}\n3,\n")
+    lake.source("a", f"table: a\nfiles: data/a.csv\ncolumns: {{id: bigint, v: '{kind}'}}\n")
+    lake.load()
+    assert lake.rows("SELECT id, v FROM bronze.a ORDER BY id") == [(1, becomes), (3, None)]
+    assert lake.refused("a") == [(2, "type", "v", broken)]
+
+
+@pytest.mark.parametrize("key", ["1.5", "x"])
+def test_keys_of_maps_in_json(lake: Lake, key: str) -> None:
+    lake.file("data/a.json", f'[{{"v": {{"1": "a"}}}}, {{"v": {{"{key}": "b"}}}}]')
+    lake.source("a", "table: a\nfiles: data/a.json\ncolumns: {v: 'map(bigint, varchar)'}\n")
+    lake.load()
+    assert lake.rows("SELECT v FROM bronze.a") == [({1: "a"},)]
+    assert lake.refused("a") == [(2, "type", "v", f'{{"{key}":"b"}}')]
