@@ -162,7 +162,7 @@ def _column(letters: str) -> int:
 
 
 def _text(value: Any) -> str:
-    """A cell as text: whole numbers without point, dates as ISO 8601, midnight left out."""
+    """A cell as text: whole numbers without point, dates as ISO 8601, midnight left out, durations as h:mm:ss."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -171,4 +171,9 @@ def _text(value: Any) -> str:
         return str(int(value))
     if isinstance(value, dt.datetime):
         return value.isoformat(" ") if value.time() != dt.time() else value.date().isoformat()
+    if isinstance(value, dt.timedelta):
+        # Python writes days apart from the rest, and those of a negative duration downwards.
+        hours, rest = divmod(abs(value), dt.timedelta(hours=1))
+        sign = "-" if value < dt.timedelta() else ""
+        return f"{sign}{hours}{str(rest).removeprefix('0')}"
     return str(value)
