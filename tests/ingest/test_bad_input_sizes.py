@@ -125,6 +125,24 @@ def test_parts_one_after_another_are_one_file(lake: Lake, name: str, content: by
 
 
 @pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv.gz", GOOD),
+        ("a.csv.zst", GOOD),
+        ("a.csv.gz", zstd(GOOD)),
+        ("a.csv.gz", GOOD + b'"y"y,z\n'),
+        ("a.ndjson.gz", b'{"a": 1, "b": "x"}\n{"a": 2, "b": "y"}\n'),
+        ("a.json.gz", b'[{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]'),
+    ],
+    ids=name_of,
+)
+def test_the_bytes_and_not_the_name_say_whether_a_file_is_compressed(lake: Lake, name: str, content: bytes) -> None:
+    write(lake, name, content)
+    lake.load()
+    assert lake.rows("SELECT a, b FROM bronze.t ORDER BY a") == [(1, "x"), (2, "y")]
+
+
+@pytest.mark.parametrize(
     ("name", "content"), [("a.ndjson", b"{}\n"), ("a.json", b"[]"), ("a.json", b"{}")], ids=name_of
 )
 def test_no_contract_is_inferred_from_records_without_keys(lake: Lake, name: str, content: bytes) -> None:

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 from headgate.errors import DataError
 from headgate.ingest.contract import Options
-from headgate.ingest.plain import CHUNK, PlainFile, path_literal
+from headgate.ingest.plain import CHUNK, PLAIN, PlainFile, path_literal
 from headgate.types import literal
 
 # DuckDB refuses longer records unless it is told; a header is no longer either.
@@ -270,6 +270,7 @@ def read_csv(
     parts = [
         path_literal(path) if isinstance(path, Path) else f"[{', '.join(map(path_literal, path))}]",
         "auto_detect = false",
+        PLAIN,
         f"columns = {struct}",
         "header = false",
         f"skip = {dialect.skip}",

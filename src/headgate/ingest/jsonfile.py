@@ -13,7 +13,7 @@ from headgate.engines.duckdb import Session
 from headgate.errors import DataError, QueryError, did_you_mean
 from headgate.ingest.contract import Options
 from headgate.ingest.digits import as_numbers, marked, unlike
-from headgate.ingest.plain import CHUNK, PlainFile, path_literal, shown
+from headgate.ingest.plain import CHUNK, PLAIN, PlainFile, path_literal, shown
 from headgate.ingest.rows import Raw, Rows
 from headgate.ingest.rules import json_columns, pointer
 from headgate.types import literal
@@ -25,7 +25,9 @@ _BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}\[\]]|"', re.DOTALL)
 
 def ndjson_rows(session: Session, file: PlainFile, options: Options) -> Rows:
     """A file with one record per line; a line that is no JSON is a record without content."""
-    relation = f"(SELECT json AS __j FROM read_ndjson_objects({path_literal(file.path)}, ignore_errors = true))"
+    relation = (
+        f"(SELECT json AS __j FROM read_ndjson_objects({path_literal(file.path)}, ignore_errors = true, {PLAIN}))"
+    )
     try:
         rows = _rows(session, relation, options, file.name)
     except QueryError as error:
@@ -51,7 +53,7 @@ def document_rows(session: Session, file: PlainFile, options: Options, scratch: 
     if not first:
         raise DataError("The file is empty.", place=file.name, hint="Fetch it again, or remove it.")
     shape = "array" if first == b"[" else "unstructured"
-    relation = f"(SELECT json AS __j FROM read_json_objects({path_literal(path)}, format = '{shape}'))"
+    relation = f"(SELECT json AS __j FROM read_json_objects({path_literal(path)}, format = '{shape}', {PLAIN}))"
     try:
         return _rows(session, relation, options, file.name)
     except QueryError as error:

@@ -19,6 +19,8 @@ from headgate.errors import DataError
 from headgate.types import literal
 
 CHUNK = 1 << 20
+PLAIN = "compression = 'uncompressed'"
+"""Tells a reader of DuckDB's that a file is plain, which it else takes from the name."""
 _GZIP = b"\x1f\x8b"
 # A frame of zstd, and a frame to be passed over (RFC 8878, 3.1.2), with which some programs begin.
 _ZSTD = (b"\x28\xb5\x2f\xfd", *(bytes([kind]) + b"\x2a\x4d\x18" for kind in range(0x50, 0x60)))
