@@ -99,3 +99,28 @@ def test_keys_of_maps_in_json(lake: Lake, key: str) -> None:
     lake.load()
     assert lake.rows("SELECT v FROM bronze.a") == [({1: "a"},)]
     assert lake.refused("a") == [(2, "type", "v", f'{{"{key}":"b"}}')]
+
+
+@pytest.mark.parametrize(
+    ("native", "sound", "broken"),
+    [
+        (pa.float64(), [1.5, -2e300], [float("nan"), float("inf"), float("-inf")]),
+        (pa.list_(pa.float64()), [[1.5]], [[1.5, float("nan")]]),
+        (pa.string(), ['{"a": "nan, \\" inf"}', '"NaN"', "[null]"], ["NaN", '{"a": "b", "c": [-Infinity]}', "{a}"]),
+    ],
+)
+def test_what_json_does_not_have(lake: Lake, native: pa.DataType, sound: list[Any], broken: list[Any]) -> None:
+    path = lake.file("data/a.parquet", b"")
+    pq.write_table(pa.table({"v": pa.array([*sound, *broken], native)}), path)
+    lake.source("a", "table: a\nfiles: data/a.parquet\ncolumns: {v: json}\n")
+    (result,) = lake.load()
+    assert (result.loaded, result.quarantined) == (len(sound), len(broken))
+    assert {rule for _, rule, _, _ in lake.refused("a")} == {"type"}
+
+
+def test_numbers_that_json_does_not_have_in_json(lake: Lake) -> None:
+    lake.file("data/a.ndjson", '{"v": {"a": [NaN]}}\n{"v": {"a": ["NaN"]}}\n')
+    lake.source("a", "table: a\nfiles: data/a.ndjson\ncolumns: {v: json}\n")
+    lake.load()
+    assert lake.rows("SELECT v FROM bronze.a") == [('{"a":["NaN"]}',)]
+    assert lake.refused("a") == [(1, "type", "v", '{"a":[NaN]}')]

@@ -19,6 +19,7 @@ from headgate.types import literal, quote
 WHOLE = r"^\s*[-+]?(\d[\d_]*(\.0*)?|\.0+)\s*$"
 _SCIENTIFIC = r"^\s*([-+]?)(\d*)\.?(\d*)[eE]([-+]?\d{1,3})\s*$"
 _DURATION = r"^\s*-?\d+:[0-5]?\d(:[0-5]?\d(\.\d+)?)?\s*$"
+_NO_JSON = r'(?is)^(?:[^"]|"(?:[^"\\]|\\.)*")*?(?:nan|inf)'
 LARGEST_EXACT = 2**53
 # strptime reads `20` as the year 20 where %Y is asked for; nobody means that.
 _FIRST_YEAR = 1000
@@ -182,6 +183,8 @@ def violations(
     if kind.base == "TIME":
         # Other readers end the day before.
         found.append(Violation("type", f"{value} = TIME '24:00:00'", literal("is no time of a day, which ends before")))
+    if kind.base == "JSON":
+        found.append(Violation("type", _no_json(value), literal("holds a number that JSON does not have")))
     if kind.base == "VARCHAR" and nul:
         found.append(Violation("nul", f"contains({value}, chr(0))", literal("holds a NUL character")))
     if column is None:
@@ -202,6 +205,11 @@ def violations(
         matches = f"regexp_matches({text or f'CAST({value} AS VARCHAR)'}, {literal(column.pattern)})"
         found.append(_about("pattern", f"NOT {matches}", shown, f"does not match {column.pattern}"))
     return found
+
+
+def _no_json(value: str) -> str:
+    """Where a value that is JSON to DuckDB has `NaN` or `Infinity` outside its strings."""
+    return f"regexp_matches(CAST({value} AS VARCHAR), {literal(_NO_JSON)})"
 
 
 def _about(rule: str, condition: str, shown: str, what: str) -> Violation:
