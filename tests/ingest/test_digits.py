@@ -119,6 +119,16 @@ def test_texts_and_json_keep_numbers_as_they_are_written(lake: Lake, kind: str) 
     assert [v for (v,) in lake.rows("SELECT v FROM bronze.a")] == VALUES
 
 
+def test_bytes_of_numbers_are_those_that_are_written(lake: Lake) -> None:
+    lake.file("data/a.ndjson", '{"b": 1.10, "l": [1e5]}\n{"b": 12345678901234567.89, "l": ["\\\\xAB", 2]}\n')
+    lake.source("a", "table: a\nfiles: data/a.ndjson\ncolumns: {b: blob, l: 'blob[]'}\n")
+    lake.load()
+    assert lake.rows("SELECT b, l FROM bronze.a") == [
+        (b"1.10", [b"1e5"]),
+        (b"12345678901234567.89", [b"\xab", b"2"]),
+    ]
+
+
 def test_floats_that_are_long_are_rounded(lake: Lake) -> None:
     lake.file("data/a.ndjson", '{"d": 0.30000000000000004, "f": 0.30000000000000004}\n{"d": 1.00499999999999999999}\n')
     lake.source("a", 'table: a\nfiles: data/a.ndjson\ncolumns: {d: "decimal(10,2)", f: double}\n')

@@ -67,11 +67,11 @@ def may_have_lost(value: str, kind: ColumnType) -> str | None:
         None where it cannot; and for types with `json` inside, which takes numbers as DuckDB reads them.
     """
     leaves = list(_leaves(kind))
-    if kind.base == "VARCHAR":
+    if kind.base in ("VARCHAR", "BLOB"):
         return f"regexp_matches({value}, {literal(_FRACTION)})"
     if any(leaf.base == "JSON" for leaf in leaves) and kind.nested:
         return None
-    if any(leaf.base in ("VARCHAR", "JSON") for leaf in leaves):
+    if any(leaf.base in ("VARCHAR", "BLOB", "JSON") for leaf in leaves):
         return f"regexp_matches({value}, '[0-9][.eE]')"
     scales = [0 if leaf.whole else leaf.arguments[1] for leaf in leaves if leaf.whole or leaf.base == "DECIMAL"]
     if not scales:
