@@ -63,6 +63,7 @@ def plan_loads(
     *,
     full_refresh: bool = False,
     tell: Callable[[str], object] = lambda _: None,
+    found: Callable[[Source, Sequence[InputFile]], object] = lambda *_: None,
 ) -> list[PlannedLoad]:
     """What has to be loaded so that the lake holds what the sources have now.
 
@@ -74,6 +75,7 @@ def plan_loads(
         db: Remembers hashes of files.
         full_refresh: Whether to load again what was loaded already.
         tell: Is told what a person should know of sources for which nothing is planned.
+        found: Is told the files of each source.
 
     Raises:
         DataError: A file is missing, or a source has none and never had.
@@ -86,6 +88,7 @@ def plan_loads(
         history = [load for load in known if load.source == source.name]
         here = into_its_table(source, history)
         files = discover(project, source, storage, db)
+        found(source, files)
         if not files:
             patterns = ", ".join(map(shown, source.contract.files))
             if not here or source.contract.load == "replace":

@@ -19,6 +19,7 @@ from headgate.ingest.together import load_all
 from headgate.quality.books import BOOKS, check_books
 from headgate.quality.outside import check_outside
 from headgate.quality.reconciliation import reconcile
+from headgate.run.fingerprint import SourceFile
 from headgate.run.lake import Lake
 from headgate.run.leftovers import take_away
 from headgate.run.planning import Work, notes_on
@@ -26,6 +27,7 @@ from headgate.types import CheckResult, CheckStatus, Content, ModelResult, Model
 
 if TYPE_CHECKING:
     from headgate.ingest.contract import Source
+    from headgate.ingest.files import InputFile
     from headgate.transform.values import PlannedModel, Test
 
 EVIDENCE = "checks"
@@ -47,6 +49,7 @@ class Attempt:
         models: What became of the models, by name; a rebuild replaces what was there.
         checks: What became of the checks, by name; likewise.
         not_loaded: Files that broke their contract as a whole: the reason by the name of the check.
+        files: The files that were found, loaded or not, by source.
     """
 
     def __init__(self, lake: Lake, session: Session, work: Work, run_id: str, emit: Emit) -> None:
@@ -62,6 +65,7 @@ class Attempt:
         self.models: dict[str, ModelResult] = {}
         self.checks: dict[str, CheckResult] = {}
         self.not_loaded: dict[str, str] = {}
+        self.files: dict[str, list[SourceFile]] = {}
 
     def begin(self, at: str, onto: str) -> None:
         """Make the branch at a state that contains the commit `onto` of `main`."""
@@ -110,6 +114,7 @@ class Attempt:
             self._lake.db,
             full_refresh=refresh,
             tell=lambda text: self._emit(Note(text)),
+            found=self._found,
         )
         before = {name: self._columns(name) for name in dict.fromkeys(step.source.table for step in planned)}
         for result in load_all(planned, self.workspace, self._emit, self._not_loadable):
@@ -121,6 +126,9 @@ class Attempt:
                 self._emit(Note(note))
         record(self.workspace, self.loads)
         self.judge_loads(self.loads)
+
+    def _found(self, source: Source, files: Sequence[InputFile]) -> None:
+        self.files[source.name] = [(source.name, file.name, file.sha256) for file in files]
 
     def _columns(self, name: Name) -> list[str]:
         """The columns of a table in their order; none if it is not there."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from typing import cast
 
@@ -26,6 +26,7 @@ from headgate.faults import Point, reached
 from headgate.ingest.ledger import LEDGER
 from headgate.run.attempt import EVIDENCE, Attempt, Restart, check_loads
 from headgate.run.beside import beside
+from headgate.run.fingerprint import Inputs, SourceFile
 from headgate.run.lake import Lake
 from headgate.run.planning import Work
 from headgate.run.result import RunResult, RunStatus, new_run_id
@@ -48,15 +49,16 @@ class Course:
         self._started = time.perf_counter()
         self.run_id = new_run_id()
         self._losses = 0
+        self._files: Mapping[str, Iterable[SourceFile]] = {}
         self._turn = ExitStack()
 
-    def run(self, fingerprint: str | None = None) -> RunResult:
+    def run(self, inputs: Inputs | None = None) -> RunResult:
         """Load, build, check and publish.
 
         Args:
-            fingerprint: Identity of what is worked on; recorded when the run settles it.
+            inputs: What is to be worked on; recorded when the run settles it.
         """
-        return self._follow(self._run_attempt, fingerprint)
+        return self._follow(self._run_attempt, inputs)
 
     def change(self, work: Callable[[Attempt], None], message: str) -> RunResult:
         """Carry out a change of the lake on a branch, rebuild what depends on it, check and publish."""
@@ -113,7 +115,7 @@ class Course:
             status = RunStatus.UNCHANGED
         return self._result(status, None, error=error, branch=into, commit=after)
 
-    def _follow(self, attempt_once: Callable[[Attempt], RunResult], fingerprint: str | None) -> RunResult:
+    def _follow(self, attempt_once: Callable[[Attempt], RunResult], inputs: Inputs | None) -> RunResult:
         """Attempt until nobody is in the way, and record what became of it."""
         self._lake.check_storage()
         base = self._lake.catalog.ref(MAIN).commit_id
@@ -126,12 +128,18 @@ class Course:
                 if result is not None:
                     break
                 self._lost()
-            settled = result.status in (RunStatus.MERGED, RunStatus.UNCHANGED)
+            settled = self._settled(result, inputs)
             try:
-                self._lake.history.finish(result, fingerprint if settled else None)
+                self._lake.history.finish(result, settled)
             except StorageError as error:
                 raise _unrecorded(result, error) from error
         return result
+
+    def _settled(self, result: RunResult, inputs: Inputs | None) -> str | None:
+        """The fingerprint of what a run has settled, unless what it used was another for a while."""
+        if inputs is None or result.status not in (RunStatus.MERGED, RunStatus.UNCHANGED):
+            return None
+        return inputs.fingerprint if inputs.were_used(self._lake.project, self._files) else None
 
     def _try(self, attempt_once: Callable[[Attempt], RunResult]) -> RunResult | None:
         """One attempt; None when it has to be made again."""
@@ -169,6 +177,7 @@ class Course:
         # Loads leave Python idle, and of reading the models DuckDB has no part.
         with beside(self._work.check_models, attempt.stop):
             attempt.ingest()
+        self._files = attempt.files
         if not attempt.blocking:
             attempt.refine()
         return self._finish(attempt, self._message(attempt))

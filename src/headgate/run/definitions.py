@@ -74,6 +74,29 @@ def definition_tree(root: Path) -> tuple[list[Path], list[Path]] | None:
     return files, folders
 
 
+def definition_stamps(root: Path) -> dict[Path, tuple[int, ...] | None] | None:
+    """What changes with every definition that is written to, comes or goes, also when what was there comes back.
+
+    The time at which a file's entry changed cannot be set, so what was restored is not as it was.
+
+    Args:
+        root: The project's folder.
+
+    Returns:
+        Size, times and inode of what `definition_tree` names, or None where that is none.
+    """
+    tree = definition_tree(root)
+    return None if tree is None else {path: _stamp(path) for group in tree for path in group}
+
+
+def _stamp(path: Path) -> tuple[int, ...] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None  # it went since it was listed, or leads nowhere
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+
+
 def _is_looked_into(name: str, at_root: bool, of_dbt: bool) -> bool:
     if name == "__pycache__":
         return False

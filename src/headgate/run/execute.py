@@ -6,6 +6,8 @@ import functools
 import importlib
 import threading
 import time
+from collections.abc import Mapping
+from pathlib import Path
 
 from headgate.catalog.interface import MAIN
 from headgate.errors import DataError, StorageError, UsageError
@@ -17,7 +19,8 @@ from headgate.ingest.contract import Source
 from headgate.ingest.files import HashCache, discover
 from headgate.ingest.objects import copies_removed
 from headgate.ingest.sources import load_sources
-from headgate.run.fingerprint import project_fingerprint
+from headgate.run.definitions import definition_stamps
+from headgate.run.fingerprint import Inputs, project_fingerprint
 from headgate.run.lake import Lake
 from headgate.run.leftovers import take_away
 from headgate.run.result import RunResult, RunStatus, new_run_id
@@ -47,13 +50,14 @@ def run(lake: Lake, selection: Selection = EVERYTHING, emit: Emit = ignore, ahea
 def _run(lake: Lake, selection: Selection, emit: Emit, ahead: Ahead | None) -> RunResult:
     started, began = time.perf_counter(), time.time_ns()
     clean_up(lake, emit)
+    definitions = definition_stamps(lake.project.root)
     sources = load_sources(lake.project)
-    fingerprint = _fingerprint(lake, sources, selection, ahead)
+    inputs = _inputs(lake, sources, selection, ahead, definitions)
     head = lake.catalog.ref(MAIN).commit_id
     empty = not sources and _builds_nothing(lake)
     if empty:
         emit(Note("There is no source yet: headgate sources add FILE"))
-    if fingerprint and not empty and not selection.full_refresh and lake.history.settled(fingerprint) == head:
+    if inputs and not empty and not selection.full_refresh and lake.history.settled(inputs.fingerprint) == head:
         leave_note(lake.project, sources, selection, began, head)
         return RunResult(new_run_id(), RunStatus.UNCHANGED, None, head, time.perf_counter() - started)
 
@@ -62,8 +66,8 @@ def _run(lake: Lake, selection: Selection, emit: Emit, ahead: Ahead | None) -> R
 
     work = Work(lake.project, sources, selection)
     work.check_names()
-    result = Course(lake, work, emit).run(fingerprint)
-    if fingerprint and not empty and result.status in (RunStatus.MERGED, RunStatus.UNCHANGED):
+    result = Course(lake, work, emit).run(inputs)
+    if inputs and not empty and lake.history.settled(inputs.fingerprint) == result.commit:
         leave_note(lake.project, sources, selection, began, result.commit)
     return result
 
@@ -122,19 +126,25 @@ def _remember(lake: Lake, ahead: Ahead) -> None:
         cache.remember(str(path), now, found)
 
 
-def _fingerprint(lake: Lake, sources: list[Source], selection: Selection, ahead: Ahead | None) -> str | None:
-    """The identity of what a run would work on; None when only the network could tell, or a file is not there."""
+def _inputs(
+    lake: Lake,
+    sources: list[Source],
+    selection: Selection,
+    ahead: Ahead | None,
+    definitions: Mapping[Path, tuple[int, ...] | None] | None,
+) -> Inputs | None:
+    """What a run would work on; None when only the network or dbt could tell, or a file is not there."""
     try:
         if ahead is not None:
             _remember(lake, ahead)
         if any(is_address(pattern) for source in sources for pattern in source.contract.files):
             return None
-        files = [
-            (source.name, file)
+        files = tuple(
+            (source.name, file.name, file.sha256)
             for source in sources
             for file in discover(lake.project, source, lake.storage, lake.db, meanwhile=_warm_up)
-        ]
+        )
     except (DataError, StorageError):
         return None  # the run meets it again, and tells of it as a run that failed
-    named = [(source, file.name, file.sha256) for source, file in files]
-    return project_fingerprint(lake.project, named, str(selection))
+    fingerprint = project_fingerprint(lake.project, files, str(selection))
+    return None if fingerprint is None else Inputs(fingerprint, files, definitions)

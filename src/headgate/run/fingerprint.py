@@ -10,22 +10,53 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 from headgate.project import FILE, Project
-from headgate.run.definitions import definition_tree, variables_of
+from headgate.run.definitions import definition_stamps, definition_tree, variables_of
 from headgate.version import __version__
 
 # Who is let in does not change what a run makes.
 _CREDENTIALS = {"access_key", "secret_key", "session_token"}
 
+SourceFile = tuple[str, str, str]
+"""Source, path and SHA-256 of a file that a contract names."""
 
-def project_fingerprint(project: Project, source_files: Iterable[tuple[str, str, str]], selection: str) -> str | None:
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a run is going to work on, as it was found before the run began.
+
+    Attributes:
+        fingerprint: The project's, with these files.
+        files: Every file that the contracts name.
+        definitions: What `definition_stamps` told before any of them was read.
+    """
+
+    fingerprint: str
+    files: tuple[SourceFile, ...]
+    definitions: Mapping[Path, tuple[int, ...] | None] | None
+
+    def were_used(self, project: Project, found: Mapping[str, Iterable[SourceFile]]) -> bool:
+        """Whether a run that is over had these before it, and not what somebody put there for a while.
+
+        Args:
+            project: Whose definitions the run read.
+            found: The files that it found, by source, for those sources that it looked at.
+        """
+        expected = {file for file in self.files if file[0] in found}
+        used = {file for files in found.values() for file in files}
+        return used == expected and definition_stamps(project.root) == self.definitions
+
+
+def project_fingerprint(project: Project, source_files: Iterable[SourceFile], selection: str) -> str | None:
     """The identity of everything a run depends on but the lake itself; None where only dbt can tell its files.
 
     Args:
         project: The project as opened, profile and environment applied.
-        source_files: Source, path and SHA-256 of every file that the contracts name.
+        source_files: Every file that the contracts name.
         selection: The run's selection, as text.
     """
     tree = definition_tree(project.root)
