@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import headgate
+from headgate import faults
 from headgate.catalog import Ref
 from headgate.engines.duckdb import Session
 from headgate.engines.workspace import Workspace
 from headgate.errors import StorageError
+from headgate.faults import Point
 from headgate.lakehouse import Lakehouse
 from headgate.run.history import RunHistory
 from headgate.run.leftovers import take_away
@@ -127,3 +130,94 @@ def test_what_somebody_made_a_branch_of_outlives_the_run(shop: Path) -> None:
         assert lake.run().status is RunStatus.MERGED
         assert sorted(ref.name for ref in lake.refs()) == ["kept", "main"]
         assert lake.query("select count(*) from bronze.orders", ref="kept").rows() == [(2,)]
+
+
+class Killed(BaseException):
+    """What a process does not come back from."""
+
+
+def arm(monkeypatch: pytest.MonkeyPatch, acts: dict[Point, Callable[[], object]]) -> None:
+    """Have things done when a run comes by points, at each one once."""
+    monkeypatch.setattr(faults, "_armed", lambda point: acts.pop(point, lambda: None)())
+
+
+def die() -> None:
+    raise Killed
+
+
+def dead_run(lake: Lakehouse, run_id: str) -> tuple[str, Path]:
+    """What a run leaves that dies before it publishes: the commit of `main` that it began at, and a data file."""
+    catalog = lake.lake.catalog
+    base = catalog.ref("main").commit_id
+    lake.create_branch(f"run/{run_id}")
+    with Session(lake.project.engine, lake.lake.storage.of_run(run_id)) as session:
+        workspace = Workspace(catalog, f"run/{run_id}", session, run_id=run_id)
+        workspace.append(Name.of("bronze", "orders"), "SELECT 1 AS id")
+        workspace.commit("orders", {"run_id": run_id})
+    (written,) = (lake.project.root / ".headgate").rglob(f"{run_id}-*.parquet")
+    return base, written
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_a_clean_up_that_dies_half_way_leaves_what_somebody_keeps(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, merged: bool
+) -> None:
+    with headgate.open(shop) as lake:
+        catalog = lake.lake.catalog
+        base, written = dead_run(lake, "mine")
+        lake.create_branch("kept", "run/mine")
+        if merged:
+            # main is many commits further, and newer than what the run made.
+            lake.run()
+            lake.create_branch("other")
+            catalog.merge("kept", "other", message="merge", author="ada", rejoin=lambda *_: _[2])
+            catalog.delete_ref("kept")
+        arm(monkeypatch, {Point.BRANCH_DELETED: die})
+        with pytest.raises(Killed):
+            take_away(lake.lake, "mine", "run/mine", base)
+
+        assert take_away(lake.lake, "mine", "run/mine", base) is None
+        assert written.exists()
+        catalog.delete_ref("other" if merged else "kept")
+        assert take_away(lake.lake, "mine", "run/mine", base) is None
+        assert not written.exists()
+
+
+def test_a_run_that_gives_up_leaves_what_somebody_keeps_of_its_first_attempt(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with headgate.open(shop) as lake, headgate.open(shop) as other:
+
+        def overtake() -> None:
+            (branch,) = (ref.name for ref in other.refs() if ref.name.startswith("run/"))
+            other.create_branch("kept", branch)
+            assert other.run().status is RunStatus.MERGED
+            (shop / "data/orders-2.csv").write_text("id,customer,day,amount\n4,10,2026-01-07,1.00\n")
+            arm(monkeypatch, {Point.LEDGER_WRITTEN: fail})
+
+        def fail() -> None:
+            raise StorageError("The disk is full")
+
+        arm(monkeypatch, {Point.STATE_COMMITTED: overtake})
+        assert lake.run().status is RunStatus.FAILED
+        assert lake.query("select count(*) from bronze.orders", ref="kept").rows() == [(2,)]
+
+
+def test_what_a_run_commits_to_catch_up_is_told_to_be_its_own(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with headgate.open(shop) as lake, headgate.open(shop) as other:
+
+        def overtake() -> None:
+            with Session(other.project.engine, other.lake.storage) as session:
+                workspace = Workspace(other.lake.catalog, "main", session)
+                workspace.append(Name.of("bronze", "others"), "SELECT 1 AS id")
+                workspace.commit("others")
+
+        def look() -> None:
+            other.create_tag("before", next(ref.name for ref in other.refs() if ref.name.startswith("run/")))
+
+        arm(monkeypatch, {Point.STATE_COMMITTED: overtake, Point.PUBLISH_DUE: look})
+        run_id = lake.run().run_id
+        found = {commit.message: commit.properties for commit in lake.lake.catalog.log("before", first_parent=False)}
+
+        assert "merge main" in found
+        assert {name for name, told in found.items() if told.get("run_id") != run_id} == {"others", "The empty lake"}

@@ -81,9 +81,13 @@ class Attempt:
         assert self._workspace is not None, "begin() comes first"
         return self._workspace
 
-    def abandon(self) -> str | None:
-        """Take the branch and the files of this run away; the commit of `main` that has them, if it came to that."""
-        return take_away(self._lake, self.run_id, self.branch, self.onto) if self.onto else None
+    def abandon(self, base: str) -> str | None:
+        """Take the branch and the files of this run away; the commit of `main` that has them, if it came to that.
+
+        Args:
+            base: Where `main` was before the run's first attempt.
+        """
+        return take_away(self._lake, self.run_id, self.branch, base) if self.onto else None
 
     def stop(self) -> None:
         """End what the session is doing, from another thread, and whatever it is asked to do after that."""
@@ -266,14 +270,20 @@ class Attempt:
         catalog = self._lake.catalog
         reached(Point.CATCH_UP_DUE)
         moved = tuple(str(change.name) for change in catalog.diff(self.onto, head).changes)
-        self.workspace.commit("before main is merged in")
+        properties = {"run_id": self.run_id}
+        self.workspace.commit("before main is merged in", properties)
         if self.loads and self._met_again(head):
             raise Restart
         if not self.loads:
             check_loads(self._lake, self._work.sources, self.onto, self.branch, head)
         try:
             catalog.merge(
-                head, self.branch, message="merge main", author=self._lake.project.author, rejoin=self._rejoin
+                head,
+                self.branch,
+                message="merge main",
+                author=self._lake.project.author,
+                properties=properties,
+                rejoin=self._rejoin,
             )
         except Conflict:
             if self.loads:

@@ -48,6 +48,7 @@ class Course:
         self._notes: list[str] = []
         self._started = time.perf_counter()
         self.run_id = new_run_id()
+        self._base = ""
         self._losses = 0
         self._files: Mapping[str, Iterable[SourceFile]] = {}
         self._turn = ExitStack()
@@ -118,7 +119,7 @@ class Course:
     def _follow(self, attempt_once: Callable[[Attempt], RunResult], inputs: Inputs | None) -> RunResult:
         """Attempt until nobody is in the way, and record what became of it."""
         self._lake.check_storage()
-        base = self._lake.catalog.ref(MAIN).commit_id
+        base = self._base = self._lake.catalog.ref(MAIN).commit_id
         branch = f"run/{self.run_id}"
         selection = str(self._work.selection)
         with self._lake.history.running(self.run_id, branch, base, selection), self._turn:
@@ -148,7 +149,7 @@ class Course:
             try:
                 return attempt_once(attempt)
             except Restart:
-                attempt.abandon()
+                attempt.abandon(self._base)
                 self._emit(Rebased(self._lake.catalog.ref(MAIN).commit_id, ()))
                 return None
             except BaseException as error:
@@ -157,13 +158,13 @@ class Course:
                     found = Cancelled("The run was stopped.", hint="main is as it was; run again when you like.")
                 if isinstance(found, HeadgateError):
                     return self._given_up(attempt, _status_of(found), found)
-                attempt.abandon()
+                attempt.abandon(self._base)
                 raise
 
     def _given_up(self, attempt: Attempt, status: RunStatus, error: HeadgateError) -> RunResult:
         """The end of an attempt that met an error; what had reached `main` before is merged all the same."""
         try:
-            published = attempt.abandon()
+            published = attempt.abandon(self._base)
         except StorageError:
             # Whatever is gone now, the first error says what it was; the next run takes away what is left.
             raise error from None
