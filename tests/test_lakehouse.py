@@ -243,6 +243,18 @@ def test_doctor_finds_a_lost_file(lake: Lakehouse) -> None:
     assert "bronze.orders" in errors[0].message
 
 
+def test_doctor_finds_a_lost_file_of_a_branch(lake: Lakehouse, shop: Path) -> None:
+    lake.create_branch("kept")
+    (shop / "models/staging/stg_orders.sql").write_text("select 1 as order_id")
+    (shop / "models/marts/mart_spending.sql").write_text("select 1 as one")
+    assert lake.run().status is RunStatus.MERGED
+    Path(lake.show("gold.mart_spending", ref="kept").files[0].path.removeprefix("file://")).unlink()
+
+    (error,) = [finding for finding in lake.doctor() if finding.status == "error"]
+
+    assert error.message.startswith("gold.mart_spending on kept: ")
+
+
 def test_columns_that_came_with_a_file_are_told_of(lake: Lakehouse, shop: Path) -> None:
     def notes() -> list[str]:
         told: list[Event] = []

@@ -15,7 +15,7 @@ from headgate.run.execute import clean_up
 from headgate.run.findings import Finding
 from headgate.run.lake import Lake
 from headgate.run.selection import Selection
-from headgate.types import Kind
+from headgate.types import Content, Kind
 
 # Below this a run is likely to meet a full disk.
 _LOW_BYTES = 1_000_000_000
@@ -69,7 +69,7 @@ def _tables(lake: Lake) -> Iterator[Finding]:
     foreign: list[str] = []
     # One that remembers nothing of what was there.
     storage = Storage(lake.storage.warehouse, lake.storage.access)
-    for name, content in lake.catalog.state(MAIN).items():
+    for name, content in _contents(lake):
         tables += 1
         try:
             if content.kind is Kind.VIEW:
@@ -91,7 +91,19 @@ def _tables(lake: Lake) -> Iterator[Finding]:
     if foreign:
         yield Finding("tables", "ok", f"Views that only the engines that made them can query: {', '.join(foreign)}.")
     if not broken:
-        yield Finding("tables", "ok", f"All files of main's {tables:,} tables and views are there, whole in size.")
+        yield Finding("tables", "ok", f"All files of {tables:,} tables and views on all refs are there, whole in size.")
+
+
+def _contents(lake: Lake) -> Iterator[tuple[str, Content]]:
+    """What every branch and tag has, each version once, with a name for a person; `main` comes first."""
+    busy = {record.branch for record in lake.history.runs() if record.finished is None}
+    seen: set[Content] = set()
+    for ref in sorted(lake.catalog.refs(), key=lambda ref: (ref.name != MAIN, ref.name)):
+        # What a run that is at work has may be gone as soon as it is over.
+        for name, content in lake.catalog.state(ref.commit_id).items() if ref.name not in busy else ():
+            if content not in seen:
+                seen.add(content)
+                yield (str(name) if ref.name == MAIN else f"{name} on {ref.name}"), content
 
 
 def _problem(version: TableVersion) -> str | None:
