@@ -221,3 +221,37 @@ def test_what_a_run_commits_to_catch_up_is_told_to_be_its_own(shop: Path, monkey
 
         assert "merge main" in found
         assert {name for name, told in found.items() if told.get("run_id") != run_id} == {"others", "The empty lake"}
+
+
+@pytest.mark.parametrize(
+    ("lost", "told"),
+    [
+        (Point.STATE_COMMITTED, "Start it."),
+        (Point.PUBLISH_DUE, "main may have the run's commit: headgate log tells"),
+        (Point.PUBLISHED, "main has the run's commit {}, and the next run records that. Start it."),
+    ],
+)
+def test_a_state_database_that_dies_about_the_publication(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, lost: Point, told: str
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise StorageError("The state database does not answer.", hint="Start it.")
+
+    with headgate.open(shop) as lake, monkeypatch.context() as patch:
+
+        def lose() -> None:
+            patch.setattr(type(lake.lake.catalog), "publish", away)
+            patch.setattr(type(lake.lake.catalog), "delete_ref", away)
+            patch.setattr(type(lake.lake.catalog), "diff", away)
+
+        arm(patch, {lost: lose})
+        with pytest.raises(StorageError, match="does not answer") as caught:
+            lake.run()
+        assert (caught.value.hint or "").startswith(told.format(lake.log()[0].id[:10]))
+    # The run's process lives on here; for others to know that it is over, it has to be gone.
+    with headgate.open(shop) as lake:
+        assert lake.run().status is (RunStatus.UNCHANGED if lost is Point.PUBLISHED else RunStatus.MERGED)
+        assert len(lake.log()) == 2
+        assert [run.status for run in lake.runs()][-1] is (
+            RunStatus.MERGED if lost is Point.PUBLISHED else RunStatus.INTERRUPTED
+        )

@@ -50,6 +50,8 @@ class Course:
         self.run_id = new_run_id()
         self._base = ""
         self._losses = 0
+        # What is known of `main` once a publication was begun.
+        self._came = ""
         self._files: Mapping[str, Iterable[SourceFile]] = {}
         self._turn = ExitStack()
 
@@ -133,7 +135,8 @@ class Course:
             try:
                 self._lake.history.finish(result, settled)
             except StorageError as error:
-                raise _unrecorded(result, error) from error
+                _tell_of_main(error, _came(result.commit) if result.status is RunStatus.MERGED else "")
+                raise
         return result
 
     def _settled(self, result: RunResult, inputs: Inputs | None) -> str | None:
@@ -167,6 +170,7 @@ class Course:
             published = attempt.abandon(self._base)
         except StorageError:
             # Whatever is gone now, the first error says what it was; the next run takes away what is left.
+            _tell_of_main(error, self._came)
             raise error from None
         if published is not None:
             return self._result(RunStatus.MERGED, attempt, commit=published)
@@ -233,6 +237,9 @@ class Course:
                 properties |= {"override": override, "overridden": ", ".join(sorted(passed_over))}
                 message = f"{message} (override: {override})"
             reached(Point.PUBLISH_DUE)
+            self._came = (
+                "main may have the run's commit: headgate log tells, and the next run records what became of it."
+            )
             try:
                 published = catalog.publish(
                     attempt.branch,
@@ -245,7 +252,9 @@ class Course:
                     merged=merged,
                 )
             except StaleRef:
+                self._came = ""
                 continue
+            self._came = _came(published.id)
             reached(Point.PUBLISHED)
             if override is not None:
                 attempt.settle_blocking()
@@ -327,12 +336,16 @@ def _between(conflict: Conflict, source: str) -> Conflict:
     )
 
 
-def _unrecorded(result: RunResult, error: StorageError) -> StorageError:
-    """What to tell when the outcome of a run cannot be recorded: first of all, what became of `main`."""
-    if result.status is not RunStatus.MERGED:
-        return error
-    told = f"main has the run's commit {result.commit[:10]}, and the next run records that."
-    return StorageError(error.message, place=error.place, hint=f"{told} {error.hint or ''}".strip())
+def _tell_of_main(error: HeadgateError, came: str) -> None:
+    """Say first in an error, after which the lake cannot be asked what became of a run, what is known of `main`."""
+    if came:
+        # Whoever stops a run is told that main is as it was.
+        further = "" if isinstance(error, Cancelled) else error.hint or ""
+        error.hint = f"{came} {further}".strip()
+
+
+def _came(commit: str) -> str:
+    return f"main has the run's commit {commit[:10]}, and the next run records that."
 
 
 def _status_of(error: HeadgateError) -> RunStatus:
