@@ -255,3 +255,22 @@ def test_a_state_database_that_dies_about_the_publication(
         assert [run.status for run in lake.runs()][-1] is (
             RunStatus.MERGED if lost is Point.PUBLISHED else RunStatus.INTERRUPTED
         )
+
+
+@pytest.mark.parametrize("point", [Point.LEDGER_WRITTEN, Point.STATE_COMMITTED])
+def test_a_run_that_another_took_for_dead_says_so(shop: Path, monkeypatch: pytest.MonkeyPatch, point: Point) -> None:
+    with headgate.open(shop) as lake, headgate.open(shop) as other:
+
+        def bury() -> None:
+            (run,) = other.runs()
+            take_away(other.lake, run.run_id, run.branch or "", run.base or "")
+            other.lake.history.bury(run.run_id)
+
+        arm(monkeypatch, {point: bury})
+        result = lake.run()
+
+        assert result.status is RunStatus.FAILED
+        assert result.error is not None
+        assert result.error.message.startswith("Another run took this one for dead")
+        assert lake.run().status is RunStatus.MERGED
+        assert spending(lake) == [(1, "12.50"), (2, "7.25")]

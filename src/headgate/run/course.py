@@ -168,6 +168,8 @@ class Course:
         """The end of an attempt that met an error; what had reached `main` before is merged all the same."""
         try:
             published = attempt.abandon(self._base)
+            if not isinstance(error, Cancelled) and self._lake.history.is_buried(self.run_id):
+                status, error = RunStatus.FAILED, _taken_for_dead(error)
         except StorageError:
             # Whatever is gone now, the first error says what it was; the next run takes away what is left.
             _tell_of_main(error, self._came)
@@ -342,6 +344,16 @@ def _tell_of_main(error: HeadgateError, came: str) -> None:
         # Whoever stops a run is told that main is as it was.
         further = "" if isinstance(error, Cancelled) else error.hint or ""
         error.hint = f"{came} {further}".strip()
+
+
+def _taken_for_dead(error: HeadgateError) -> StorageError:
+    """What an error means that a run met because another one had taken its branch and files away."""
+    return StorageError(
+        "Another run took this one for dead, as nothing had been heard of it for long, and cleaned up after it.",
+        hint="main is as it was; run again. Where that recurs, see that this machine stays awake, and reaches the state"
+        " database.",
+        data={"met": error.message},
+    )
 
 
 def _came(commit: str) -> str:

@@ -154,6 +154,12 @@ class RunHistory:
         reached(Point.BURIED)
         self._lock_path(run_id).unlink(missing_ok=True)
 
+    def is_buried(self, run_id: str) -> bool:
+        """Whether another process has taken a run for dead that did not come to `main`, and cleaned up after it."""
+        runs = database.runs
+        rows = self._db.fetch(select(runs.c.status).where(runs.c.run_id == run_id))
+        return [row.status for row in rows] == [RunStatus.INTERRUPTED.value]
+
     def sweep(self) -> None:
         """Remove the lock files of runs that are over, or died before they were recorded or just after their end."""
         runs = database.runs
