@@ -4,8 +4,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Row
 
 from headgate.database import Database
 from headgate.run.history import RunHistory
@@ -77,6 +79,20 @@ def test_a_run_that_lives_is_not_dead_and_one_whose_process_ended_is(history: Ru
             "r1": RunStatus.INTERRUPTED,
             "r2": RunStatus.RUNNING,
         }
+
+
+def test_a_run_that_ends_while_its_lock_is_looked_at_did_not_die(
+    history: RunHistory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_dead = RunHistory._is_dead
+
+    def end_first(other: RunHistory, row: Row[Any]) -> bool:
+        history.finish(result("r1", RunStatus.REFUSED), None)
+        return is_dead(other, row)
+
+    monkeypatch.setattr(RunHistory, "_is_dead", end_first)
+    with history.running("r1", "run/r1", "base", ""):
+        assert history.dead() == []
 
 
 def test_names_of_runs_sort_by_time_and_differ() -> None:

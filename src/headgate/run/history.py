@@ -13,7 +13,7 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -122,10 +122,14 @@ class RunHistory:
 
     def dead(self) -> list[RunRecord]:
         """Runs that are recorded as running and whose process is gone."""
+        gone = {row.run_id for row in self._running() if self._is_dead(row)}
+        # A run that ends between the two looks lets go of its lock as a dead one does, but is on record before.
+        return [_record(row) for row in self._running() if row.run_id in gone] if gone else []
+
+    def _running(self) -> Sequence[Row[Any]]:
         runs = database.runs
         silent = (runs.c.heartbeat < self._db.after(-SILENCE)).label("silent")
-        rows = self._db.fetch(select(runs, silent).where(runs.c.status == RunStatus.RUNNING.value))
-        return [_record(row) for row in rows if self._is_dead(row)]
+        return self._db.fetch(select(runs, silent).where(runs.c.status == RunStatus.RUNNING.value))
 
     def _is_dead(self, row: Row[Any]) -> bool:
         if row.host == socket.gethostname():
