@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from headgate.catalog import Catalog, Change, Commit, Operation, Rejoin
-from headgate.errors import Conflict, ReadOnly, StaleRef, UsageError
+from headgate.catalog.nessie.catalog import NessieCatalog
+from headgate.database import Database
+from headgate.errors import Conflict, ReadOnly, RefNotFound, StaleRef, UsageError
 from headgate.types import Content, Kind, Name
 
 Put = Callable[[str, Name, str | None], Commit]
@@ -18,6 +21,41 @@ ORDERS, SALES, STORES = Name.of("bronze", "orders"), Name.of("bronze", "sales"),
 
 def table(version: str) -> Content:
     return Content(Kind.TABLE, "one", f"file:///lake/{version}.json")
+
+
+class TestSource:
+    @pytest.mark.parametrize(
+        "use",
+        [
+            lambda catalog: catalog.merge("work", "behind", message="", author="ada"),
+            lambda catalog: catalog.merge("work", "beside", message="", author="ada"),
+            lambda catalog: catalog.publish("work", "main", message="", author="ada"),
+            lambda catalog: catalog.advance("behind", "work", catalog.ref("behind").commit_id),
+            lambda catalog: catalog.create_branch("copy", "work"),
+            lambda catalog: catalog.create_tag("copy", "work"),
+        ],
+    )
+    def test_that_is_deleted_before_the_change_lands_ends_it(
+        self, catalog: Catalog, put: Put, monkeypatch: pytest.MonkeyPatch, use: Callable[[Catalog], object]
+    ) -> None:
+        if isinstance(catalog, NessieCatalog):
+            pytest.xfail("Nessie moves one reference without a look at another")
+        for branch in ("work", "behind", "beside"):
+            catalog.create_branch(branch)
+        put("beside", SALES, "1")
+        put("work", ORDERS, "1")
+        transact = Database.transact
+
+        def delete_first(*arguments: Any, **options: Any) -> object:
+            monkeypatch.undo()
+            catalog.delete_ref("work")
+            return transact(*arguments, **options)
+
+        before = [ref for ref in catalog.refs() if ref.name != "work"]
+        monkeypatch.setattr(Database, "transact", delete_first)
+        with pytest.raises(RefNotFound, match="There is no branch or tag 'work'"):
+            use(catalog)
+        assert catalog.refs() == before
 
 
 class TestMerge:

@@ -16,7 +16,7 @@ from headgate.catalog.merge import Joiner, joiners
 from headgate.catalog.model import Change, Commit, Diff, MergeResult, Operation, Problem, Ref, RefKind, Rejoin
 from headgate.catalog.naming import Resolver
 from headgate.catalog.nodes import NodeStore
-from headgate.catalog.refs import RefTable, not_made_on, stale
+from headgate.catalog.refs import RefTable, deletable, not_made_on, stale
 from headgate.catalog.state import TreeState
 from headgate.catalog.tree import EMPTY, EMPTY_BODY, Edit, Entry, Leaf, Tree
 from headgate.catalog.turns import Turns
@@ -95,7 +95,7 @@ class EmbeddedCatalog:
         return self._lander.land(branch, propose)
 
     def advance(self, branch: str, to: str, expected: str) -> None:
-        target, start = self._resolver.header(to), self._resolver.header(expected)
+        (target, ref), start = self._resolver.named(to), self._resolver.header(expected)
         if not history.is_ancestor(self._commits, start, target):
             raise Conflict(
                 f"Commit {target.id[:12]} does not descend from commit {start.id[:12]}, where '{branch}' is",
@@ -105,7 +105,7 @@ class EmbeddedCatalog:
         def propose(head: Header) -> FastForward:
             if head.id != start.id:
                 raise stale(branch, start.id)
-            return FastForward(target, "advance")
+            return FastForward(target, "advance", ref)
 
         self._lander.land(branch, propose)
 
@@ -121,13 +121,10 @@ class EmbeddedCatalog:
         expected: str | None = None,
         merged: str | None = None,
     ) -> Commit:
-        origin = self._resolver.header(source)
-        branch = self._refs.find(source)
+        origin, ref = self._resolver.named(source)
         others = [self._resolver.header(merged)] if merged is not None else []
 
         def propose(head: Header) -> Proposal | None:
-            if branch is not None:
-                self._refs.get(source)
             if expected is not None and head.id != expected:
                 raise stale(onto, expected)
             bases = history.merge_bases(self._commits, head, origin)
@@ -137,9 +134,7 @@ class EmbeddedCatalog:
             if not kept:
                 return None
             parents = [head, *(other for other in others if not history.is_ancestor(self._commits, other, head))]
-            return Proposal(
-                kept, parents, "publish", author, message, properties or {}, branch.name if branch else None
-            )
+            return Proposal(kept, parents, "publish", author, message, properties or {}, ref)
 
         return self._lander.land(onto, propose)
 
@@ -154,7 +149,9 @@ class EmbeddedCatalog:
         rejoin: Rejoin | None = None,
     ) -> MergeResult:
         parting = self._commits.parting([source, into])
-        origin = parting.heads[source][1] if source in parting.heads else self._resolver.header(source)
+        origin, ref = (
+            (parting.heads[source][1], deletable(source)) if source in parting.heads else self._resolver.named(source)
+        )
         kind, head = parting.heads.get(into, (None, None))
         since = f"on branch '{into}' and on '{source}' since they parted"
         joiners: dict[tuple[Header, ...], Joiner] = {}
@@ -167,12 +164,12 @@ class EmbeddedCatalog:
                 return None
             if head in bases:
                 done.append((True, self._operations(head, origin)))
-                return FastForward(origin, "merge")
+                return FastForward(origin, "merge", ref)
             if bases not in joiners:
                 joiners[bases] = self._joiner(bases, origin, rejoin)
             operations = joiners[bases].onto(self._held(head, joiners[bases]), since)
             done.append((False, operations))
-            return Proposal(operations, [head, origin], "merge", author, message, properties or {})
+            return Proposal(operations, [head, origin], "merge", author, message, properties or {}, ref)
 
         commit = self._lander.land(into, propose, head if kind is RefKind.BRANCH else None)
         fast_forward, operations = done[0] if done else (False, ())
@@ -236,8 +233,9 @@ class EmbeddedCatalog:
         self._db.transact(work)
 
     def _create(self, name: str, kind: RefKind, at: str) -> Ref:
-        ref = Ref(name, kind, self._resolver.header(at).id)
-        self._refs.create(ref, self._clock())
+        header, source = self._resolver.named(at)
+        ref = Ref(name, kind, header.id)
+        self._refs.create(ref, self._clock(), source)
         return ref
 
     def _held(self, head: Header, joiner: Joiner) -> dict[Name, Content]:

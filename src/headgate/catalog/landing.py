@@ -42,7 +42,7 @@ class Proposal:
         author: Who.
         message: Why.
         properties: Further facts.
-        source: A ref that has to be there still when it lands.
+        source: A ref that has to be there still when it lands; else RefNotFound ends it.
     """
 
     operations: Sequence[Operation]
@@ -56,10 +56,11 @@ class Proposal:
 
 @dataclass(frozen=True)
 class FastForward:
-    """A commit that is there already and that the branch is to point at."""
+    """A commit that is there already and that the branch is to point at; `source` is as for a proposal."""
 
     to: Header
     movement: str
+    source: str | None = None
 
 
 Propose = Callable[[Header], Proposal | FastForward | None]
@@ -110,11 +111,12 @@ class Lander:
                 if proposal is None:
                     return self._commits.load(head.id)
                 edit, commit = self._work_out(head, proposal)
-                source = proposal.source if isinstance(proposal, Proposal) else None
-                movement = Movement(branch, head.id, commit, edit, self._clock(), proposal.movement, source)
+                movement = Movement(branch, head.id, commit, edit, self._clock(), proposal.movement, proposal.source)
                 outcome = self._mover.move(movement)
                 if outcome is Outcome.LANDED:
                     return commit
+                if outcome is Outcome.LOST and proposal.source is not None:
+                    self._refs.get(proposal.source)
                 losses += outcome is Outcome.LOST
                 if queued:
                     time.sleep(random.uniform(0, _PAUSE * losses))  # noqa: S311  # not a secret

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from headgate.catalog import history
 from headgate.catalog.commits import CommitStore, Header
-from headgate.catalog.refs import RefTable
+from headgate.catalog.refs import RefTable, deletable
 from headgate.errors import RefNotFound
 
 _ID = re.compile("[0-9a-f]{7,64}")
@@ -28,16 +28,24 @@ class Resolver:
         Raises:
             RefNotFound: None is, or several are.
         """
+        return self.named(text)[0]
+
+    def named(self, text: str) -> tuple[Header, str | None]:
+        """The commit that a text names, and the ref that does so, if it is one that may be deleted meanwhile.
+
+        Raises:
+            RefNotFound: As `header` does.
+        """
         whole = _WHOLE_ID.fullmatch(text) is not None
         found = self._commits.find(text) if whole else self._commits.head(text)
         if found is not None:
-            return found
+            return found, None if whole else deletable(text)
         if "@" in text:
             ref, _, moment = text.partition("@")
-            return self._of_ref(ref, moment)
+            return self._of_ref(ref, moment), None
         found = self._by_id(text)
         if found is not None:
-            return found
+            return found, None
         raise RefNotFound(f"There is no branch, tag or commit '{text}'", hint=self._refs.hint(text))
 
     def _of_ref(self, ref: str, moment: str) -> Header:

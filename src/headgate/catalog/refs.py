@@ -6,7 +6,7 @@ import re
 import unicodedata
 from datetime import datetime
 
-from sqlalchemy import Connection, Delete, Insert, Update, bindparam, func, literal, select
+from sqlalchemy import Connection, Delete, Insert, Select, Update, bindparam, func, literal, select
 
 from headgate import database
 from headgate.catalog.interface import MAIN
@@ -101,34 +101,38 @@ class RefTable:
         rows = self._db.fetch(select(database.refs))
         return sorted((Ref(row.name, RefKind(row.kind), row.commit_id) for row in rows), key=lambda ref: ref.name)
 
-    def create(self, ref: Ref, time: datetime) -> None:
-        """Add a ref; AlreadyExists when its name is taken."""
+    def create(self, ref: Ref, time: datetime, source: str | None = None) -> None:
+        """Add a ref; AlreadyExists when its name is taken, RefNotFound when `source`, by which it came, is gone."""
         check_ref_name(ref.name)
 
         def work(connection: Connection, again: bool) -> bool:
             # What an earlier try left is looked for last: until then that one may still be under way at the server.
-            added = self.add(connection, ref, time)
+            added = self.add(connection, ref, time, source)
             return added or (again and is_logged(connection, ref.name, None, ref.commit_id, time))
 
         if not self._db.transact(work, one_statement=self._db.at_once):
+            if source is not None:
+                self.get(source)
             raise AlreadyExists(
                 f"There is a branch or tag '{ref.name}' already",
                 hint="Choose another name, or delete that one first",
             )
         reached(Point.BRANCH_CREATED)
 
-    def add(self, connection: Connection, ref: Ref, time: datetime) -> bool:
-        """Add a ref within a transaction; False when its name is taken."""
+    def add(self, connection: Connection, ref: Ref, time: datetime, source: str | None = None) -> bool:
+        """Add a ref within a transaction; False when its name is taken, or `source` is gone."""
         values = {"name": ref.name, "kind": ref.kind.value, "commit_id": ref.commit_id}
-        new = self._db.insert_new(database.refs).values(values)
+        new = self._db.insert_new(database.refs)
+        if source is None:
+            new = new.values(values)
+        else:
+            row = select(*(literal(value) for value in values.values())).where(_standing(source).exists())
+            new = new.from_select(list(values), row)
         return self._change(connection, new, (ref.name, None, ref.commit_id, time, "created"))
 
     def exists(self, connection: Connection, name: str) -> bool:
         """Whether there is a ref of this name, and will be to the end of the transaction."""
-        query = (
-            select(database.refs.c.name).where(database.refs.c.name == name).with_for_update(read=True, key_share=True)
-        )
-        return connection.execute(query).first() is not None
+        return connection.execute(_standing(name)).first() is not None
 
     def move(self, connection: Connection, name: str, before: str, after: str, time: datetime, reason: str) -> bool:
         """Point a ref elsewhere if it still points at `before`; False when it does not."""
@@ -192,6 +196,17 @@ class RefTable:
         """Whether a ref points or once pointed at a commit."""
         log = database.reflog
         return bool(self._db.fetch(select(log.c.id).where(log.c.ref == name, log.c.after_id == commit_id).limit(1)))
+
+
+def _standing(name: str) -> Select[tuple[str]]:
+    """The question for a ref that nobody may delete until the transaction ends."""
+    refs = database.refs.alias("standing")
+    return select(refs.c.name).where(refs.c.name == name).with_for_update(read=True, key_share=True)
+
+
+def deletable(ref: str) -> str | None:
+    """The ref, unless it is the one that is always there."""
+    return None if ref == MAIN else ref
 
 
 def not_made_on(branch: str, commit: Commit) -> UsageError:

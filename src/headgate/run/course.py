@@ -196,6 +196,8 @@ class Course:
         merged = catalog.resolve(source).id
         base = catalog.merge_base(merged, MAIN).id
         attempt.begin(merged, base)
+        # Whoever takes a run's branch away from here on finds this one, which needs its files.
+        catalog.resolve(source)
         attempt.judge_outside(base)
         if attempt.onto != head:
             attempt.catch_up(head)
