@@ -47,6 +47,15 @@ def test_environment_variables_that_models_read_count(shop: Path, monkeypatch: p
     assert fingerprint(shop) != before
 
 
+@pytest.mark.parametrize("name", ["models/a.SQL", "models/a.Yml", "seeds/a.CSV"])
+def test_names_in_capitals_count_as_they_do_for_dbt(shop: Path, name: str) -> None:
+    before = fingerprint(shop)
+    (shop / name).parent.mkdir(exist_ok=True)
+    (shop / name).write_text("")
+
+    assert fingerprint(shop) != before
+
+
 def test_data_and_what_runs_leave_are_no_definitions(shop: Path) -> None:
     for name in (".headgate/dbt/x.yml", "target/run.sql", "data/notes.md", "report.pdf"):
         path = shop / name

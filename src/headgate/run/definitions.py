@@ -105,7 +105,8 @@ def _is_looked_into(name: str, at_root: bool, of_dbt: bool) -> bool:
 
 
 def _is_definition(name: str) -> bool:
-    return os.path.splitext(name)[1] in _DEFINITIONS  # noqa: PTH122  # a path for each name would take longer
+    # dbt takes `a.SQL` for a model.
+    return os.path.splitext(name)[1].lower() in _DEFINITIONS  # noqa: PTH122  # a path for each name would take longer
 
 
 def _nearest(folder: Path) -> Path:
@@ -147,7 +148,7 @@ def variables_of(file: Path, content: bytes) -> tuple[set[str], bool]:
     """
     asked = [name.decode() for _, name in _ENV_VAR.findall(content)]
     names = {name for name in asked if name}
-    if file.suffix in (".yml", ".yaml"):
+    if file.suffix.lower() in (".yml", ".yaml"):
         names.update(name.decode() for name in _INTERPOLATED.findall(content))
     # dbt renders nothing in Markdown.
-    return names, "" in asked and file.suffix != ".md"
+    return names, "" in asked and file.suffix.lower() != ".md"

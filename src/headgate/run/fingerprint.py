@@ -69,7 +69,7 @@ def project_fingerprint(project: Project, source_files: Iterable[SourceFile], se
     variables: set[str] = set()
     for path in sorted(tree[0]):
         relative = os.path.relpath(path, project.root)
-        if path.suffix == ".csv":
+        if path.suffix.lower() == ".csv":
             # A seed can be large: who touched it without changing it pays with one full plan.
             stat = path.stat()
             times = f"{stat.st_mtime_ns}\0{stat.st_ctime_ns}"

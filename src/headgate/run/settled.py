@@ -132,7 +132,7 @@ def _variables(files: Iterable[Path]) -> list[str] | None:
 
     found: set[str] = set()
     for file in files:
-        if file.suffix != ".csv":
+        if file.suffix.lower() != ".csv":
             names, others = variables_of(file, file.read_bytes())
             if others:
                 return None
