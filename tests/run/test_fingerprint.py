@@ -47,6 +47,23 @@ def test_environment_variables_that_models_read_count(shop: Path, monkeypatch: p
     assert fingerprint(shop) != before
 
 
+def test_links_to_folders_above_and_to_themselves_end(shop: Path) -> None:
+    (shop / "notes/deep").mkdir(parents=True)
+    (shop / "notes/deep/plan.yml").write_text("")
+    for name, target in (("notes/top", ".."), ("notes/deep/up", ".."), ("notes/self", "self")):
+        (shop / name).symlink_to(target)
+    (shop / "linked").symlink_to(shop.parent / "elsewhere")
+    (shop.parent / "elsewhere").mkdir()
+    (shop.parent / "elsewhere/m.sql").write_text("")
+
+    tree = definition_tree(shop)
+
+    assert tree is not None
+    names = [path.relative_to(shop).as_posix() for path in tree[0]]
+    assert [name for name in names if name.endswith(("plan.yml", "m.sql"))].count("linked/m.sql") == 1
+    assert sum(name.endswith("plan.yml") for name in names) == 1
+
+
 @pytest.mark.parametrize("name", ["models/a.SQL", "models/a.Yml", "seeds/a.CSV"])
 def test_names_in_capitals_count_as_they_do_for_dbt(shop: Path, name: str) -> None:
     before = fingerprint(shop)

@@ -55,18 +55,21 @@ def definition_tree(root: Path) -> tuple[list[Path], list[Path]] | None:
     dbt_folders, packages = found
     files: list[Path] = []
     folders: list[Path] = []
-    seen: set[Path] = set()
+    # Whether a folder was looked into as dbt does; by identity, because links can lead around in a circle.
+    seen: dict[tuple[int, int], bool] = {}
     waiting = [(folder, True) for folder in dbt_folders] + [(folder, False) for folder in (*packages, root)]
     for folder, of_dbt in waiting:
-        if folder in seen:
-            continue
-        seen.add(folder)
         if not folder.is_dir():
             folders.append(_nearest(folder))
             continue
+        status = os.stat(folder)  # noqa: PTH116  # of thousands of folders, `Path` would take longer
+        identity = (status.st_dev, status.st_ino)
+        if identity in seen and (seen[identity] or not of_dbt):
+            continue
+        seen[identity] = of_dbt
         folders.append(folder)
         for entry in os.scandir(folder):
-            if entry.is_dir():
+            if _is_folder(entry):
                 if _is_looked_into(entry.name, folder == root, of_dbt):
                     waiting.append((Path(entry.path), of_dbt and folder != root))
             elif entry.name in _DOTTED or (not entry.name.startswith(".") and _is_definition(entry.name)):
@@ -95,6 +98,13 @@ def _stamp(path: Path) -> tuple[int, ...] | None:
     except OSError:
         return None  # it went since it was listed, or leads nowhere
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def _is_looked_into(name: str, at_root: bool, of_dbt: bool) -> bool:
