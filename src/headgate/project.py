@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +40,7 @@ class Project:
         environment: Variables for `${NAME}`: those of the process, and of `.env` where the process has none.
         hidden: Values of `headgate.yml` that came from there, which no message may show, with what it shows instead.
         asked: The profile that was asked for by name; None where settings or environment chose.
+        opened: When its settings began to be read, in nanoseconds since 1970.
     """
 
     root: Path
@@ -47,6 +49,7 @@ class Project:
     environment: dict[str, str] = field(default_factory=dict, repr=False)
     hidden: Mapping[str, str] = field(default_factory=dict, repr=False)
     asked: str | None = None
+    opened: int = field(default_factory=time.time_ns, compare=False)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str] | None = None, profile: str | None = None) -> Project:
@@ -58,10 +61,10 @@ class Project:
         # YAML and pydantic are a tenth of a second that `import headgate` and `headgate --help` need not take.
         from headgate.config import load_settings
 
-        root = root_of(path)
+        opened, root = time.time_ns(), root_of(path)
         environment = environment_of(root)
         loaded = load_settings(root / FILE, environment, profile or environment.get("HEADGATE_PROFILE"))
-        return cls(root, loaded.settings, loaded.profile, environment, loaded.hidden, profile)
+        return cls(root, loaded.settings, loaded.profile, environment, loaded.hidden, profile, opened)
 
     @property
     def name(self) -> str:

@@ -28,6 +28,8 @@ def noted(shop: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (shop / "headgate.yml").write_text("name: shop\nauthor: tester\nprofiles:\n  fast: {author: '${SHOP_AUTHOR:-x}'}\n")
     shutil.rmtree(shop / "models")
     (shop / "macros").mkdir()
+    # The first opening would change the project's folder.
+    (shop / ".headgate").mkdir()
     (shop / "macros/cents.sql").write_text("{% macro cents(amount) %} {{ amount }} * 100 {% endmacro %}\n")
     with headgate.open(shop) as lake:
         assert told(shop) is None
@@ -110,6 +112,22 @@ def test_files_as_young_as_the_run_leave_no_note(shop: Path) -> None:
     assert not (shop / ".headgate/settled.json").exists()
 
 
+def test_settings_that_changed_since_the_project_was_opened_leave_no_note(noted: Path) -> None:
+    with headgate.open(noted) as lake:
+        for change in (
+            lambda: append(noted / "headgate.yml"),
+            lambda: (noted / ".env").write_text("SHOP_AUTHOR=ada\n"),
+            lambda: (noted / ".env").unlink(),
+        ):
+            change()
+            (noted / ".headgate/settled.json").unlink(missing_ok=True)
+            assert lake.run().status in (RunStatus.MERGED, RunStatus.UNCHANGED)
+            assert told(noted) is None
+    with headgate.open(noted) as lake:
+        lake.run()
+    assert told(noted) is not None
+
+
 def test_an_address_among_the_sources_leaves_no_note(noted: Path) -> None:
     (noted / ".headgate/settled.json").unlink()
     with headgate.open(noted) as lake:
@@ -132,6 +150,7 @@ def test_the_command_asks_the_note_first(
 def test_what_dbt_reads_elsewhere_counts(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settled, "_SETTLED_NS", 0)
     shutil.rmtree(shop / "models")
+    (shop / ".headgate").mkdir()
     (shop / "dbt_project.yml").write_text(
         "name: shop\nprofile: x\nseed-paths: [data/seeds]\nmacro-paths: [../shared]\n"
     )

@@ -20,7 +20,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headgate.project import STATE
+from headgate.project import FILE, STATE
 from headgate.run.result import RunResult, RunStatus, new_run_id
 from headgate.run.selection import Selection
 from headgate.version import __version__
@@ -93,10 +93,13 @@ def leave_note(project: Project, sources: Iterable[Source], selection: Selection
         watched = (path for pattern in patterns for path in _watched(project.path(pattern)))
         paths = list(islice((str(path) for group in (files, folders, watched) for path in group), _MOST_PATHS + 1))
         seen = {path: _look(path) for path in paths}
-        latest = max(
-            (moment for size, changed, altered, *_ in seen.values() for moment in (changed, altered)), default=0
+        # Settings hold as they were when the project was opened, which may be long ago; the folder tells of a removal.
+        settings = {str(project.root / name) for name in (FILE, ".env", "")}
+        late = any(
+            max(changed, altered) > (project.opened if path in settings else began) - _SETTLED_NS
+            for path, (_, changed, altered, *_) in seen.items()
         )
-        if len(paths) > _MOST_PATHS or latest > began - _SETTLED_NS:
+        if len(paths) > _MOST_PATHS or late:
             return
         variables = _variables(files)
         note = {
