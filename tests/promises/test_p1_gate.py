@@ -90,6 +90,7 @@ def test_a_plan_says_which_contract_has_changed(shop: Path) -> None:
         (note,) = lake.plan().notes
         assert "The contract of orders has changed" in note
         assert "--select orders+ --full-refresh" in note
+        assert "headgate quarantine replay orders" in note
 
 
 def test_an_override_needs_a_reason_and_leaves_it_in_the_log(shop: Path) -> None:

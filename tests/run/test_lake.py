@@ -23,6 +23,7 @@ def test_a_storage_with_the_commits_of_another_is_refused(shop: Path) -> None:
             with pytest.raises(ProjectError, match=r"and `storage` says '.*/elsewhere'") as caught:
                 ask()
             assert "catalog:" in str(caught.value.hint)
+            assert "or a symbolic link there" in str(caught.value.hint)
         assert [found.status for found in lake.doctor() if found.name == "storage"] == ["error"]
     with headgate.open(shop) as lake:
         assert lake.refs("branch") == head

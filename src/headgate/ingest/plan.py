@@ -318,7 +318,8 @@ def contract_changed(source: Source) -> str:
     """What is said of a source that is `outdated`."""
     return (
         f"The contract of {source.name} has changed; what was loaded into {source.table} stays as it is. "
-        f"To read the files again: headgate run --select {source.name}+ --full-refresh"
+        f"To read the files again: headgate run --select {source.name}+ --full-refresh; "
+        f"only the rows it had refused: headgate quarantine replay {source.quarantine.table}"
     )
 
 

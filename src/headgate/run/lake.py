@@ -67,7 +67,8 @@ class Lake:
             f"The tables of this catalog lie in '{found}', and `storage` says '{self.storage.warehouse}'",
             place="headgate.yml",
             hint="A storage needs commits of its own: set `catalog:` beside `storage:` in the profile, such as"
-            " `catalog: sqlite:///.headgate/s3.db`, and run; or set `storage:` back",
+            " `catalog: sqlite:///.headgate/s3.db`, and run; or set `storage:` back. A project that was copied or"
+            " moved needs the path that it had, or a symbolic link there (docs/how-to/backup.md)",
         )
 
     def delete_ref(self, name: str, kind: RefKind) -> None:

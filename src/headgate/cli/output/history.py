@@ -35,6 +35,8 @@ def log(commits: Iterable[Any]) -> Document:
                 cell(commit["id"], "commit"), cell(commit["time"], "time"), f" {commit['author']}", markup=False
             )
             console.print(f"  {commit['message']}", markup=False)
+            if passed_over := commit["properties"].get("overridden"):
+                console.print(f"  passed over: {passed_over}", markup=False)
             names = [f"{_sign(operation)} {operation['name']}" for operation in commit["operations"]]
             more = f", and {len(names) - 12} more" if len(names) > 12 else ""
             if names:
