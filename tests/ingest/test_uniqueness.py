@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.ingest.conftest import Lake
 
@@ -59,3 +61,19 @@ def test_in_a_merge_versions_of_one_row_repeat_nothing(lake: Lake) -> None:
     (second,) = lake.load()
     assert (second.read, second.loaded, second.quarantined, second.duplicates) == (2, 0, 1, 1)
     assert lake.rows("SELECT id, code FROM bronze.a ORDER BY id") == [(1, "a"), (2, "b")]
+
+
+@pytest.mark.parametrize("how", ["load: replace", "changed_file: replace"])
+def test_values_move_between_files_that_change_in_one_run(lake: Lake, how: str) -> None:
+    lake.source("a", f"{how}\n{UNIQUE}")
+    lake.file("data/1.csv", "id,code\n1,a\n")
+    lake.file("data/2.csv", "id,code\n2,b\n3,c\n4,d\n")
+    lake.load()
+    lake.file("data/1.csv", "id,code\n1,a\n2,b\n3,c\n")
+    lake.file("data/2.csv", "id,code\n4,d\n")
+    assert [(each.loaded, each.quarantined) for each in lake.load()] == [(3, 0), (1, 0)]
+    # One file changes, and a new one, which comes before it, has what it held.
+    lake.file("data/0.csv", "id,code\n4,x\n")
+    lake.file("data/2.csv", "id,code\n5,e\n")
+    assert [(each.loaded, each.quarantined) for each in lake.load()] == [(1, 0), (1, 0)]
+    assert lake.rows("SELECT id FROM bronze.a ORDER BY id") == [(1,), (2,), (3,), (4,), (5,)]

@@ -316,6 +316,11 @@ class Contract(Section):
                     raise Misplaced(unknown, (what,), did_you_mean(name, names))
         return self
 
+    @property
+    def has_unique(self) -> bool:
+        """Whether a row is refused for a value that another one has, so that it tells which of them came first."""
+        return any(column.unique for column in self.columns.values())
+
     def _unique_names(self) -> list[str]:
         names: dict[str, str] = {}
         for source, column in self.columns.items():

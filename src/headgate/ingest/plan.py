@@ -185,7 +185,8 @@ def _plan(source: Source, files: list[InputFile], history: list[KnownLoad], full
     planned = [*_removals(source, files, current, by_name, planned, full_refresh), *planned]
     if source.contract.load == "merge" and any(load.replaces for load in planned):
         return _rebuild(source, files, history, planned)
-    return _emptied_first(planned) if full_refresh else planned
+    # Values may have moved from one file to another, in either direction.
+    return _emptied_first(planned) if full_refresh or source.contract.has_unique else planned
 
 
 def _gives_way(source: Source, file: InputFile, full_refresh: bool) -> bool:
@@ -233,7 +234,10 @@ def _load_id(source: Source, sha256: str, history: Sequence[KnownLoad]) -> str:
 
 
 def _emptied_first(planned: Sequence[PlannedLoad]) -> list[PlannedLoad]:
-    """All rows go before the first file comes, so that an empty table can take columns of other types."""
+    """All rows go before the first file comes, so that none is measured against them.
+
+    An empty table can take columns of other types, too.
+    """
     if not planned:
         return []
     removes = tuple(load_id for load in planned for load_id in load.removes)
