@@ -116,6 +116,29 @@ def test_a_value_that_another_file_has_is_refused(lake: Lake) -> None:
     assert lake.refused("a") == [(1, "unique", "id", "11")]
 
 
+@pytest.mark.parametrize("odd", ["9,bad\n", ""], ids=["a refused row", "another shape"])
+@pytest.mark.parametrize("rule", ["merge", "unique"])
+def test_files_arrive_in_their_order_whichever_are_loaded_together(lake: Lake, rule: str, odd: str) -> None:
+    columns = COLUMNS if rule == "merge" else COLUMNS.replace("bigint,", "bigint, unique: true,")
+    load = "load: merge\nkey: [id]\n" if rule == "merge" else ""
+    lake.source("a", f"table: a\nfiles: data/*.csv\n{load}{columns}")
+    for number in range(8):
+        lake.file(f"data/f{number}.csv", text(10 * number, 2))
+    # Value 77 is met by a file of its own way and by one of those that could be loaded together.
+    lake.file("data/f3.csv", f"id,v\n77,3.0\n{odd}" if odd else "v,id\n3.0,77\n")
+    lake.file("data/f5.csv", "id,v\n77,5.0\n")
+    loads = lake.load()
+    assert [each.file for each in loads] == [each.file for each in known_loads(lake.ws)]
+    assert [each.file for each in loads] == [f"data/f{number}.csv" for number in range(8)]
+    winner = ("data/f5.csv", 1) if rule == "merge" else ("data/f3.csv", 1)
+    held = "SELECT _source_file, _source_row FROM bronze.a WHERE id = 77"
+    assert lake.rows(held) == [winner]
+    assert lake.rows("SELECT count(*) FROM bronze.a") == [(13,)]
+    assert lake.rows("SELECT count(DISTINCT _loaded_at) FROM bronze.a WHERE _source_file < 'data/f3'") == [(1,)]
+    lake.load(full_refresh=True)
+    assert lake.rows(held) == [winner]
+
+
 def test_a_file_that_changes_meanwhile_is_not_loaded(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(3):
         lake.file(f"data/f{number}.csv", text(10 * number, 3))

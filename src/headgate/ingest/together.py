@@ -2,17 +2,21 @@
 
 What a load costs besides its rows (a statement, a data file, a snapshot, a count) is the same for a hundred rows as for
 a million. So neighbours in the plan that have the same shape are staged together, each row with the file it came from.
-A file with anything to refuse takes the way of its own, where that is done with all the care it needs.
+A file with anything to refuse takes the way of its own, where that is done with all the care it needs; at its turn,
+where of rows of several files the earlier or the later one stays.
 """
 
 from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import groupby
 from pathlib import Path
+from typing import TypeVar
 
 from headgate.engines.workspace import Workspace
 from headgate.errors import ContractError, DataError, HeadgateError, QueryError
@@ -20,6 +24,7 @@ from headgate.events import Emit, Loaded, LoadStarted, ignore
 from headgate.faults import Point, reached
 from headgate.ingest.bronze import add_files, audit_columns, schema_mode, table_layout, utc_now
 from headgate.ingest.constants import check_expressions
+from headgate.ingest.contract import Source
 from headgate.ingest.decisions import carry_over
 from headgate.ingest.fields import Field, match
 from headgate.ingest.files import InputFile
@@ -36,6 +41,7 @@ from headgate.types import literal, quote
 # Bytes of text that are read again for next to nothing, if a file turns out to have something to refuse.
 _SMALL = 1 << 20
 _TOGETHER = 256 << 20
+_T = TypeVar("_T")
 
 
 def load_all(
@@ -63,23 +69,28 @@ def load_all(
         going = [load_id for step in planned if step.source is source for load_id in step.removes]
         check_keys(ws, source, known_loads(ws, source.name), going)
     for steps in _neighbours(planned, carry_over(ws, planned)):
-        together = _load_together(steps, ws, emit)
-        yield from together
-        done = {each.load_id for each in together}
-        for step in steps:
-            if step.load_id in done:
-                continue
-            try:
-                yield load(step, ws, emit)
-            except ContractError as error:
-                if broken is None:
-                    raise
-                broken(step, error)
-                # The first of several takes the rows of all that are read again, and those of the others have to go.
-                remove_loads(ws, step.source, tuple(each for each in step.removes if each != step.replaces))
-                if step.replaces is not None and step.replaces not in step.removes:
-                    # The first did so, and the file is to be known for one whose rows are not there.
-                    yield load(removal(step.source, step.name, step.replaces, "is not loaded"), ws, emit)
+        with closing(_load_together(steps, ws, emit)) as results:
+            for each in results:
+                if isinstance(each, Load):
+                    yield each
+                else:
+                    yield from _load_alone(each, ws, emit, broken)
+
+
+def _load_alone(
+    step: PlannedLoad, ws: Workspace, emit: Emit, broken: Callable[[PlannedLoad, ContractError], None] | None
+) -> Iterator[Load]:
+    try:
+        yield load(step, ws, emit)
+    except ContractError as error:
+        if broken is None:
+            raise
+        broken(step, error)
+        # The first of several takes the rows of all that are read again, and those of the others have to go.
+        remove_loads(ws, step.source, tuple(each for each in step.removes if each != step.replaces))
+        if step.replaces is not None and step.replaces not in step.removes:
+            # The first did so, and the file is to be known for one whose rows are not there.
+            yield load(removal(step.source, step.name, step.replaces, "is not loaded"), ws, emit)
 
 
 def _neighbours(planned: Sequence[PlannedLoad], alone: Collection[str]) -> Iterator[list[PlannedLoad]]:
@@ -118,8 +129,10 @@ class _Opened:
         return (self.rows.raw, self.rows.columns, self.rows.types, dialect, self.fields)
 
 
-def _load_together(steps: Sequence[PlannedLoad], ws: Workspace, emit: Emit = ignore) -> list[Load]:
-    """Load what can be loaded together; every step that has no load in the answer is left to `load`.
+def _load_together(
+    steps: Sequence[PlannedLoad], ws: Workspace, emit: Emit
+) -> Generator[Load | PlannedLoad, None, None]:
+    """Load what can be loaded together, and give every other step to be loaded alone before the next is asked for.
 
     Args:
         steps: Loads of one source, see `_neighbours`.
@@ -127,21 +140,36 @@ def _load_together(steps: Sequence[PlannedLoad], ws: Workspace, emit: Emit = ign
         emit: Is told of each file.
     """
     if len(steps) < 2:
-        return []
-    done: list[Load] = []
-    with scratch_folder(ws) as scratch, watched(ws.session, steps[0].source.name, steps[0].name, emit):
-        shapes: dict[tuple[object, ...], list[_Opened]] = {}
-        for number, step in enumerate(steps):
-            opened = _opened(step, ws, scratch / str(number))
-            if opened is not None:
-                shapes.setdefault(opened.shape, []).append(opened)
-        for group in shapes.values():
-            done += _Group(ws, group, scratch, emit).load()
-    return done
+        yield from steps
+        return
+    with scratch_folder(ws) as scratch:
+        files = [_opened(step, ws, scratch / str(number)) for number, step in enumerate(steps)]
+        for alike in _cut(files, _shape, in_order=_order_tells(steps[0].source)):
+            yield from (each for each in alike if isinstance(each, PlannedLoad))
+            yield from _Group(ws, [each for each in alike if isinstance(each, _Opened)], scratch, emit).load()
 
 
-def _opened(step: PlannedLoad, ws: Workspace, scratch: Path) -> _Opened | None:
-    """The file, or None if it has to be looked at alone, which is where its errors are told."""
+def _order_tells(source: Source) -> bool:
+    """Whether the order in which files arrive tells which of their rows stay."""
+    return source.contract.load == "merge" or source.contract.has_unique
+
+
+def _cut(files: Sequence[_T], key: Callable[[_T], object], *, in_order: bool) -> list[list[_T]]:
+    """Files with the same key; those of them that are neighbours, if all are to keep their order."""
+    if in_order:
+        return [list(run) for _, run in groupby(files, key)]
+    found: dict[object, list[_T]] = {}
+    for file in files:
+        found.setdefault(key(file), []).append(file)
+    return list(found.values())
+
+
+def _shape(file: _Opened | PlannedLoad) -> tuple[object, ...]:
+    return file.shape if isinstance(file, _Opened) else ()
+
+
+def _opened(step: PlannedLoad, ws: Workspace, scratch: Path) -> _Opened | PlannedLoad:
+    """The file, or its step if it has to be looked at alone, which is where its errors are told."""
     assert step.file is not None, "neighbours have files"
     scratch.mkdir()
     try:
@@ -149,12 +177,12 @@ def _opened(step: PlannedLoad, ws: Workspace, scratch: Path) -> _Opened | None:
         rows = open_rows(ws.session, step.source, file, scratch)
         unpacked = (rows.path or file.path).stat().st_size
         if unpacked > _SMALL or rows.several is None or (rows.csv is not None and rows.csv[1].comment is not None):
-            return None
+            return step
         told = rows.raw is not Raw.JSON or bool(rows.columns)
         fields = match(step.source, rows.columns, file.name, typed=rows.raw is Raw.TYPED, told=told)
     except (HeadgateError, OSError):
-        return None
-    return _Opened(step, file, rows, str(rows.path or file.path), fields) if fields else None
+        return step
+    return _Opened(step, file, rows, str(rows.path or file.path), fields) if fields else step
 
 
 class _Group:
@@ -162,27 +190,51 @@ class _Group:
 
     def __init__(self, ws: Workspace, files: list[_Opened], scratch: Path, emit: Emit) -> None:
         self.ws, self.files, self.scratch, self.emit = ws, files, scratch, emit
-        self.source, self.fields = files[0].step.source, files[0].fields
 
-    def load(self) -> list[Load]:
-        """The loads of the files that are sound."""
+    def load(self) -> Iterator[Load | PlannedLoad]:
+        """The loads of the files that are sound, and the steps of the others, see `_load_together`."""
         if len(self.files) < 2:
-            return []
+            yield from (each.step for each in self.files)
+            return
+        self.source, self.fields = self.files[0].step.source, self.files[0].fields
         clock = time.perf_counter()
         staged = self.scratch / f"together-{uuid.uuid4().hex[:8]}.parquet"
         try:
-            self._stage(staged)
+            with self._watched():
+                self._stage(staged)
         except QueryError as error:
             if not isinstance(error.__cause__, OF_ROWS):
                 raise
             # One of them stops the reader: the others are in the half that reads.
             half = len(self.files) // 2
-            halves = (self.files[:half], self.files[half:])
-            return [done for each in halves for done in _Group(self.ws, each, self.scratch, self.emit).load()]
+            for files in (self.files[:half], self.files[half:]):
+                yield from _Group(self.ws, files, self.scratch, self.emit).load()
+            return
         try:
-            return self._write(staged, clock)
+            yield from self._split(staged, clock)
         finally:
             staged.unlink()
+
+    def _split(self, staged: Path, clock: float) -> Iterator[Load | PlannedLoad]:
+        counted = self._counted(staged)
+        if counted is None:
+            yield from (each.step for each in self.files)
+            return
+        reached(Point.SOURCE_READ)
+
+        def sound(file: _Opened) -> bool:
+            return file.path not in counted or not counted[file.path][2]
+
+        for files in _cut(self.files, sound, in_order=_order_tells(self.source)):
+            done: list[Load] = []
+            if len(files) > 1 and sound(files[0]):
+                with self._watched():
+                    done = self._write(files, staged, counted, clock)
+            yield from done or (each.step for each in files)
+            clock = time.perf_counter()
+
+    def _watched(self) -> AbstractContextManager[None]:
+        return watched(self.ws.session, self.source.name, self.files[0].step.name, self.emit)
 
     def _stage(self, staged: Path) -> None:
         rows = self.files[0].rows
@@ -191,14 +243,11 @@ class _Group:
         query = stage_sql(together, self.fields, self.source, keep_records=False, carried=(FILE,))
         self.ws.session.execute(f"COPY ({query}) TO {literal(str(staged))} (FORMAT parquet)")
 
-    def _write(self, staged: Path, clock: float) -> list[Load]:
+    def _write(
+        self, sound: list[_Opened], staged: Path, counted: dict[str, tuple[int, int, int]], clock: float
+    ) -> list[Load]:
         """Write the sound files' rows to the table; nothing where their rows have to be weighed one file at a time."""
-        counted = self._counted(staged)
-        if counted is None:
-            return []
-        reached(Point.SOURCE_READ)
-        sound = [each for each in self.files if each.path not in counted or not counted[each.path][2]]
-        if len(sound) < 2 or not all(_unchanged(each.file) for each in sound):
+        if not all(_unchanged(each.file) for each in sound):
             return []
         started = utc_now()
         known = self.ws.session.temporary("files")
