@@ -70,6 +70,13 @@ def test_contracts_that_cannot_be(lake: Lake, yaml: str, message: str) -> None:
     assert raised.value.place.startswith("ingestion/a.yml:")
 
 
+@pytest.mark.parametrize("schema", ["checks", "Quarantine", "headgate"])
+def test_what_headgate_keeps_no_source_fills(lake: Lake, schema: str) -> None:
+    lake.source("a", f"table: {schema}.a\nfiles: data/a.csv\n")
+    with pytest.raises(ProjectError, match=f"the schema '{schema}' is not one that sources fill"):
+        lake.sources()
+
+
 def test_the_hash_tells_contracts_apart(lake: Lake) -> None:
     hashes = []
     for yaml in (

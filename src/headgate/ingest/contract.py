@@ -23,8 +23,10 @@ Scalar = bool | int | float | str
 
 AUDIT_COLUMNS = ("_source_file", "_source_row", "_load_id", "_loaded_at")
 BRONZE = "bronze"
-# Those of headgate, and of DuckDB.
-_TAKEN_SCHEMAS = ("quarantine", "headgate", "system", "temp", "information_schema", "pg_catalog")
+# What headgate itself keeps: failing rows of checks, which stay on their branch, refused rows, and its books.
+OWN_SCHEMAS = ("checks", "quarantine", "headgate")
+# With those of DuckDB.
+_TAKEN_SCHEMAS = (*OWN_SCHEMAS, "system", "temp", "information_schema", "pg_catalog")
 # Folders are named after tables, with 37 bytes more, and a file system takes 255.
 _LONGEST_NAME = 200
 ISO = "iso"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from headgate.engines.workspace import Workspace
-from headgate.errors import UsageError, did_you_mean
-from headgate.ingest.contract import Source
+from headgate.errors import ProjectError, UsageError, did_you_mean
+from headgate.ingest.contract import OWN_SCHEMAS, Source
 from headgate.project import Project
 from headgate.quality.books import BOOKS
 from headgate.quality.gate import Standing, Version
@@ -17,7 +17,7 @@ from headgate.quality.reconciliation import Reconciliation, load_reconciliations
 from headgate.run.selection import Selection
 
 if TYPE_CHECKING:
-    from headgate.transform.values import DbtProject, ModelPlan, Test
+    from headgate.transform.values import DbtProject, Model, ModelPlan, Test
 
 # What may stand around a name in dbt's selection syntax: `+name`, `2+name+1`, `@name`.
 _SELECTOR = re.compile(r"^(?P<before>@|\d*\+)?(?P<method>source:)?(?P<name>[A-Za-z0-9_\-]+)(?P<after>\+\d*)?$")
@@ -50,7 +50,9 @@ class Work:
         with stubs_shared():
             from headgate.transform.project import open_project
 
-        return open_project(self.project)
+        opened = open_project(self.project)
+        _check_built(opened.models, self.sources)
+        return opened
 
     def check_names(self) -> None:
         """Raise a UsageError or ProjectError for what is wrong with selection or checks, before anything begins."""
@@ -59,7 +61,10 @@ class Work:
             _ = self._chosen_sources
 
     def check_models(self) -> None:
-        """Raise a ModelError for models that do not parse; loads, which may take long, are not to end first."""
+        """Raise a ModelError for models that do not parse, and a ProjectError for those that build what is not theirs.
+
+        Loads, which may take long, are not to end first.
+        """
         _ = self.dbt
 
     def standing(self) -> list[Standing]:
@@ -172,6 +177,26 @@ class Work:
         if match is None or (match["name"] in models and not match["method"]):
             return None
         return next((source for source in self.sources if source.name == match["name"]), None)
+
+
+def _check_built(models: Iterable[Model], sources: Sequence[Source]) -> None:
+    """Raise a ProjectError for a model that would build a table which sources or headgate itself fill."""
+    filled = {str(source.table).lower(): source for source in sources}
+    for model in models:
+        what = f"The {model.resource} {model.unique_id.rpartition('.')[2]} builds {model.name}"
+        if model.name.schema.lower() in OWN_SCHEMAS:
+            raise ProjectError(
+                f"{what}, and the schema '{model.name.schema}' is one that headgate fills itself.",
+                place=model.path,
+                hint=f"Give it another `schema`; {', '.join(OWN_SCHEMAS)} are taken.",
+            )
+        source = filled.get(str(model.name).lower())
+        if source is not None:
+            raise ProjectError(
+                f"{what}, which the source '{source.name}' fills with its files.",
+                place=model.path,
+                hint=f"Give the model another name or `alias`, or say another `table` in {source.path.name}.",
+            )
 
 
 def _standing(test: Test) -> Standing:
