@@ -379,3 +379,14 @@ def test_a_file_that_changes_while_it_is_read(lake: Lake, monkeypatch: pytest.Mo
         lake.load()
     assert not lake.ws.changes
     assert lake.data_files() == []
+
+
+@pytest.mark.parametrize("files", [1, 2])
+def test_a_path_with_a_backslash_and_a_bracket(lake: Lake, files: int) -> None:
+    for number in range(files):
+        lake.file(f"data/{number}\\[1]*.csv", f"id,name\n{number},a\n")
+    lake.source("a", "table: a\nfiles: data\ncolumns: {id: integer, name: varchar}\n")
+    lake.load()
+    assert lake.rows("SELECT id, _source_file FROM bronze.a ORDER BY id") == [
+        (number, f"data/{number}\\[1]*.csv") for number in range(files)
+    ]

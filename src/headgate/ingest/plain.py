@@ -70,7 +70,11 @@ def plain_file(path: Path, name: str, encoding: str, scratch: Path) -> PlainFile
 
 def path_literal(path: Path) -> str:
     """A file's path for a function of DuckDB, which would read every file that a `*`, `?` or `[` in it stands for."""
-    return literal(glob.escape(str(path)))
+    pattern = glob.escape(str(path))
+    if pattern != str(path):
+        # In a pattern DuckDB takes a backslash for a slash, except as what lies between two others: those from [ to ].
+        pattern = pattern.replace("\\", "[[-]]")
+    return literal(pattern)
 
 
 def is_compressed(path: Path) -> bool:
