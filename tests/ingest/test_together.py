@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from headgate.engines.workspace import Workspace
-from headgate.errors import Conflict, DataError
+from headgate.errors import Conflict, DataError, QueryError
 from headgate.events import Event, Loaded, LoadStarted
 from headgate.ingest import together
 from headgate.ingest.ledger import known_loads
@@ -154,6 +154,16 @@ def test_a_file_that_changes_meanwhile_is_not_loaded(lake: Lake, monkeypatch: py
     with pytest.raises(DataError, match=r"'data/f1\.csv' changed while it was read"):
         list(load_all(planned, lake.ws))
     assert lake.rows("SELECT max(id) FROM bronze.a") == [(2,)]
+
+
+def test_an_expression_that_does_not_run_is_told_as_for_one_file(lake: Lake) -> None:
+    for number in range(3):
+        lake.file(f"data/f{number}.csv", text(10 * number, 3))
+    lake.source(
+        "a", f"table: a\nfiles: data/*.csv\n{COLUMNS}computed: {{c: {{type: bigint, expression: nosuch(id)}}}}\n"
+    )
+    with pytest.raises(QueryError, match=r"The contract's expressions do not run: .*nosuch"):
+        lake.load()
 
 
 def test_every_file_is_told_of(lake: Lake) -> None:

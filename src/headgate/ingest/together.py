@@ -204,7 +204,9 @@ class _Group:
                 self._stage(staged)
         except QueryError as error:
             if not isinstance(error.__cause__, OF_ROWS):
-                raise
+                # Where the contract's expressions or a file's pages are at fault, the load of one file tells that.
+                yield from (each.step for each in self.files)
+                return
             # One of them stops the reader: the others are in the half that reads.
             half = len(self.files) // 2
             for files in (self.files[:half], self.files[half:]):
