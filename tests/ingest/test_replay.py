@@ -169,6 +169,19 @@ def test_a_row_that_repeats_the_table_comes_after_a_refused_one(lake: Lake) -> N
     assert contents(lake) == expected
 
 
+@pytest.mark.parametrize("header", ["ID", " id", "Key"])
+def test_a_refused_row_waits_however_its_file_spells_the_key(lake: Lake, header: str) -> None:
+    merge = MERGE.replace("{type: bigint,", "{type: bigint, aliases: [key],")
+    corrected = CORRECTED.replace("{type: bigint,", "{type: bigint, aliases: [key],")
+    lake.source("a", merge)
+    for number, row in enumerate(("1,x,2026-01-01", "1,y,05.01.2026", "1,x,2026-01-01\n9,x,2026-01-01"), 1):
+        lake.file(f"data/a-{number}.csv", f"{header},name,day\n{row}\n")
+        lake.load()
+    lake.source("a", corrected)
+    assert [figures(load) for load in replay(lake)] == [(0, 0, -1, 1)]
+    assert contents(lake)[0] == (1, "x", "data/a-3.csv", 1)
+
+
 def test_a_refused_row_is_told_by_all_columns_of_its_key(lake: Lake) -> None:
     contract = """
 table: a

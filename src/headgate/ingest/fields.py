@@ -89,11 +89,13 @@ def _find(name: str, column: Column, found: Sequence[str], taken: set[int]) -> i
         for position, other in enumerate(found):
             if other == wanted and position not in taken:
                 return position
-    names = {wanted.strip().casefold() for wanted in (name, *column.aliases)}
-    close = [
-        position for position, other in enumerate(found) if other.strip().casefold() in names and position not in taken
-    ]
+    close = [at for at, other in enumerate(found) if at not in taken and close_to(other, (name, *column.aliases))]
     return close[0] if len(close) == 1 else None
+
+
+def close_to(found: str, names: Sequence[str]) -> bool:
+    """Whether a file's column has one of the names but for case and spaces around."""
+    return found.strip().casefold() in {name.strip().casefold() for name in names}
 
 
 def _check_missing(source: Source, taken: dict[str, int], rest: Sequence[str], file: str) -> None:
