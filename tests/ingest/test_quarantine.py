@@ -115,6 +115,20 @@ def test_replay_of_json(lake: Lake) -> None:
     assert balanced(lake)
 
 
+def test_replay_of_json_whose_rows_lack_a_required_key(lake: Lake) -> None:
+    contract = "table: a\nfiles: data/*.ndjson\ncolumns: {id: {type: integer, required: true}, n: {type: integer%s}}\n"
+    lake.source("a", contract % ", max: 1")
+    lake.file("data/a.ndjson", '{"n":1}\n{"id":7,"n":1}\n')
+    lake.file("data/b.ndjson", '{"id":2,"n":5}\n{"id":8,"n":1}\n')
+    lake.load()
+    lake.source("a", contract % "")
+    (result,) = replay(lake)
+    assert (result.file, result.loaded, result.quarantined) == ("data/b.ndjson", 1, -1)
+    assert lake.rows("SELECT id FROM bronze.a ORDER BY id") == [(2,), (7,), (8,)]
+    assert lake.refused("a") == [(1, "required", "id", None)]
+    assert balanced(lake)
+
+
 def test_replay_into_a_merge(lake: Lake) -> None:
     merge = STRICT + "load: merge\nkey: [id]\n"
     lake.source("a", merge)

@@ -98,7 +98,10 @@ class _Replay:
         columns = tuple(str(key) for (key,) in ws.session.rows(_keys_sql(self.records)))
         raw = Raw.TEXT if self._format() in ("csv", "tsv", "excel") else Raw.JSON
         ordered = f"(SELECT record AS __raw FROM {self.records} ORDER BY row)"
-        rows = recorded_rows(ordered, columns, raw, source.contract.options.unnest)
+        unnested = source.contract.options.unnest
+        rows = recorded_rows(ordered, columns, raw, unnested)
+        if raw is Raw.JSON:
+            rows = recorded_rows(ordered, columns + _lacking(source, rows.columns), raw, unnested)
         fields = self._typed(match(source, rows.columns, f"quarantine of {self.file}"))
         staged = self.scratch / "replayed.parquet"
         ws.session.execute(
@@ -209,6 +212,12 @@ class _Replay:
             else field
             for field in fields
         )
+
+
+def _lacking(source: Source, columns: tuple[str, ...]) -> tuple[str, ...]:
+    """Columns of the contract that no refused record has, as JSON may, and that each is to be found without."""
+    fields = match(source, columns, "quarantine", told=False)
+    return tuple(name for name, field in zip(source.contract.columns, fields, strict=False) if field.position is None)
 
 
 def _keys_sql(records: str) -> str:
