@@ -58,6 +58,11 @@ def test_a_contract_is_read_with_its_defaults(lake: Lake) -> None:
         ("options: {delimiter: '||'}", "one character"),
         ("columns: {id: {min: x, type: integer}}", "min has 'x', which is no integer"),
         ("columns: {id: {accepted: [1, b], type: integer}}", "accepted has 'b', which is no integer"),
+        ("columns: {id: {max: 0.25, type: 'decimal(10,1)'}}", "max has '0.25', which is no decimal(10, 1)"),
+        (
+            "columns: {id: {accepted: [1, 1.5], type: 'decimal(10,0)'}}",
+            "accepted has '1.5', which is no decimal(10, 0)",
+        ),
         ("computed: {b: {type: integer, expression: ''}}", "expression"),
     ],
 )
@@ -68,6 +73,13 @@ def test_contracts_that_cannot_be(lake: Lake, yaml: str, message: str) -> None:
     assert message in str(raised.value)
     assert raised.value.place is not None
     assert raised.value.place.startswith("ingestion/a.yml:")
+
+
+def test_a_value_of_a_rule_may_have_the_digits_of_its_type(lake: Lake) -> None:
+    first = "{type: 'decimal(10,2)', min: 0.25, max: 1.50, accepted: [0.250, 1e-1]}"
+    second = f"{{type: 'decimal(38,0)', max: '{'9' * 38}'}}"
+    lake.source("a", f"table: a\nfiles: data/a.csv\ncolumns: {{a: {first}, b: {second}}}\n")
+    assert len(lake.sources()) == 1
 
 
 @pytest.mark.parametrize("schema", ["checks", "Quarantine", "headgate"])

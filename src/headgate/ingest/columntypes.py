@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
+from functools import partial
 
 from headgate.errors import did_you_mean
 from headgate.types import quote
@@ -120,7 +122,7 @@ def is_value(text: str, kind: ColumnType) -> bool:
     """Whether a text can stand for a value of a scalar type; texts of types that need an engine to tell always can."""
     readers: dict[str, Callable[[str], object]] = {
         **dict.fromkeys(INTEGERS, int),
-        "DECIMAL": Decimal,
+        "DECIMAL": partial(_of_scale, kind),
         "DOUBLE": float,
         "FLOAT": float,
         "DATE": dt.date.fromisoformat,
@@ -134,6 +136,14 @@ def is_value(text: str, kind: ColumnType) -> bool:
     except (ValueError, ArithmeticError, KeyError):
         return False
     return True
+
+
+def _of_scale(kind: ColumnType, text: str) -> Fraction:
+    """A number that DuckDB would not round to the digits after the point that the type has."""
+    number = Fraction(Decimal(text))
+    if (number * 10 ** kind.arguments[1]).denominator > 1:
+        raise ValueError
+    return number
 
 
 def _tokens(text: str) -> list[str]:
