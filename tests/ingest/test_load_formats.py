@@ -234,6 +234,25 @@ def test_parquet_keeps_its_types(lake: Lake) -> None:
     assert lake.refused("a") == [(3, "max", "price", "3.00")]
 
 
+@pytest.mark.parametrize("files", [1, 2])
+@pytest.mark.parametrize("said", ["column", "source"])
+def test_parquet_has_texts_for_no_value_too(lake: Lake, said: str, files: int) -> None:
+    for number in range(files):
+        data = {"id": [number, -1, 7 + number], "v": ["a", "b", "NA"], "w": ["NA", "x", None]}
+        parquet(lake, f"data/{number}.parquet", pa.table(data))
+    nulls = "null_values: [NA, '-1']"
+    column, source = (f", {nulls}", "") if said == "column" else ("", f"options: {{{nulls}}}\n")
+    columns = f"{{id: {{type: bigint{column}}}, v: {{required: true{column}}}}}"
+    lake.source("a", f"table: a\nfiles: data\n{source}columns: {columns}\n")
+    lake.load()
+    new = None if said == "source" else "NA"
+    assert lake.rows("SELECT id, v, w FROM bronze.a WHERE _source_file = 'data/0.parquet' ORDER BY v") == [
+        (0, "a", new),
+        (None, "b", "x"),
+    ]
+    assert lake.refused("a") == [(3, "required", "v", "NA")] * files
+
+
 def test_parquet_under_other_types(lake: Lake) -> None:
     parquet(lake, "data/a.parquet", pa.table({"n": [1.0, 2.5, None], "d": ["2024-01-01", "1.2.2024", "x"]}))
     lake.source(

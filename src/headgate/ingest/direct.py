@@ -170,7 +170,8 @@ def _parquet(rows: Rows, fields: tuple[Field, ...], source: Source) -> Direct | 
         if field.position is None:
             items.append(named(f"CAST(NULL AS {kind.sql})", field.name))
             continue
-        if not same_type(rows.types[field.position], field.type) or (field.column and field.column.null_values):
+        nulls = null_texts(field.column, source.contract.options, empty_is_null=rows.empty_is_null)
+        if nulls or not same_type(rows.types[field.position], field.type):
             return None
         value = rows.value(field.position)
         guards += _guards(value, kind, field, source, True) if field.type else []

@@ -105,7 +105,9 @@ def _value(rows: Rows, field: Field, source: Source, number: int, doubled: set[i
     raw, kind = rows.value(field.position), field.type
     nulls = null_texts(field.column, options, empty_is_null=rows.empty_is_null)
     if rows.raw is Raw.TYPED and same_type(rows.types[field.position], kind):
-        return _Value(field, None, raw, f"CAST({raw} AS VARCHAR)")
+        text = f"CAST({raw} AS VARCHAR)"
+        value = f"CASE WHEN {text_sql(text, nulls)} IS NOT NULL THEN {raw} END" if nulls else raw
+        return _Value(field, None, value, text)
     assert kind is not None, "only typed values keep the file's type"
     if kind.nested and rows.raw is Raw.JSON:
         twin = f"__s{field.position}" if field.position in doubled else None
