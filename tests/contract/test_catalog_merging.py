@@ -360,3 +360,16 @@ class TestHistory:
         put("work", STORES, "1")
         assert catalog.merge_base("main", "work") == catalog.merge_base("work", "main") == fork
         assert catalog.merge_base("main", fork.id) == fork
+
+    def test_ahead_is_what_one_has_along_all_parents_and_the_other_has_not(self, catalog: Catalog, put: Put) -> None:
+        catalog.create_branch("work")
+        catalog.create_branch("other")
+        theirs, ours = put("other", SALES, "1"), put("work", STORES, "1")
+        merged = catalog.merge("other", "work", message="", author="ada").commit
+        old = put("main", ORDERS, "1")
+        both = catalog.merge("main", "work", message="", author="ada").commit
+        found = catalog.ahead("work", "main")
+        assert {commit.id for commit in found} == {theirs.id, ours.id, merged.id, both.id}
+        assert {commit.id: commit.message for commit in found}[theirs.id] == theirs.message
+        assert catalog.ahead("main", "work") == catalog.ahead("main", "main") == []
+        assert catalog.ahead("main", "other") == [old]

@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 import headgate
+from headgate.engines.duckdb import Session
+from headgate.engines.workspace import Workspace
 from headgate.errors import UsageError
 from headgate.events import Event, Planned
 from headgate.lakehouse import Lakehouse
 from headgate.run.result import RunStatus
+from headgate.types import Name
 
 DUPLICATE = "id,customer,day,amount\n1,10,2026-01-07,99.00\n"
 
@@ -65,6 +68,51 @@ def test_a_refused_branch_cannot_be_merged_by_hand(shop: Path) -> None:
 
         assert result.status is RunStatus.REFUSED
         assert head(lake) == before
+
+
+def add_a_table(lake: Lakehouse, branch: str) -> None:
+    """Give a branch a commit of its own."""
+    with Session(lake.project.engine, lake.lake.storage) as session:
+        workspace = Workspace(lake.lake.catalog, branch, session)
+        workspace.append(Name.of("scratch", "notes"), "SELECT 1 AS id")
+        workspace.commit("notes")
+
+
+def refused_for_a_file(shop: Path, lake: Lakehouse) -> str:
+    """The branch of a run of which one file broke its contract and another did not."""
+    (shop / "data/orders-2.csv").write_text("id;customer\n5;10\n")
+    (shop / "data/orders-3.csv").write_text(DUPLICATE.replace("\n1,", "\n6,"))
+    result = lake.run()
+    assert result.status is RunStatus.REFUSED
+    assert result.branch is not None
+    return result.branch
+
+
+def test_a_file_that_broke_its_contract_blocks_by_way_of_another_branch_too(shop: Path) -> None:
+    with headgate.open(shop) as lake:
+        lake.run()
+        lake.create_branch("dev")
+        add_a_table(lake, "dev")
+        assert lake.merge(refused_for_a_file(shop, lake), into="dev").status is RunStatus.MERGED
+
+        result = lake.merge("dev")
+
+        assert result.status is RunStatus.REFUSED
+        assert [check.name for check in result.checks if check.blocks] == ["contract:orders:data/orders-2.csv"]
+
+
+def test_a_file_that_main_passed_over_does_not_block_a_branch_that_has_main_merged_in(shop: Path) -> None:
+    with headgate.open(shop) as lake:
+        lake.run()
+        assert lake.merge(refused_for_a_file(shop, lake), override="it comes later").status is RunStatus.MERGED
+        (shop / "data/orders-2.csv").unlink()
+        lake.create_branch("dev")
+        add_a_table(lake, "dev")
+        (shop / "data/customers.csv").write_text("id,name\n12,Lin\n")
+        assert lake.run().status is RunStatus.MERGED
+        assert lake.merge("main", into="dev").status is RunStatus.MERGED
+
+        assert lake.merge("dev").status is RunStatus.MERGED
 
 
 def test_an_override_is_offered_only_where_there_is_something_to_merge(shop: Path) -> None:

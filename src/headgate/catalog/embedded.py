@@ -207,6 +207,10 @@ class EmbeddedCatalog:
             )
         return self._commits.load(bases[0].id)
 
+    def ahead(self, one: str, other: str) -> list[Commit]:
+        found = history.ahead(self._commits, self._resolver.header(one), self._resolver.header(other))
+        return list(self._commits.load_many([header.id for header in found]).values())
+
     def turn(self, ref: str, holder: str, patience: float = 600) -> AbstractContextManager[None]:
         return self._turns.take(self._refs.branch(ref).name, holder, patience)
 

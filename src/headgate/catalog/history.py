@@ -18,6 +18,19 @@ def merge_bases(
     """The common ancestors of two commits that no other common ancestor descends from, the nearest first.
 
     Parents of commits that are known already need not be read.
+    """
+    return _compare(store, one, other, known)[0]
+
+
+def ahead(store: CommitStore, one: Header, other: Header) -> list[Header]:
+    """What a commit descends from, itself included, and another does not."""
+    return _compare(store, one, other)[1]
+
+
+def _compare(
+    store: CommitStore, one: Header, other: Header, known: Mapping[str, list[Header]] | None = None
+) -> tuple[list[Header], list[Header]]:
+    """The merge bases of two commits, and what only the first descends from.
 
     Commits are visited by falling generation, so each after all that descend from it, as in Git's
     `paint_down_to_common`; the walk ends where only ancestors of what was found are left.
@@ -29,17 +42,20 @@ def merge_bases(
     queue = [(-header.generation, header.id, header) for header in {one.id: one, other.id: other}.values()]
     heapq.heapify(queue)
     bases: list[Header] = []
+    only: list[Header] = []
     while any(not paint[name] & below for _, name, _ in queue):
         _, _, header = heapq.heappop(queue)
         colour = paint[header.id]
         if colour == from_one | from_other:
             bases.append(header)
             colour |= below
+        elif colour == from_one:
+            only.append(header)
         for parent in descent.parents(header, (name for _, name, _ in queue)):
             if parent.id not in paint:
                 heapq.heappush(queue, (-parent.generation, parent.id, parent))
             paint[parent.id] = paint.get(parent.id, 0) | colour
-    return bases
+    return bases, only
 
 
 def is_ancestor(store: CommitStore, elder: Header, younger: Header) -> bool:

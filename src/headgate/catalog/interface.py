@@ -202,6 +202,9 @@ class Catalog(Protocol):
             RefNotFound: They have no history in common.
         """
 
+    def ahead(self, one: str, other: str) -> list[Commit]:
+        """The commits that the history of one state has and that of the other has not, along all parents."""
+
     def turn(self, ref: str, holder: str, patience: float = 600) -> AbstractContextManager[None]:
         """Be the one writer of a ref while the body lasts; others wait in the order they came.
 

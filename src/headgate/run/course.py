@@ -202,9 +202,7 @@ class Course:
         if attempt.onto != head:
             attempt.catch_up(head)
         attempt.judge_loads(attempt.new_loads())
-        for commit in catalog.log(merged):
-            if commit.id == base:
-                break
+        for commit in catalog.ahead(merged, head):
             attempt.judge_files(json.loads(commit.properties.get(NOT_LOADED, "{}")))
         attempt.refine(tests_stop_models=override is None)
         return self._finish(attempt, f"merge {source}", override, merged)

@@ -203,6 +203,10 @@ class NessieCatalog:
             )
         return self._history.commit(bases[0])
 
+    def ahead(self, one: str, other: str) -> list[Commit]:
+        found = self._history.ahead(self._refs.commit_of(one), self._refs.commit_of(other))
+        return [self._history.commit(commit) for commit in found]
+
     def turn(self, ref: str, holder: str, patience: float = 600) -> AbstractContextManager[None]:
         return self._turns.take(self._refs.branch(ref).name, holder, patience)
 

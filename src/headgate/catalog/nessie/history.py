@@ -122,12 +122,20 @@ class History:
         return any(link.id == elder for link in walk.links(found.time - _SKEW))
 
     def merge_bases(self, one: str, other: str) -> list[str]:
-        """The common ancestors of two commits that no other common ancestor descends from, the newest first.
+        """The common ancestors of two commits that no other common ancestor descends from, the newest first."""
+        return self._compare(one, other)[0]
+
+    def ahead(self, one: str, other: str) -> list[str]:
+        """What a commit descends from, itself included, and another does not."""
+        return self._compare(one, other)[1]
+
+    def _compare(self, one: str, other: str) -> tuple[list[str], list[str]]:
+        """The merge bases of two commits, and what only the first descends from.
 
         As Git's `paint_down_to_common`: a commit is looked at again when it turns out to descend from more.
         """
         if one == other:
-            return [one]
+            return [one], []
         from_one, from_other, below = 1, 2, 4
         both = from_one | from_other
         paint = {one: from_one, other: from_other}
@@ -147,7 +155,8 @@ class History:
                     walk.add(parent)
         found = [base for base in bases if not paint[base] & below]
         best = [base for base in found if not any(o != base and self.is_ancestor(base, o) for o in found)]
-        return sorted(best, key=lambda base: (bases[base], base), reverse=True)
+        only = [commit for commit, colour in paint.items() if colour == from_one]
+        return sorted(best, key=lambda base: (bases[base], base), reverse=True), only
 
     def log(self, start: str, limit: int | None, first_parent: bool) -> Iterator[Commit]:
         """A commit and its ancestors, newest first: along the first parents, or all of them."""
