@@ -204,6 +204,19 @@ class TestAdvanceAndPublish:
         assert versions() == {"bronze.orders": "1"}
         assert versions("run/1") == {"bronze.orders": "1", "checks.orders_unique": "1"}
 
+    def test_publish_of_a_branch_that_is_not_at_what_was_checked_is_refused(
+        self, catalog: Catalog, put: Put, versions: Versions
+    ) -> None:
+        catalog.create_branch("run/1")
+        checked = put("run/1", ORDERS, "1")
+        put("run/1", ORDERS, "2")
+        with pytest.raises(StaleRef) as caught:
+            catalog.publish("run/1", "main", message="", author="ada", checked=checked.id)
+        assert caught.value.data == {"ref": "run/1", "expected": checked.id}
+        assert versions() == {}
+        catalog.publish("run/1", "main", message="", author="ada", checked=catalog.ref("run/1").commit_id)
+        assert versions() == {"bronze.orders": "2"}
+
     def test_publish_of_what_is_there_makes_no_commit(self, catalog: Catalog, put: Put) -> None:
         head = put("main", ORDERS, "1")
         catalog.create_branch("run/1")

@@ -12,6 +12,7 @@ from headgate.engines.duckdb import Session
 from headgate.engines.workspace import Workspace
 from headgate.errors import UsageError
 from headgate.events import Event, Planned
+from headgate.faults import Point, arm
 from headgate.lakehouse import Lakehouse
 from headgate.run.result import RunStatus
 from headgate.types import Name
@@ -113,6 +114,27 @@ def test_a_file_that_main_passed_over_does_not_block_a_branch_that_has_main_merg
         assert lake.merge("main", into="dev").status is RunStatus.MERGED
 
         assert lake.merge("dev").status is RunStatus.MERGED
+
+
+def test_what_is_written_to_the_branch_of_a_run_after_its_checks_is_not_published(shop: Path) -> None:
+    def meddle(point: Point) -> None:
+        if point is Point.PUBLISH_DUE:
+            arm(None)
+            with headgate.open(shop) as other:
+                (branch,) = (ref.name for ref in other.refs("branch") if ref.name.startswith("run/"))
+                add_a_table(other, branch)
+
+    with headgate.open(shop) as lake:
+        before = head(lake)
+        arm(meddle)
+        try:
+            result = lake.run()
+        finally:
+            arm(None)
+        assert result.status is RunStatus.CONFLICT
+        assert "wrote to" in str(result.error)
+        assert head(lake) == before
+        assert lake.run().status is RunStatus.MERGED
 
 
 def test_an_override_is_offered_only_where_there_is_something_to_merge(shop: Path) -> None:

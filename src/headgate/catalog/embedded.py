@@ -120,8 +120,11 @@ class EmbeddedCatalog:
         drop: Callable[[Name], bool] | None = None,
         expected: str | None = None,
         merged: str | None = None,
+        checked: str | None = None,
     ) -> Commit:
         origin, ref = self._resolver.named(source)
+        if checked is not None and origin.id != checked:
+            raise stale(source, checked)
         others = [self._resolver.header(merged)] if merged is not None else []
 
         def propose(head: Header) -> Proposal | None:

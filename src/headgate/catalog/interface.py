@@ -147,6 +147,7 @@ class Catalog(Protocol):
         drop: Callable[[Name], bool] | None = None,
         expected: str | None = None,
         merged: str | None = None,
+        checked: str | None = None,
     ) -> Commit:
         """Make the state of `source` that of the branch `onto`, as one commit on it.
 
@@ -159,9 +160,11 @@ class Catalog(Protocol):
             drop: Names for which it is true keep on `onto` what they have there.
             expected: The only head of `onto` that will do.
             merged: A commit that the state brings in, so that merging it again finds nothing new.
+            checked: The only commit of `source` that will do.
 
         Raises:
-            StaleRef: `onto` has moved on: merge it into the source, check that, and publish again.
+            StaleRef: `onto` has moved on: merge it into the source, check that, and publish again. Or `source` is not
+                at the commit that was checked.
         """
 
     def merge(

@@ -252,9 +252,12 @@ class Course:
                     drop=_is_evidence,
                     expected=head,
                     merged=merged,
+                    checked=commit.id,
                 )
-            except StaleRef:
+            except StaleRef as error:
                 self._came = ""
+                if error.data["ref"] == attempt.branch:
+                    raise _written_to(attempt.branch) from error
                 continue
             self._came = _came(published.id)
             reached(Point.PUBLISHED)
@@ -358,6 +361,14 @@ def _taken_for_dead(error: HeadgateError) -> StorageError:
 
 def _came(commit: str) -> str:
     return f"main has the run's commit {commit[:10]}, and the next run records that."
+
+
+def _written_to(branch: str) -> StaleRef:
+    return StaleRef(
+        f"Somebody else wrote to '{branch}' after it had been checked, so that it cannot be published.",
+        hint="main is as it was; run again, and leave the branches of runs to them until they have ended.",
+        data={"ref": branch},
+    )
 
 
 def _status_of(error: HeadgateError) -> RunStatus:

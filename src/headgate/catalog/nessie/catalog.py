@@ -117,8 +117,11 @@ class NessieCatalog:
         drop: Callable[[Name], bool] | None = None,
         expected: str | None = None,
         merged: str | None = None,
+        checked: str | None = None,
     ) -> Commit:
         origin = self._refs.commit_of(source)
+        if checked is not None and origin != checked:
+            raise stale(source, checked)
         other = self._refs.commit_of(merged) if merged is not None else None
 
         def propose(state: NessieState) -> Draft | None:
