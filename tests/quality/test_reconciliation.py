@@ -139,6 +139,44 @@ def test_every_value_that_stands_on_one_side_only_is_counted_and_shown(
         assert list(result.sample) == [(f"only in silver.{side}", value) for side, value in expected], kind
 
 
+# Exact values of a type, values of a rounded type beside them, and how many rows differ.
+ROUNDED = [
+    ("BIGINT", "(9007199254740993), (3)", "DOUBLE", "(9007199254740993), (3)", 2),
+    ("BIGINT", "(9007199254740992), (0), (NULL)", "DOUBLE", "(9007199254740992), (-0.0), (NULL)", 0),
+    ("DECIMAL(20,2)", "(12345678901234567.89)", "DOUBLE", "(12345678901234567.89)", 2),
+    ("DECIMAL(10,2)", "(0.10), (2.50)", "DOUBLE", "(0.1), (2.5)", 0),
+    ("DECIMAL(10,2)", "(0.10)", "DOUBLE", "(0.104)", 2),
+    ("DECIMAL(10,2)", "(0.10)", "FLOAT", "(0.1)", 0),
+    ("INTEGER", "(16777217)", "FLOAT", "(16777217)", 2),
+    ("INTEGER", "(1)", "DOUBLE", "(1), ('NaN'), (1e300)", 2),
+]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("kind", ["keys", "checksum"])
+@pytest.mark.parametrize(("exact", "left", "rounded", "right", "failures"), ROUNDED)
+def test_values_of_a_type_that_rounds_are_compared_digit_by_digit(
+    workspace: Workspace, exact: str, left: str, rounded: str, right: str, failures: int, kind: str, turned: bool
+) -> None:
+    for side, values, of_type in (("left", left, exact), ("right", right, rounded)):
+        listed = ", ".join(f"(CAST({value.strip('()')} AS {of_type}))" for value in values.split(", "))
+        workspace.replace(Name.of("silver", side), f"FROM (VALUES {listed}) AS t(v)")
+    sides = ("silver.right", "silver.left") if turned else ("silver.left", "silver.right")
+
+    result = reconcile(check(kind=kind, columns=["v"], left=sides[0], right=sides[1]), workspace)
+
+    assert result.failures == failures
+
+
+@pytest.mark.parametrize("value", ["'NaN'::DOUBLE", "'inf'::DOUBLE"])
+def test_a_sum_that_is_no_finite_number_fails(workspace: Workspace, value: str) -> None:
+    result = reconcile(check(kind="sum", column=value), workspace)
+
+    assert result.status is CheckStatus.FAILED
+    assert result.blocks
+    assert "bronze.sales has" in str(result.message)
+
+
 def test_a_check_that_cannot_be_carried_out_blocks(workspace: Workspace) -> None:
     result = reconcile(check(kind="sum", column="no_such_column", severity="warn"), workspace)
 
@@ -153,6 +191,8 @@ def test_a_check_that_cannot_be_carried_out_blocks(workspace: Workspace) -> None
         ("checks: [{name: a, kind: sum, left: x.y, right: x.z}]", "column"),
         ("checks: [{name: a, kind: keys, left: x.y, right: x.z}]", "columns"),
         ("checks: [{name: a, kind: row_count, left: x.y, right: x.z, tolerance: -1}]", "negative"),
+        ("checks: [{name: a, kind: row_count, left: x.y, right: x.z, tolerance: abc}]", "percentage"),
+        ("checks: [{name: a, kind: row_count, left: x.y, right: x.z, tolerance: .nan}]", "tolerance"),
         ("checks: [{name: a, kind: row_counts, left: x.y, right: x.z}]", "row_count"),
         (
             (

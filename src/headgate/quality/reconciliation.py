@@ -16,7 +16,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -32,6 +32,9 @@ from headgate.types import CheckResult, CheckStatus, Name, Severity, literal, qu
 from headgate.yaml import SECRET_LENGTH, masked
 
 SAMPLE_ROWS = 10
+# Types of numbers that round what they hold, and those of Iceberg that do not, as DuckDB names them.
+_ROUNDED = ("FLOAT", "DOUBLE")
+_EXACT = ("INTEGER", "BIGINT", "HUGEINT", "DECIMAL")
 
 
 class Side(Section):
@@ -72,7 +75,10 @@ class Reconciliation(Section):
     @classmethod
     def _tolerance_is_a_number(cls, value: Decimal | str) -> Decimal | str:
         text = str(value).removesuffix("%")
-        if Decimal(text) < 0:
+        number = _number(text)
+        if not number.is_finite():
+            raise ValueError("tolerance has to be a number, or a percentage such as 0.1%")
+        if number < 0:
             raise ValueError("tolerance cannot be negative")
         return value
 
@@ -190,8 +196,11 @@ def _compare_figures(check: Reconciliation, workspace: Workspace) -> Outcome:
     figures = []
     for side in (check.left, check.right):
         figure = "count(*)" if check.kind == "row_count" else f"coalesce(sum({side.column or check.column}\n), 0)"
-        row = workspace.query(f"SELECT {figure} {_from(side)}").fetchone()
-        figures.append(Decimal(str(row[0])) if row else Decimal(0))
+        ((found,),) = workspace.query(f"SELECT {figure} {_from(side)}").fetchall()
+        figures.append(_number(str(found)))
+        if not figures[-1].is_finite():
+            message = f"{side.table} has {found} ({' '.join(figure.split())}), which is no number that can be compared."
+            return 1, message, (str(side.table),), ((str(found),),)
     left, right = figures
     if abs(left - right) <= check.allowed(left):
         return 0, None, (), ()
@@ -204,11 +213,18 @@ def _compare_figures(check: Reconciliation, workspace: Workspace) -> Outcome:
     return int(rows), message, (check.left.table, check.right.table), ((left, right),)
 
 
+def _number(text: str) -> Decimal:
+    """The number of a text; NaN where it is none."""
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return Decimal("NaN")
+
+
 def _compare_rows(check: Reconciliation, workspace: Workspace) -> Outcome:
     """Rows that one side has more often than the other; for keys, that one side does not have at all."""
     names = tuple(check.left.columns or check.columns)
-    workspace.expose(*check.inputs)
-    differences = _differences(check)
+    differences = _differences(check, _exactly(check, workspace))
     counted = workspace.query(f"SELECT coalesce(sum(times), 0) FROM ({differences})").fetchone()
     failures = int(counted[0]) if counted else 0
     if not failures:
@@ -221,13 +237,36 @@ def _compare_rows(check: Reconciliation, workspace: Workspace) -> Outcome:
     return failures, message, ("side", *names), tuple(tuple(row) for row in sample)
 
 
-def _differences(check: Reconciliation) -> str:
+def _exactly(check: Reconciliation, workspace: Workspace) -> list[list[str]]:
+    """The values of both sides as SQL expressions that are equal only where the values are.
+
+    What stands as DOUBLE beside whole numbers or decimals would make DOUBLE of these too, and the same of different
+    ones. There both sides become the text of the exact type, or their own where a value has no such.
+    """
+    sides = [[quote(column) for column in side.columns or check.columns] for side in (check.left, check.right)]
+    queries = (
+        f"(SELECT {', '.join(listed)} {_from(side)}) AS side_{number}"
+        for number, (side, listed) in enumerate(zip((check.left, check.right), sides, strict=True))
+    )
+    described = workspace.query(f"DESCRIBE SELECT side_0.*, side_1.* FROM {', '.join(queries)}").fetchall()
+    types = [str(row[1]) for row in described]
+    for number, pair in enumerate(zip(types[: len(sides[0])], types[len(sides[0]) :], strict=True)):
+        for rounded, exact in ((0, 1), (1, 0)):
+            if pair[rounded] in _ROUNDED and pair[exact].startswith(_EXACT):
+                value = sides[rounded][number]
+                cast = f"TRY_CAST({value} AS {pair[exact]})"
+                same = f"CASE WHEN CAST({cast} AS {pair[rounded]}) = {value} THEN {cast} END"
+                sides[rounded][number] = f"coalesce(CAST({same} AS VARCHAR), CAST({value} AS VARCHAR))"
+                sides[exact][number] = f"CAST({sides[exact][number]} AS VARCHAR)"
+    return sides
+
+
+def _differences(check: Reconciliation, sides: list[list[str]]) -> str:
     """A query for the values that differ, in one pass over both sides: `side`, values, `times`."""
     parts = []
     for number, side in enumerate((check.left, check.right)):
-        listed = ", ".join(quote(column) for column in side.columns or check.columns)
-        parts.append(f"SELECT {number}, {listed} {_from(side)}")
-    values = ", ".join(f"value_{number}" for number in range(len(check.left.columns or check.columns)))
+        parts.append(f"SELECT {number}, {', '.join(sides[number])} {_from(side)}")
+    values = ", ".join(f"value_{number}" for number in range(len(sides[0])))
     counted = (
         f"SELECT {values}, count(*) FILTER (side = 0) AS left_rows, count(*) FILTER (side = 1) AS right_rows"
         f" FROM ({' UNION ALL '.join(parts)}) AS both_sides(side, {values}) GROUP BY {values}"
