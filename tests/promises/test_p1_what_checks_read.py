@@ -75,6 +75,39 @@ def test_a_condition_of_a_reconciliation_that_reads_another_table(shop: Path) ->
         assert blocked(lake.run()) == ["reconciliation:kept"]
 
 
+def test_tables_that_are_named_in_another_case(shop: Path) -> None:
+    write(
+        shop,
+        "checks/all.yml",
+        "checks:\n  - name: kept\n    kind: row_count\n    left: bronze.orders\n"
+        '    right: {table: silver.stg_orders, where: "order_id not in (select order_id from SILVER.Dropped)"}\n'
+        "  - {name: same, kind: keys, left: Bronze.Orders, right: silver.stg_orders, columns: [order_id]}\n",
+    )
+    write(shop, "tests/none_dropped.sql", "select * from Silver.Dropped where order_id = 1")
+    write(shop, "models/staging/dropped.sql", "select -1 as order_id")
+    with headgate.open(shop) as lake:
+        first = lake.run()
+        assert first.status is RunStatus.MERGED
+        assert "reconciliation:same" in [check.name for check in first.checks]
+        write(shop, "models/staging/dropped.sql", "select 1 as order_id")
+
+        assert blocked(lake.run()) == ["none_dropped", "reconciliation:kept"]
+
+
+def test_a_view_that_names_a_table_in_another_case(shop: Path) -> None:
+    write(
+        shop,
+        "models/marts/large.sql",
+        "{{ config(materialized='view') }} select order_id from Bronze.Orders where amount > 100",
+    )
+    write(shop, "tests/none_large.sql", "select * from {{ ref('large') }}")
+    with headgate.open(shop) as lake:
+        assert lake.run().status is RunStatus.MERGED
+        assert lake.query("select count(*) from gold.large").rows() == [(0,)]
+
+        assert blocked(grow(shop, lake)) == ["none_large"]
+
+
 def test_a_unit_test_that_takes_its_rows_from_a_seed(shop: Path) -> None:
     write(shop, "seeds/rates.csv", "id,rate\n1,10\n")
     write(shop, "models/marts/doubled.sql", "select id, rate * 2 as rate from {{ ref('rates') }}")

@@ -33,6 +33,7 @@ class Exposure:
         content: What a name stands for now.
         names: All names there are.
         closest: The hint for a name that is none of them.
+        resolve: The one of them that a name in SQL stands for, where case does not count.
     """
 
     def __init__(
@@ -41,11 +42,13 @@ class Exposure:
         content: Callable[[Name], Content | None],
         names: Callable[[], Iterable[Name]],
         closest: Callable[[str], str],
+        resolve: Callable[[Name], Name | None],
     ) -> None:
         self._session = session
         self._content = content
         self._names = names
         self._closest = closest
+        self._resolve = resolve
         self._exposed: dict[Name, str] = {}
         self._schemas: set[str] = set()
         self._names_in_use: dict[str, Name] = {}
@@ -148,9 +151,10 @@ class Exposure:
         self._session.execute(f"CREATE OR REPLACE VIEW {name.sql} AS {sql}")
 
     def references(self, sql: str) -> list[Name]:
-        """The tables and views of the state that a SQL text names."""
+        """The tables and views of the state that a SQL text names, in whatever case."""
         candidates = [name for schema, table in qualified_names(sql) for name in _names_of(schema, table)]
-        return [name for name in dict.fromkeys(candidates) if self._content(name) is not None]
+        found = (self._resolve(name) for name in dict.fromkeys(candidates))
+        return [name for name in dict.fromkeys(found) if name is not None]
 
     def expose_for(self, sql: str) -> None:
         """Expose every table and view that a SQL text names."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from headgate.catalog import MAIN, Catalog, State
@@ -38,7 +38,8 @@ class Reader:
         self.session = session
         self.state: State = catalog.state(ref)
         self._called = called or ref
-        self._exposure = Exposure(session, self.content, self.names, self.closest)
+        self._exposure = Exposure(session, self.content, self.names, self.closest, self.resolve)
+        self._folded: tuple[str, dict[str, list[Name]]] = ("", {})
 
     def content(self, name: Name) -> Content | None:
         """What a name stands for, or None."""
@@ -52,6 +53,25 @@ class Reader:
         """The hint for a name that the state does not have: the closest that it has, or how to list them."""
         listing = "headgate tables" if self._called == MAIN else f"headgate tables --ref {self._called}"
         return did_you_mean(name, map(str, self.names())) or listing
+
+    def resolve(self, name: Name) -> Name | None:
+        """The table or view that a name in SQL stands for, where case does not count; None if none or several do."""
+        if self.content(name) is not None:
+            return name
+        # Most of what is asked for here is `alias.column`; the names of a state are folded once.
+        if self._folded[0] != self.state.commit_id:
+            folded: dict[str, list[Name]] = {}
+            for each in self.state.names():
+                folded.setdefault(str(each).lower(), []).append(each)
+            self._folded = (self.state.commit_id, folded)
+        text = str(name).lower()
+        alike = {*self._folded[1].get(text, ()), *(each for each in self._new_names() if str(each).lower() == text)}
+        found = [each for each in alike if self.content(each) is not None]
+        return found[0] if len(found) == 1 else None
+
+    def _new_names(self) -> Iterable[Name]:
+        """Names that may have come on top of the state."""
+        return ()
 
     def exists(self, name: Name) -> bool:
         return self.content(name) is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from headgate.catalog import MAIN, Catalog, Commit, Operation, RefKind, State
 from headgate.catalog.iceberg import Mode, TableVersion, check_writable, new_table, rejoiner
@@ -70,6 +70,9 @@ class Workspace(Reader):
             elif schema is None or name.schema == schema:
                 found.add(name)
         return sorted(found)
+
+    def _new_names(self) -> Iterable[Name]:
+        return [*self.changes, *self._pending]
 
     def table(self, name: Name) -> TableVersion:
         """The Iceberg table of a name.

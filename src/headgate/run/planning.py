@@ -83,7 +83,7 @@ class Work:
         made |= {model.name for model in self.dbt.models} if self.dbt else set()
         for check in self.reconciliations:
             for name in check.inputs:
-                if name not in made and not workspace.exists(name):
+                if name not in made and workspace.resolve(name) is None:
                     hint = did_you_mean(str(name), map(str, made)) or ""
                     yield f"The reconciliation {check.name} waits: nothing makes {name}. {hint}".strip()
 

@@ -30,12 +30,14 @@ def link_named_tables(manifest: Manifest) -> None:
     """Make tables of the project that are named by hand dependencies, as if they had been named by `ref`."""
     known = {name_of_node(node): node.unique_id for node in manifest.nodes.values() if node.resource_type in _BUILT}
     known |= {name_of_node(source): source.unique_id for source in manifest.sources.values()}
+    # DuckDB does not tell cases apart.
+    folded = {str(name).lower(): unique_id for name, unique_id in known.items()}
     for node in manifest.nodes.values():
         parents = getattr(getattr(node, "depends_on", None), "nodes", None)
         if parents is None:
             continue
         for name in mentioned(node):
-            parent = known.get(name)
+            parent = known.get(name) or folded.get(str(name).lower())
             if (
                 parent
                 and parent != node.unique_id

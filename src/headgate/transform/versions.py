@@ -26,14 +26,15 @@ class Versions:
         self._workspace = workspace
 
     def of(self, name: Name) -> str | None:
-        """The version of a table or view; None when there is no such thing."""
-        content = self._workspace.content(name)
-        if content is None:
+        """The version of what DuckDB takes a name for; None when there is no such thing."""
+        found = self._workspace.resolve(name)
+        content = self._workspace.content(found) if found is not None else None
+        if found is None or content is None:
             return None
         if content.kind is Kind.TABLE:
             return _short(content.metadata_location)
-        sql = self._workspace.view_sql(name) or ""
-        below = [f"{below}={self.of(below)}" for below in self._workspace.references(sql) if below != name]
+        sql = self._workspace.view_sql(found) or ""
+        below = [f"{below}={self.of(below)}" for below in self._workspace.references(sql) if below != found]
         return _short("\n".join((content.metadata_location, *below)))
 
     def inputs(self, names: Iterable[Name]) -> dict[str, str]:
