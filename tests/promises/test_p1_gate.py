@@ -10,7 +10,7 @@ import pytest
 import headgate
 from headgate.engines.duckdb import Session
 from headgate.engines.workspace import Workspace
-from headgate.errors import UsageError
+from headgate.errors import StorageError, UsageError
 from headgate.events import Event, Planned
 from headgate.faults import Point, arm
 from headgate.lakehouse import Lakehouse
@@ -161,6 +161,27 @@ def test_a_plan_says_which_contract_has_changed(shop: Path) -> None:
         assert "The contract of orders has changed" in note
         assert "--select orders+ --full-refresh" in note
         assert "headgate quarantine replay orders" in note
+
+
+def test_an_override_that_ended_before_it_was_recorded_can_be_given_again(shop: Path) -> None:
+    def end(point: Point) -> None:
+        if point is Point.PUBLISHED:
+            raise StorageError("The state database does not answer")
+
+    with headgate.open(shop) as lake:
+        lake.run()
+        (shop / "data/orders-2.csv").write_text(DUPLICATE)
+        branch = lake.run().branch
+        assert branch is not None
+        arm(end)
+        try:
+            assert lake.merge(branch, override="ticket 42").status is RunStatus.MERGED
+        finally:
+            arm(None)
+        assert lake.run().status is RunStatus.REFUSED
+
+        assert lake.merge(branch, override="ticket 42").status is RunStatus.UNCHANGED
+        assert lake.run().status is RunStatus.UNCHANGED
 
 
 def test_an_override_needs_a_reason_and_leaves_it_in_the_log(shop: Path) -> None:

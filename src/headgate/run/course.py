@@ -227,6 +227,9 @@ class Course:
                 attempt.refine(tests_stop_models=override is None)
                 continue
             if not self._changes(attempt, commit.id):
+                if override is not None and "override" in catalog.resolve(head).properties:
+                    # The run that brought this state may have ended before it could record the same.
+                    attempt.settle_blocking()
                 catalog.delete_ref(attempt.branch)
                 return self._result(RunStatus.UNCHANGED, attempt, commit=head)
             unproven = gate.missing(self._work.standing(), self._work.version(attempt.workspace))
