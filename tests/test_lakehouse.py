@@ -15,6 +15,8 @@ import pytest
 import headgate
 from headgate.errors import AlreadyExists, Conflict, NotFound, RefNotFound, TableNotFound, UsageError
 from headgate.events import Event, Loaded, LoadStarted, Note
+from headgate.ingest import replay
+from headgate.ingest.merging import Merged
 from headgate.lakehouse import Lakehouse
 from headgate.run.result import RunStatus
 
@@ -218,6 +220,18 @@ def test_refused_rows_are_replayed_under_a_corrected_contract(lake: Lakehouse, s
     books = "select sum(read), sum(loaded), sum(quarantined), sum(duplicates) from headgate.loads"
     assert [int(value) for value in lake.query(books).rows()[0]] == [5, 5, 0, 0]
     assert lake.run().status is RunStatus.UNCHANGED
+
+
+def test_a_replay_that_loses_rows_is_refused(lake: Lakehouse, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    contract = shop / "ingestion/orders.yml"
+    contract.write_text(contract.read_text().replace("type: date}", 'type: date, null_values: ["not a day"]}'))
+
+    monkeypatch.setattr(replay, "write_rows", lambda *_: Merged(written=1, duplicates=0))
+
+    result = lake.quarantine_replay("orders")
+
+    assert result.status is RunStatus.REFUSED
+    assert [check.name for check in result.checks if check.blocks] == ["accounting:orders"]
 
 
 def test_refused_rows_are_discarded_with_a_reason(lake: Lakehouse) -> None:

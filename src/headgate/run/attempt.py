@@ -148,6 +148,7 @@ class Attempt:
         record(self.workspace, loads)
         for result in loads:
             self._emit(Loaded(result))
+        self.judge_loads(loads)
 
     def judge_loads(self, loads: Sequence[Load]) -> None:
         """Check the contracts' limits and the books of the loads that the state adds to `main`."""
