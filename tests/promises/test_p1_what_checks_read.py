@@ -75,6 +75,37 @@ def test_a_condition_of_a_reconciliation_that_reads_another_table(shop: Path) ->
         assert blocked(lake.run()) == ["reconciliation:kept"]
 
 
+def test_tables_that_macros_and_arguments_name(shop: Path) -> None:
+    write(
+        shop,
+        "macros/named.sql",
+        "{% macro dropped() %} {{ return('silver.dropped') }} {% endmacro %}\n"
+        "{% macro not_dropped(rows) %} select * from {{ rows }}"
+        " where order_id in (select order_id from {{ dropped() }}) {% endmacro %}\n"
+        "{% test not_in(model, column_name, other) %} select * from {{ model }}"
+        " where {{ column_name }} in (select {{ column_name }} from {{ other }}) {% endtest %}\n",
+    )
+    write(shop, "tests/by_macro.sql", "{{ not_dropped(ref('stg_orders')) }}")
+    write(
+        shop,
+        "models/marts/kept.yml",
+        "models:\n  - name: kept\n    columns:\n      - name: order_id\n        data_tests:\n"
+        "          - not_in: {name: by_argument, arguments: {other: silver.dropped}}\n",
+    )
+    write(shop, "models/marts/kept.sql", "select order_id from {{ ref('stg_orders') }}")
+    write(shop, "models/marts/a_count.sql", "select count(*) as dropped from {{ dropped() }} where order_id > 0")
+    write(shop, "models/staging/dropped.sql", "select -1 as order_id")
+    with headgate.open(shop) as lake:
+        assert lake.run().status is RunStatus.MERGED
+        write(shop, "models/staging/dropped.sql", "select 1 as order_id")
+
+        refused = lake.run()
+
+        assert blocked(refused) == ["by_argument", "by_macro"]
+        assert refused.branch is not None
+        assert lake.query("select dropped from gold.a_count", refused.branch).rows() == [(1,)]
+
+
 def test_tables_that_are_named_in_another_case(shop: Path) -> None:
     write(
         shop,

@@ -27,6 +27,33 @@ _QUOTED = re.compile(r"""(['"])(\w+)\1""")
 _TARGET = re.compile(r"\btarget\b")
 
 
+class UsedMacros:
+    """The macros of the project and its packages; dbt's own and those of the adapters are left out."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._manifest = manifest
+        self._by_name: dict[str, list[str]] = {}
+        for macro in manifest.macros.values():
+            if macro.package_name not in _INTERNAL_PACKAGES:
+                self._by_name.setdefault(macro.name, []).append(macro.unique_id)
+
+    def of(self, called: Iterable[str], code: Iterable[str]) -> list[str]:
+        """The texts of the macros that code calls, through other macros too.
+
+        dbt knows of those that it came through as it read a node, and not of what `is_incremental()` or `execute`
+        keep from it; those are known by their names.
+        """
+        used: dict[str, str] = {}
+        named = (own for text in code for name in _CALL.findall(text) for own in self._by_name.get(name, ()))
+        waiting = [*called, *named]
+        while waiting:
+            macro = self._manifest.macros.get(waiting.pop())
+            if macro is not None and macro.package_name not in _INTERNAL_PACKAGES and macro.unique_id not in used:
+                used[macro.unique_id] = macro.macro_sql
+                waiting += macro.depends_on.macros
+        return [used[unique_id] for unique_id in sorted(used)]
+
+
 class CodeHasher:
     """Hashes nodes of one manifest.
 
@@ -40,11 +67,7 @@ class CodeHasher:
         self._definition = definition
         self._variables = variables
         self._hashes: dict[str, str] = {}
-        # Ids of the macros that are not dbt's, by name.
-        self._own: dict[str, list[str]] = {}
-        for macro in manifest.macros.values():
-            if macro.package_name not in _INTERNAL_PACKAGES:
-                self._own.setdefault(macro.name, []).append(macro.unique_id)
+        self._macros = UsedMacros(manifest)
 
     def of(self, unique_id: str) -> str:
         """The hash of a model, seed, snapshot, ephemeral model or test."""
@@ -65,8 +88,7 @@ class CodeHasher:
             }
         code = node.raw_code or ""
         hooks = [hook.sql for when in ("pre_hook", "post_hook") for hook in getattr(node.config, when, ())]
-        used = self._used_macros(node.depends_on.macros, [code, *hooks])
-        macros = [self._manifest.macros[macro].macro_sql for macro in sorted(used)]
+        macros = self._macros.of(node.depends_on.macros, [code, *hooks])
         facts: dict[str, Any] = {
             "code": code,
             "language": getattr(node, "language", "sql"),
@@ -87,21 +109,6 @@ class CodeHasher:
         if contract is not None and contract.enforced:
             facts["contract"] = [contract.checksum, str(node.constraints)]
         return facts
-
-    def _used_macros(self, called: Iterable[str], code: Iterable[str]) -> set[str]:
-        """The macros of the project and its packages that a node calls, through other macros too.
-
-        dbt knows of those that it came through as it read the node, and not of what `is_incremental()` or `execute`
-        keep from it; those are known by their names.
-        """
-        used: set[str] = set()
-        waiting = [*called, *(own for text in code for name in _CALL.findall(text) for own in self._own.get(name, ()))]
-        while waiting:
-            macro = self._manifest.macros.get(waiting.pop())
-            if macro is not None and macro.package_name not in _INTERNAL_PACKAGES and macro.unique_id not in used:
-                used.add(macro.unique_id)
-                waiting += macro.depends_on.macros
-        return used
 
     def _lookups(self, code: Sequence[str]) -> dict[str, Any]:
         """Values of what the code asks for by name; where a name is computed, of all that it may be."""

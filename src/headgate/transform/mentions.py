@@ -7,23 +7,54 @@ carried out again when its table changes would let through what it is there to s
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from dbt.contracts.graph.manifest import Manifest
 
 from headgate.engines.references import qualified_names
+from headgate.transform.code import UsedMacros
 from headgate.types import Name
 
 _JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+_STRING = re.compile(r"""(['"])(.*?)\1""", re.DOTALL)
 
 
-def mentioned(node: Any) -> tuple[Name, ...]:
-    """Every `schema.table` that a node's SQL and its `where` name; `alias.column` looks the same and is among them."""
-    if getattr(node, "language", "sql") != "sql":
-        return ()
-    texts = (getattr(node, "raw_code", "") or "", str(getattr(node.config, "where", None) or ""))
-    pairs = (pair for text in texts for pair in qualified_names(_JINJA.sub(" ", text)))
-    return tuple(sorted({Name((*schema.split("."), table)) for schema, table in pairs}))
+class Mentions:
+    """What the nodes of a manifest name by hand, in their own code, in that of macros, and in arguments."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._macros = UsedMacros(manifest)
+        self._found: dict[str, set[Name]] = {}
+
+    def of(self, node: Any) -> tuple[Name, ...]:
+        """Every `schema.table` that a node names; `alias.column` looks the same and is among them."""
+        if getattr(node, "language", "sql") != "sql":
+            return ()
+        code = getattr(node, "raw_code", "") or ""
+        arguments = getattr(getattr(node, "test_metadata", None), "kwargs", None) or {}
+        texts = [code, str(getattr(node.config, "where", None) or ""), *_strings(arguments)]
+        texts += self._macros.of(node.depends_on.macros, [code])
+        return tuple(sorted(set().union(*map(self._in, texts))))
+
+    def _in(self, text: str) -> set[Name]:
+        """The names in a text, of which many nodes may have the same."""
+        if text not in self._found:
+            # A string in a template may be what a macro makes SQL of.
+            templates = (block for block in _JINJA.findall(text) if not block.startswith("{#"))
+            strings = (found[2] for block in templates for found in _STRING.finditer(block))
+            pairs = (pair for part in (_JINJA.sub(" ", text), *strings) for pair in qualified_names(part))
+            self._found[text] = {Name((*schema.split("."), table)) for schema, table in pairs}
+        return self._found[text]
+
+
+def _strings(value: object) -> Iterator[str]:
+    """The texts in the arguments of a test."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _strings(each)
 
 
 def link_named_tables(manifest: Manifest) -> None:
@@ -32,11 +63,12 @@ def link_named_tables(manifest: Manifest) -> None:
     known |= {name_of_node(source): source.unique_id for source in manifest.sources.values()}
     # DuckDB does not tell cases apart.
     folded = {str(name).lower(): unique_id for name, unique_id in known.items()}
+    mentions = Mentions(manifest)
     for node in manifest.nodes.values():
         parents = getattr(getattr(node, "depends_on", None), "nodes", None)
         if parents is None:
             continue
-        for name in mentioned(node):
+        for name in mentions.of(node):
             parent = known.get(name) or folded.get(str(name).lower())
             if (
                 parent

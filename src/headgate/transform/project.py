@@ -18,7 +18,7 @@ from headgate.transform.code import CodeHasher
 from headgate.transform.definition import Definition, find_definition
 from headgate.transform.failures import as_model_error, origin_of
 from headgate.transform.manifest import Parsed, parse
-from headgate.transform.mentions import mentioned, name_of_node
+from headgate.transform.mentions import Mentions, name_of_node
 from headgate.transform.sources import write_source_definitions
 from headgate.transform.values import DbtProject, Model, Resource, Test, TestKind
 from headgate.types import Name, Severity
@@ -58,7 +58,8 @@ def _describe(definition: Definition, parsed: Parsed) -> DbtProject:
     _refuse_shared_names(models)
     _refuse_what_leaves_the_lake(models)
     data_tests = [node for node in manifest.nodes.values() if node.resource_type == "test"]
-    tests = [_data_test(manifest, node, hasher) for node in data_tests]
+    mentions = Mentions(manifest)
+    tests = [_data_test(manifest, node, hasher, mentions) for node in data_tests]
     tests += [_unit_test(manifest, node, hasher) for node in manifest.unit_tests.values()]
     return DbtProject(
         definition=definition,
@@ -119,7 +120,7 @@ def _model(manifest: Manifest, unique_id: str, hasher: CodeHasher) -> Model:
     )
 
 
-def _data_test(manifest: Manifest, node: Any, hasher: CodeHasher) -> Test:
+def _data_test(manifest: Manifest, node: Any, hasher: CodeHasher, mentions: Mentions) -> Test:
     attached = manifest.nodes.get(getattr(node, "attached_node", None) or "")
     inputs = inputs_of(manifest, node)
     table = name_of_node(attached) if attached is not None and not attached.is_ephemeral_model else None
@@ -133,7 +134,7 @@ def _data_test(manifest: Manifest, node: Any, hasher: CodeHasher) -> Test:
         table=table or (inputs[0] if len(inputs) == 1 else None),
         path=node.original_file_path,
         code_hash=hasher.of(node.unique_id),
-        mentions=tuple(name for name in mentioned(node) if name not in inputs),
+        mentions=tuple(name for name in mentions.of(node) if name not in inputs),
     )
 
 
