@@ -10,6 +10,7 @@ from typing import cast
 
 from headgate.catalog.iceberg import rejoiner
 from headgate.catalog.interface import MAIN
+from headgate.catalog.model import Commit
 from headgate.engines.duckdb import Session
 from headgate.errors import (
     Cancelled,
@@ -237,30 +238,13 @@ class Course:
                 return self._refused(
                     attempt, commit.id, [f"{check.name} did not pass on this state" for check in unproven]
                 )
-            if override is not None and (attempt.blocking or unproven):
-                passed_over = {check.name for check in attempt.blocking} | {check.name for check in unproven}
+            passed_over = {check.name for check in attempt.blocking} | {check.name for check in unproven}
+            told = message
+            if override is not None and passed_over:
                 properties |= {"override": override, "overridden": ", ".join(sorted(passed_over))}
-                message = f"{message} (override: {override})"
-            reached(Point.PUBLISH_DUE)
-            self._came = (
-                "main may have the run's commit: headgate log tells, and the next run records what became of it."
-            )
-            try:
-                published = catalog.publish(
-                    attempt.branch,
-                    MAIN,
-                    message=message,
-                    author=self._lake.project.author,
-                    properties=properties,
-                    drop=_is_evidence,
-                    expected=head,
-                    merged=merged,
-                    checked=commit.id,
-                )
-            except StaleRef as error:
-                self._came = ""
-                if error.data["ref"] == attempt.branch:
-                    raise _written_to(attempt.branch) from error
+                told = f"{message} (override: {override})"
+            published = self._publish(attempt, commit.id, head, told, properties, merged)
+            if published is None:
                 continue
             self._came = _came(published.id)
             reached(Point.PUBLISHED)
@@ -269,6 +253,30 @@ class Course:
             catalog.delete_ref(attempt.branch)
             self._emit(Merged(published.id))
             return self._result(RunStatus.MERGED, attempt, commit=published.id)
+
+    def _publish(
+        self, attempt: Attempt, checked: str, head: str, message: str, properties: dict[str, str], merged: str | None
+    ) -> Commit | None:
+        """Bring the commit that was checked to `main`; None where that is not at `head` any more."""
+        reached(Point.PUBLISH_DUE)
+        self._came = "main may have the run's commit: headgate log tells, and the next run records what became of it."
+        try:
+            return self._lake.catalog.publish(
+                attempt.branch,
+                MAIN,
+                message=message,
+                author=self._lake.project.author,
+                properties=properties,
+                drop=_is_evidence,
+                expected=head,
+                merged=merged,
+                checked=checked,
+            )
+        except StaleRef as error:
+            self._came = ""
+            if error.data["ref"] == attempt.branch:
+                raise _written_to(attempt.branch) from error
+            return None
 
     def _changes(self, attempt: Attempt, commit: str) -> int:
         """How many tables and views a merge of the commit would bring to `main`: none where no file could be read."""
