@@ -244,11 +244,12 @@ def _exactly(check: Reconciliation, workspace: Workspace) -> list[list[str]]:
     ones. There both sides become the text of the exact type, or their own where a value has no such.
     """
     sides = [[quote(column) for column in side.columns or check.columns] for side in (check.left, check.right)]
-    queries = (
-        f"(SELECT {', '.join(listed)} {_from(side)}) AS side_{number}"
-        for number, (side, listed) in enumerate(zip((check.left, check.right), sides, strict=True))
+    left, right = (
+        f"(SELECT {', '.join(listed)} {_from(side)})"
+        for side, listed in zip((check.left, check.right), sides, strict=True)
     )
-    described = workspace.query(f"DESCRIBE SELECT side_0.*, side_1.* FROM {', '.join(queries)}").fetchall()
+    joined = f"{left} AS left_side, {right} AS right_side"
+    described = workspace.query(f"DESCRIBE SELECT left_side.*, right_side.* FROM {joined}").fetchall()
     types = [str(row[1]) for row in described]
     for number, pair in enumerate(zip(types[: len(sides[0])], types[len(sides[0]) :], strict=True)):
         for rounded, exact in ((0, 1), (1, 0)):
