@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         (["31.12.20", "01.02.2020"], {"type": "varchar", "required": True}),
         (["2020-01-01 10:00:00", "2020-01-01T10:00"], {"type": "timestamp", "required": True}),
         (["2020-01-01T10:00:00Z", "2020-01-01T10:00:00+02:00"], {"type": "timestamptz", "required": True}),
+        (["2024-01-01", "2024-01-02 13:45:00"], {"type": "timestamp", "format": "iso", "required": True}),
         (
             ["1/2/2020 5:06 PM", "12/31/2020 11:00 AM"],
             {"type": "timestamp", "format": "%m/%d/%Y %I:%M %p", "required": True},

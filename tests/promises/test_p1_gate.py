@@ -184,6 +184,22 @@ def test_an_override_that_ended_before_it_was_recorded_can_be_given_again(shop: 
         assert lake.run().status is RunStatus.UNCHANGED
 
 
+def test_an_override_settles_no_check_that_it_was_not_about(shop: Path) -> None:
+    with headgate.open(shop) as lake:
+        lake.run()
+        (shop / "data/orders-2.csv").write_text(DUPLICATE)
+        branch = lake.run().branch
+        assert branch is not None
+        lake.merge(branch, override="ticket 42")
+        lake.create_branch("same")
+        (shop / "tests").mkdir(exist_ok=True)
+        (shop / "tests/nobody_spends_much.sql").write_text("select * from {{ ref('mart_spending') }} where spent > 90")
+
+        assert lake.merge("same", override="ticket 42").status is RunStatus.UNCHANGED
+
+        assert lake.run().status is RunStatus.REFUSED
+
+
 def test_an_override_needs_a_reason_and_leaves_it_in_the_log(shop: Path) -> None:
     with headgate.open(shop) as lake:
         lake.run()

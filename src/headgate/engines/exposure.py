@@ -152,14 +152,18 @@ class Exposure:
 
     def references(self, sql: str) -> list[Name]:
         """The tables and views of the state that a SQL text names, in whatever case."""
-        candidates = [name for schema, table in qualified_names(sql) for name in _names_of(schema, table)]
-        found = (self._resolve(name) for name in dict.fromkeys(candidates))
+        found = (self._resolve(name) for name in _named_in(sql))
         return [name for name in dict.fromkeys(found) if name is not None]
 
     def expose_for(self, sql: str) -> None:
-        """Expose every table and view that a SQL text names."""
-        for name in self.references(sql):
-            self.expose(name)
+        """Expose every table and view that a SQL text names, in its own case.
+
+        Those in another case are looked for when the engine misses them: most of what looks like a name is
+        `alias.column`, and no reason to list the lake.
+        """
+        for name in _named_in(sql):
+            if self._content(name) is not None:
+                self.expose(name)
 
     def forget(self, name: Name) -> None:
         """Take a name away that the state no longer has."""
@@ -234,6 +238,12 @@ class Exposure:
             hint=self._closest(missing),
             data={"table": missing},
         )
+
+
+def _named_in(sql: str) -> Iterator[Name]:
+    """What a SQL text may name, each once; `alias.column` looks the same and is among them."""
+    candidates = (name for schema, table in qualified_names(sql) for name in _names_of(schema, table))
+    return iter(dict.fromkeys(candidates))
 
 
 def _names_of(schema: str, table: str) -> Iterator[Name]:

@@ -16,7 +16,7 @@ from pyiceberg.conversions import from_bytes
 from pyiceberg.types import PrimitiveType
 
 from headgate.engines.writer import Written
-from headgate.ingest.columntypes import MOMENTS, VARCHAR, ColumnType
+from headgate.ingest.columntypes import MOMENTS, VARCHAR, ColumnType, is_value
 from headgate.ingest.contract import Source
 from headgate.ingest.csvfile import ends_long, first_records, group_rows, read_csv
 from headgate.ingest.fields import Field
@@ -171,7 +171,7 @@ def _parquet(rows: Rows, fields: tuple[Field, ...], source: Source) -> Direct | 
             items.append(named(f"CAST(NULL AS {kind.sql})", field.name))
             continue
         nulls = null_texts(field.column, source.contract.options, empty_is_null=rows.empty_is_null)
-        if nulls or not same_type(rows.types[field.position], field.type):
+        if any(is_value(text, kind) for text in nulls) or not same_type(rows.types[field.position], field.type):
             return None
         value = rows.value(field.position)
         guards += _guards(value, kind, field, source, True) if field.type else []

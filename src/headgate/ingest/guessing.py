@@ -6,7 +6,9 @@ import re
 from dataclasses import dataclass, field
 
 from headgate.engines.duckdb import Session
+from headgate.ingest.columntypes import parse_type
 from headgate.ingest.contract import DURATION, ISO, Options
+from headgate.ingest.moments import read_moment
 from headgate.ingest.rules import WHOLE, plain_number
 from headgate.types import literal
 
@@ -40,7 +42,7 @@ _TESTS = {
     "plain": "regexp_matches(x, '^\\s*[-+]?[0-9]*[.]?[0-9]*\\s*$')",
     "boolean": "lower(trim(t)) IN ('true', 'false', 'yes', 'no')",
     "duration": "regexp_matches(t, '^[0-9]+:[0-5][0-9]:[0-5][0-9]$')",
-    "clock": "regexp_matches(t, '^[0-2]?[0-9]:[0-5][0-9](:[0-5][0-9])?$') AND TRY_CAST(t AS TIME) IS NOT NULL",
+    "clock": "regexp_matches(t, '^([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$')",
     "long": "TRY_CAST(split_part(t, ':', 1) AS INTEGER) > 23 OR regexp_matches(t, '^[0-9]:')",
     "date": "regexp_matches(t, '^\\s*[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}\\s*$') AND TRY_CAST(t AS DATE) IS NOT NULL",
     "moment": (
@@ -201,7 +203,7 @@ def _cover(
     rest = "true"
     chosen: list[str] = []
     if iso:
-        rest = f"TRY_CAST(t AS {kind}) IS NULL OR NOT regexp_matches(t, '^[0-9]{{4}}-')"
+        rest = f"({read_moment('t', parse_type(kind))}) IS NULL OR NOT regexp_matches(t, '^[0-9]{{4}}-')"
         chosen.append(ISO)
     for _ in range(3):
         items = ", ".join(f"count(*) FILTER ({_reads(pattern)})" for pattern in formats)

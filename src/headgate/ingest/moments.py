@@ -18,7 +18,7 @@ _MIDNIGHT = rf"([T ]0?0:00(:00(\.0*)?)?{_UTC})?"
 _MOMENT = rf"^\s*({_DAY}([T ]({_CLOCK}|24:00(:00(\.0*)?)?){_UTC})?|{_ENDLESS})\s*$"
 PATTERNS = {
     "DATE": rf"^\s*({_DAY}{_MIDNIGHT}|{_ENDLESS})\s*$",
-    "TIME": rf"^\s*{_CLOCK}\s*$",
+    "TIME": rf"^\s*{_CLOCK}{_UTC}\s*$",
     "TIMESTAMP": _MOMENT,
     "TIMESTAMP_NS": _MOMENT,
     # Its zones are DuckDB's matter, which takes no text that goes on after them. It knows words, such as `epoch`.
@@ -26,8 +26,9 @@ PATTERNS = {
 }
 """What a text of each type is, as regular expressions of Python and RE2 alike."""
 
-# Bytes of a text as nearly every file has it; one of as many that is none is hardly to be thought of.
-_USUAL = {"DATE": 10, "TIME": 8, "TIMESTAMP": 19, "TIMESTAMP_NS": 19}
+# Bytes of a text as nearly every file has it; one of as many that is none is hardly to be thought of, but for times of
+# a day: `01:30 PM` has eight, too.
+_USUAL = {"DATE": 10, "TIMESTAMP": 19, "TIMESTAMP_NS": 19}
 _OFFSET = r"\d:\d\d(:\d\d(\.\d*)?)?\s*[-+]\d\d"
 _NO_OFFSET = r":\d\d(\.\d+)?\s*[-+](1[6-9]|[2-9]\d)"
 _WORD = r"^\s*[-+]?[a-zA-Z]"
@@ -53,7 +54,8 @@ def unusual(text: str, kind: ColumnType) -> str:
     """
     if kind.base == "TIMESTAMPTZ":
         return f"regexp_matches({text}, {literal(f'{_WORD}|{_NO_OFFSET}')})"
-    return f"strlen({text}) <> {_USUAL[kind.base]} AND NOT regexp_matches({text}, {literal(PATTERNS[kind.base])})"
+    odd = f"NOT regexp_matches({text}, {literal(PATTERNS[kind.base])})"
+    return f"strlen({text}) <> {_USUAL[kind.base]} AND {odd}" if kind.base in _USUAL else odd
 
 
 def beyond_zones(text: str) -> str:

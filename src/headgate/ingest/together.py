@@ -66,8 +66,9 @@ def load_all(
     """
     for source in {step.source.name: step.source for step in planned}.values():
         check_expressions(ws.session, source)
-        going = [load_id for step in planned if step.source is source for load_id in step.removes]
-        check_keys(ws, source, known_loads(ws, source.name), going)
+        if source.contract.load == "merge":
+            going = [load_id for step in planned if step.source is source for load_id in step.removes]
+            check_keys(ws, source, known_loads(ws, source.name), going)
     for steps in _neighbours(planned, carry_over(ws, planned)):
         with closing(_load_together(steps, ws, emit)) as results:
             for each in results:

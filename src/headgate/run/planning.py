@@ -121,8 +121,8 @@ class Work:
         from headgate.transform.selection import select_nodes
 
         select, exclude = self.selection.select, self.selection.exclude
-        chosen = set[str]().union(*map(self._sources_of, select)) if select else {each.name for each in self.sources}
-        chosen -= set[str]().union(*map(self._sources_of, exclude))
+        chosen = self._sources_of(select) if select else {each.name for each in self.sources}
+        chosen -= self._sources_of(exclude)
         if not select or chosen:
             return chosen
         if not select_nodes(self.dbt, self._dbt_syntax(select), self._dbt_syntax(exclude)).ids:
@@ -132,18 +132,21 @@ class Work:
             )
         return chosen
 
-    def _sources_of(self, text: str) -> set[str]:
-        """The sources that one part of the selection names; one that it names itself stands alone for its table."""
+    def _sources_of(self, texts: Sequence[str]) -> set[str]:
+        """The sources that parts of the selection name; one that a part names itself stands alone for its table."""
         from headgate.transform.selection import select_nodes
 
         assert self.dbt is not None, "there is a dbt project"
-        tables = set(select_nodes(self.dbt, self._dbt_syntax((text,))).sources)
-        own = self._named_source(text)
-        return {
-            source.name
-            for source in self.sources
-            if source.table in tables and (own is None or source is own or source.table != own.table)
-        }
+        named = [(text, source) for text in texts if (source := self._named_source(text)) is not None]
+        others = tuple(text for text in texts if self._named_source(text) is None)
+        chosen: set[str] = set()
+        if others:
+            tables = set(select_nodes(self.dbt, others).sources)
+            chosen.update(source.name for source in self.sources if source.table in tables)
+        for text, own in named:
+            tables = set(select_nodes(self.dbt, self._dbt_syntax((text,))).sources) - {own.table}
+            chosen.update(source.name for source in self.sources if source is own or source.table in tables)
+        return chosen
 
     def _sources_by_name(self) -> set[str]:
         """The selection in a project without dbt, where only sources have names."""
