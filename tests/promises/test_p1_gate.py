@@ -59,10 +59,7 @@ def test_a_repaired_file_is_merged(shop: Path) -> None:
 
 def test_a_refused_branch_cannot_be_merged_by_hand(shop: Path) -> None:
     with headgate.open(shop) as lake:
-        lake.run()
-        (shop / "data/orders-2.csv").write_text(DUPLICATE)
-        branch = lake.run().branch
-        assert branch is not None
+        branch = refused_for_a_test(shop, lake)
         before = head(lake)
 
         result = lake.merge(branch)
@@ -77,6 +74,15 @@ def add_a_table(lake: Lakehouse, branch: str) -> None:
         workspace = Workspace(lake.lake.catalog, branch, session)
         workspace.append(Name.of("scratch", "notes"), "SELECT 1 AS id")
         workspace.commit("notes")
+
+
+def refused_for_a_test(shop: Path, lake: Lakehouse) -> str:
+    """The branch of a run that was refused for an order that came twice, after one that was merged."""
+    lake.run()
+    (shop / "data/orders-2.csv").write_text(DUPLICATE)
+    branch = lake.run().branch
+    assert branch is not None
+    return branch
 
 
 def refused_for_a_file(shop: Path, lake: Lakehouse) -> str:
@@ -169,10 +175,7 @@ def test_an_override_that_ended_before_it_was_recorded_can_be_given_again(shop: 
             raise StorageError("The state database does not answer")
 
     with headgate.open(shop) as lake:
-        lake.run()
-        (shop / "data/orders-2.csv").write_text(DUPLICATE)
-        branch = lake.run().branch
-        assert branch is not None
+        branch = refused_for_a_test(shop, lake)
         arm(end)
         try:
             assert lake.merge(branch, override="ticket 42").status is RunStatus.MERGED
@@ -186,10 +189,7 @@ def test_an_override_that_ended_before_it_was_recorded_can_be_given_again(shop: 
 
 def test_an_override_settles_no_check_that_it_was_not_about(shop: Path) -> None:
     with headgate.open(shop) as lake:
-        lake.run()
-        (shop / "data/orders-2.csv").write_text(DUPLICATE)
-        branch = lake.run().branch
-        assert branch is not None
+        branch = refused_for_a_test(shop, lake)
         lake.merge(branch, override="ticket 42")
         lake.create_branch("same")
         (shop / "tests").mkdir(exist_ok=True)
@@ -202,10 +202,7 @@ def test_an_override_settles_no_check_that_it_was_not_about(shop: Path) -> None:
 
 def test_an_override_needs_a_reason_and_leaves_it_in_the_log(shop: Path) -> None:
     with headgate.open(shop) as lake:
-        lake.run()
-        (shop / "data/orders-2.csv").write_text(DUPLICATE)
-        branch = lake.run().branch
-        assert branch is not None
+        branch = refused_for_a_test(shop, lake)
         with pytest.raises(UsageError, match="reason"):
             lake.merge(branch, override="  ")
 

@@ -55,9 +55,7 @@ def add_files(ws: Workspace, source: Source, written: Written) -> WriteResult:
     Where keys or values of a column may not come twice, the rows were held against those that the table has here: with
     what another run adds meanwhile they cannot be joined.
     """
-    contract = source.contract
-    alone = contract.load == "merge" or any(column.unique for column in contract.columns.values())
-    return (ws.insert_files if alone else ws.append_files)(source.table, written)
+    return (ws.insert_files if source.contract.weighs_rows else ws.append_files)(source.table, written)
 
 
 def audit_columns(file: str, row: str, load_id: str, now: dt.datetime) -> str:

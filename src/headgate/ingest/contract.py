@@ -323,6 +323,11 @@ class Contract(Section):
         """Whether a row is refused for a value that another one has, so that it tells which of them came first."""
         return any(column.unique for column in self.columns.values())
 
+    @property
+    def weighs_rows(self) -> bool:
+        """Whether rows are held against each other, so that the order in which they arrive tells which of them stay."""
+        return self.load == "merge" or self.has_unique
+
     def _unique_names(self) -> list[str]:
         names: dict[str, str] = {}
         for source, column in self.columns.items():

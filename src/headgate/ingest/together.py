@@ -24,7 +24,6 @@ from headgate.events import Emit, Loaded, LoadStarted, ignore
 from headgate.faults import Point, reached
 from headgate.ingest.bronze import add_files, audit_columns, schema_mode, table_layout, utc_now
 from headgate.ingest.constants import check_expressions
-from headgate.ingest.contract import Source
 from headgate.ingest.decisions import carry_over
 from headgate.ingest.fields import Field, match
 from headgate.ingest.files import InputFile
@@ -66,7 +65,7 @@ def load_all(
     """
     for source in {step.source.name: step.source for step in planned}.values():
         check_expressions(ws.session, source)
-        if source.contract.load == "merge":
+        if source.contract.load == "merge":  # the ledger is read for these alone
             going = [load_id for step in planned if step.source is source for load_id in step.removes]
             check_keys(ws, source, known_loads(ws, source.name), going)
     for steps in _neighbours(planned, carry_over(ws, planned)):
@@ -145,14 +144,11 @@ def _load_together(
         return
     with scratch_folder(ws) as scratch:
         files = [_opened(step, ws, scratch / str(number)) for number, step in enumerate(steps)]
-        for alike in _cut(files, _shape, in_order=_order_tells(steps[0].source)):
+        for alike in _cut(files, _shape, in_order=steps[0].source.contract.weighs_rows):
             yield from (each for each in alike if isinstance(each, PlannedLoad))
-            yield from _Group(ws, [each for each in alike if isinstance(each, _Opened)], scratch, emit).load()
-
-
-def _order_tells(source: Source) -> bool:
-    """Whether the order in which files arrive tells which of their rows stay."""
-    return source.contract.load == "merge" or source.contract.has_unique
+            opened = [each for each in alike if isinstance(each, _Opened)]
+            if opened:
+                yield from _Group(ws, opened, scratch, emit).load()
 
 
 def _cut(files: Sequence[_T], key: Callable[[_T], object], *, in_order: bool) -> list[list[_T]]:
@@ -187,17 +183,17 @@ def _opened(step: PlannedLoad, ws: Workspace, scratch: Path) -> _Opened | Planne
 
 
 class _Group:
-    """Files of one source and one shape."""
+    """Files of one source and one shape, at least one."""
 
     def __init__(self, ws: Workspace, files: list[_Opened], scratch: Path, emit: Emit) -> None:
         self.ws, self.files, self.scratch, self.emit = ws, files, scratch, emit
+        self.source, self.fields = files[0].step.source, files[0].fields
 
     def load(self) -> Iterator[Load | PlannedLoad]:
         """The loads of the files that are sound, and the steps of the others, see `_load_together`."""
         if len(self.files) < 2:
             yield from (each.step for each in self.files)
             return
-        self.source, self.fields = self.files[0].step.source, self.files[0].fields
         clock = time.perf_counter()
         staged = self.scratch / f"together-{uuid.uuid4().hex[:8]}.parquet"
         try:
@@ -228,7 +224,7 @@ class _Group:
         def sound(file: _Opened) -> bool:
             return file.path not in counted or not counted[file.path][2]
 
-        for files in _cut(self.files, sound, in_order=_order_tells(self.source)):
+        for files in _cut(self.files, sound, in_order=self.source.contract.weighs_rows):
             done: list[Load] = []
             if len(files) > 1 and sound(files[0]):
                 with self._watched():

@@ -31,7 +31,7 @@ from headgate.run.fingerprint import Inputs, SourceFile
 from headgate.run.lake import Lake
 from headgate.run.planning import Work
 from headgate.run.result import RunResult, RunStatus, new_run_id
-from headgate.types import Name
+from headgate.types import CheckResult, Name
 
 # A run that lost this often to others holds the turn on `main` for the rest of its work.
 PATIENCE = 2
@@ -52,7 +52,7 @@ class Course:
         self._base = ""
         self._losses = 0
         # What is known of `main` once a publication was begun.
-        self._came = ""
+        self._of_main = ""
         self._files: Mapping[str, Iterable[SourceFile]] = {}
         self._turn = ExitStack()
 
@@ -136,7 +136,7 @@ class Course:
             try:
                 self._lake.history.finish(result, settled)
             except StorageError as error:
-                _tell_of_main(error, _came(result.commit) if result.status is RunStatus.MERGED else "")
+                _tell_of_main(error, _arrived(result.commit) if result.status is RunStatus.MERGED else "")
                 raise
         return result
 
@@ -173,7 +173,7 @@ class Course:
                 status, error = RunStatus.FAILED, _taken_for_dead(error)
         except StorageError:
             # Whatever is gone now, the first error says what it was; the next run takes away what is left.
-            _tell_of_main(error, self._came)
+            _tell_of_main(error, self._of_main)
             raise error from None
         if published is not None:
             return self._result(RunStatus.MERGED, attempt, commit=published)
@@ -228,8 +228,7 @@ class Course:
                 attempt.refine(tests_stop_models=override is None)
                 continue
             if not self._changes(attempt, commit.id):
-                before = catalog.resolve(head).properties.get("overridden", "").split(", ")
-                if override is not None and all(check.name in before for check in attempt.blocking):
+                if override is not None and _passes_over(catalog.resolve(head), attempt.blocking):
                     # The run that brought this state may have ended before it could record the same.
                     attempt.settle_blocking()
                 catalog.delete_ref(attempt.branch)
@@ -247,7 +246,7 @@ class Course:
             published = self._publish(attempt, commit.id, head, told, properties, merged)
             if published is None:
                 continue
-            self._came = _came(published.id)
+            self._of_main = _arrived(published.id)
             reached(Point.PUBLISHED)
             if override is not None:
                 attempt.settle_blocking()
@@ -260,7 +259,9 @@ class Course:
     ) -> Commit | None:
         """Bring the commit that was checked to `main`; None where that is not at `head` any more."""
         reached(Point.PUBLISH_DUE)
-        self._came = "main may have the run's commit: headgate log tells, and the next run records what became of it."
+        self._of_main = (
+            "main may have the run's commit: headgate log tells, and the next run records what became of it."
+        )
         try:
             return self._lake.catalog.publish(
                 attempt.branch,
@@ -274,7 +275,7 @@ class Course:
                 checked=checked,
             )
         except StaleRef as error:
-            self._came = ""
+            self._of_main = ""
             if error.data["ref"] == attempt.branch:
                 raise _written_to(attempt.branch) from error
             return None
@@ -353,12 +354,12 @@ def _between(conflict: Conflict, source: str) -> Conflict:
     )
 
 
-def _tell_of_main(error: HeadgateError, came: str) -> None:
+def _tell_of_main(error: HeadgateError, known: str) -> None:
     """Say first in an error, after which the lake cannot be asked what became of a run, what is known of `main`."""
-    if came:
+    if known:
         # Whoever stops a run is told that main is as it was.
         further = "" if isinstance(error, Cancelled) else error.hint or ""
-        error.hint = f"{came} {further}".strip()
+        error.hint = f"{known} {further}".strip()
 
 
 def _taken_for_dead(error: HeadgateError) -> StorageError:
@@ -371,7 +372,13 @@ def _taken_for_dead(error: HeadgateError) -> StorageError:
     )
 
 
-def _came(commit: str) -> str:
+def _passes_over(commit: Commit, checks: Iterable[CheckResult]) -> bool:
+    """Whether an override that brought a commit to `main` was about all of these checks."""
+    names = commit.properties.get("overridden", "").split(", ")
+    return all(check.name in names for check in checks)
+
+
+def _arrived(commit: str) -> str:
     return f"main has the run's commit {commit[:10]}, and the next run records that."
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import yaml
 
+from headgate.ingest.digests import Stamp, stamp
 from headgate.transform.definition import FILE as DBT_PROJECT
 from headgate.yaml import SAFE_LOADER
 
@@ -77,7 +78,11 @@ def definition_tree(root: Path) -> tuple[list[Path], list[Path]] | None:
     return files, folders
 
 
-def definition_stamps(root: Path) -> dict[Path, tuple[int, ...] | None] | None:
+Stamps = Mapping[Path, Stamp | None]
+"""The stamps of files and folders; None for one that went since it was listed, or leads nowhere."""
+
+
+def definition_stamps(root: Path) -> Stamps | None:
     """What changes with every definition that is written to, comes or goes, also when what was there comes back.
 
     The time at which a file's entry changed cannot be set, so what was restored is not as it was.
@@ -86,18 +91,17 @@ def definition_stamps(root: Path) -> dict[Path, tuple[int, ...] | None] | None:
         root: The project's folder.
 
     Returns:
-        Size, times and inode of what `definition_tree` names, or None where that is none.
+        Those of what `definition_tree` names, or None where that is none.
     """
     tree = definition_tree(root)
     return None if tree is None else {path: _stamp(path) for group in tree for path in group}
 
 
-def _stamp(path: Path) -> tuple[int, ...] | None:
+def _stamp(path: Path) -> Stamp | None:
     try:
-        found = path.stat()
+        return stamp(path)
     except OSError:
-        return None  # it went since it was listed, or leads nowhere
-    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+        return None
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -6,8 +6,6 @@ import functools
 import importlib
 import threading
 import time
-from collections.abc import Mapping
-from pathlib import Path
 
 from headgate.catalog.interface import MAIN
 from headgate.errors import DataError, StorageError, UsageError
@@ -19,7 +17,7 @@ from headgate.ingest.contract import Source
 from headgate.ingest.files import HashCache, discover
 from headgate.ingest.objects import copies_removed
 from headgate.ingest.sources import load_sources
-from headgate.run.definitions import definition_stamps
+from headgate.run.definitions import Stamps, definition_stamps
 from headgate.run.fingerprint import Inputs, project_fingerprint
 from headgate.run.lake import Lake
 from headgate.run.leftovers import take_away
@@ -131,7 +129,7 @@ def _inputs(
     sources: list[Source],
     selection: Selection,
     ahead: Ahead | None,
-    definitions: Mapping[Path, tuple[int, ...] | None] | None,
+    definitions: Stamps | None,
 ) -> Inputs | None:
     """What a run would work on; None when only the network or dbt could tell, or a file is not there."""
     try:

@@ -12,10 +12,9 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from headgate.project import FILE, Project
-from headgate.run.definitions import definition_stamps, definition_tree, variables_of
+from headgate.run.definitions import Stamps, definition_stamps, definition_tree, variables_of
 from headgate.version import __version__
 
 # Who is let in does not change what a run makes.
@@ -37,7 +36,7 @@ class Inputs:
 
     fingerprint: str
     files: tuple[SourceFile, ...]
-    definitions: Mapping[Path, tuple[int, ...] | None] | None
+    definitions: Stamps | None
 
     def were_used(self, project: Project, found: Mapping[str, Iterable[SourceFile]]) -> bool:
         """Whether a run that is over had these before it, and not what somebody put there for a while.

@@ -137,13 +137,15 @@ class Work:
         from headgate.transform.selection import select_nodes
 
         assert self.dbt is not None, "there is a dbt project"
-        named = [(text, source) for text in texts if (source := self._named_source(text)) is not None]
-        others = tuple(text for text in texts if self._named_source(text) is None)
+        named = {text: self._named_source(text) for text in texts}
+        others = [text for text, own in named.items() if own is None]
         chosen: set[str] = set()
         if others:
             tables = set(select_nodes(self.dbt, others).sources)
             chosen.update(source.name for source in self.sources if source.table in tables)
-        for text, own in named:
+        for text, own in named.items():
+            if own is None:
+                continue
             tables = set(select_nodes(self.dbt, self._dbt_syntax((text,))).sources) - {own.table}
             chosen.update(source.name for source in self.sources if source is own or source.table in tables)
         return chosen
@@ -176,8 +178,10 @@ class Work:
     def _named_source(self, text: str) -> Source | None:
         """The source that a part of the selection names, graph operators aside; a model's name comes first."""
         match = _SELECTOR.match(text)
-        models = {model.name.table for model in self.dbt.models} if self.dbt else set()
-        if match is None or (match["name"] in models and not match["method"]):
+        if match is None:
+            return None
+        models = self.dbt.models if self.dbt and not match["method"] else ()
+        if any(model.name.table == match["name"] for model in models):
             return None
         return next((source for source in self.sources if source.name == match["name"]), None)
 

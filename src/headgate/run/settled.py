@@ -94,7 +94,7 @@ def leave_note(project: Project, sources: Iterable[Source], selection: Selection
         paths = list(islice((str(path) for group in (files, folders, watched) for path in group), _MOST_PATHS + 1))
         seen = {path: _look(path) for path in paths}
         # Settings hold as they were when the project was opened, which may be long ago; the folder tells of a removal.
-        settings = {str(project.root / name) for name in (FILE, ".env", "")}
+        settings = {str(path) for path in (project.root, project.root / FILE, project.root / ".env")}
         late = any(
             max(changed, altered) > (project.opened if path in settings else began) - _SETTLED_NS
             for path, (_, changed, altered, *_) in seen.items()
