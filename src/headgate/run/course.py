@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
-from typing import cast
 
 from headgate.catalog.iceberg import rejoiner
 from headgate.catalog.interface import MAIN
@@ -24,9 +23,9 @@ from headgate.errors import (
 )
 from headgate.events import Emit, Event, Failed, Merged, Note, Rebased, RunRefused, Started
 from headgate.faults import Point, reached
-from headgate.ingest.ledger import LEDGER
 from headgate.run.attempt import EVIDENCE, Attempt, Restart, check_loads
 from headgate.run.beside import beside
+from headgate.run.errors import arrived, parted, status_of, taken_for_dead, tell_of_main, written_to
 from headgate.run.fingerprint import Inputs, SourceFile
 from headgate.run.lake import Lake
 from headgate.run.planning import Work
@@ -86,7 +85,7 @@ class Course:
             except Conflict as conflict:
                 if "tables" not in conflict.data:
                     raise
-                raise _between(conflict, source) from conflict
+                raise parted(conflict, source) from conflict
 
         return self._follow(attempt_merge, None)
 
@@ -136,7 +135,7 @@ class Course:
             try:
                 self._lake.history.finish(result, settled)
             except StorageError as error:
-                _tell_of_main(error, _arrived(result.commit) if result.status is RunStatus.MERGED else "")
+                tell_of_main(error, arrived(result.commit) if result.status is RunStatus.MERGED else "")
                 raise
         return result
 
@@ -161,7 +160,7 @@ class Course:
                 if was_interrupted(error) and not isinstance(error, Cancelled):
                     found = Cancelled("The run was stopped.", hint="main is as it was; run again when you like.")
                 if isinstance(found, HeadgateError):
-                    return self._given_up(attempt, _status_of(found), found)
+                    return self._given_up(attempt, status_of(found), found)
                 attempt.abandon(self._base)
                 raise
 
@@ -170,10 +169,10 @@ class Course:
         try:
             published = attempt.abandon(self._base)
             if not isinstance(error, Cancelled) and self._lake.history.is_buried(self.run_id):
-                status, error = RunStatus.FAILED, _taken_for_dead(error)
+                status, error = RunStatus.FAILED, taken_for_dead(error)
         except StorageError:
             # Whatever is gone now, the first error says what it was; the next run takes away what is left.
-            _tell_of_main(error, self._of_main)
+            tell_of_main(error, self._of_main)
             raise error from None
         if published is not None:
             return self._result(RunStatus.MERGED, attempt, commit=published)
@@ -246,7 +245,7 @@ class Course:
             published = self._publish(attempt, commit.id, head, told, properties, merged)
             if published is None:
                 continue
-            self._of_main = _arrived(published.id)
+            self._of_main = arrived(published.id)
             reached(Point.PUBLISHED)
             if override is not None:
                 attempt.settle_blocking()
@@ -277,7 +276,7 @@ class Course:
         except StaleRef as error:
             self._of_main = ""
             if error.data["ref"] == attempt.branch:
-                raise _written_to(attempt.branch) from error
+                raise written_to(attempt.branch) from error
             return None
 
     def _changes(self, attempt: Attempt, commit: str) -> int:
@@ -342,58 +341,10 @@ class Course:
         )
 
 
-def _between(conflict: Conflict, source: str) -> Conflict:
-    """A conflict of a merge, which the catalog tells of the branch that the merge is tried on, and of a commit."""
-    clashing = cast("list[str]", conflict.data["tables"])
-    # The ledger clashes wherever another table does.
-    tables = [table for table in clashing if table != str(LEDGER)] or clashing
-    return Conflict(
-        f"'{source}' and main both changed {', '.join(tables)} since they parted, and the changes cannot be joined.",
-        hint=f"See both sides with headgate diff main {source}; then make the change again on main as it is now",
-        data=conflict.data,
-    )
-
-
-def _tell_of_main(error: HeadgateError, known: str) -> None:
-    """Say first in an error, after which the lake cannot be asked what became of a run, what is known of `main`."""
-    if known:
-        # Whoever stops a run is told that main is as it was.
-        further = "" if isinstance(error, Cancelled) else error.hint or ""
-        error.hint = f"{known} {further}".strip()
-
-
-def _taken_for_dead(error: HeadgateError) -> StorageError:
-    """What an error means that a run met because another one had taken its branch and files away."""
-    return StorageError(
-        "Another run took this one for dead, as nothing had been heard of it for long, and cleaned up after it.",
-        hint="main is as it was; run again. Where that recurs, see that this machine stays awake, and reaches the state"
-        " database.",
-        data={"met": error.message},
-    )
-
-
 def _passes_over(commit: Commit, checks: Iterable[CheckResult]) -> bool:
     """Whether an override that brought a commit to `main` was about all of these checks."""
     names = commit.properties.get("overridden", "").split(", ")
     return all(check.name in names for check in checks)
-
-
-def _arrived(commit: str) -> str:
-    return f"main has the run's commit {commit[:10]}, and the next run records that."
-
-
-def _written_to(branch: str) -> StaleRef:
-    return StaleRef(
-        f"Somebody else wrote to '{branch}' after it had been checked, so that it cannot be published.",
-        hint="main is as it was; run again, and leave the branches of runs to them until they have ended.",
-        data={"ref": branch},
-    )
-
-
-def _status_of(error: HeadgateError) -> RunStatus:
-    if isinstance(error, Refused):
-        return RunStatus.REFUSED
-    return RunStatus.CONFLICT if isinstance(error, Conflict) else RunStatus.FAILED
 
 
 def _is_evidence(name: Name) -> bool:
