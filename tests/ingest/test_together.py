@@ -16,7 +16,7 @@ import pytest
 from headgate.engines.workspace import Workspace
 from headgate.errors import Conflict, DataError, QueryError
 from headgate.events import Event, Loaded, LoadStarted
-from headgate.ingest import together
+from headgate.ingest import grouping, together
 from headgate.ingest.ledger import known_loads
 from headgate.ingest.plan import plan_loads
 from headgate.ingest.together import load_all
@@ -200,7 +200,7 @@ def test_new_keys_are_not_joined_with_those_that_another_run_added(lake: Lake, f
 
 
 def test_files_that_are_read_for_long_are_not_read_twice(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(together, "_SMALL", 200)
+    monkeypatch.setattr(grouping, "_SMALL", 200)
     staged: list[int] = []
     stage = together._Group._stage
 

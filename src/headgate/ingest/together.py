@@ -10,37 +10,29 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import groupby
 from pathlib import Path
-from typing import TypeVar
 
 from headgate.engines.workspace import Workspace
-from headgate.errors import ContractError, DataError, HeadgateError, QueryError
+from headgate.errors import ContractError, DataError, QueryError
 from headgate.events import Emit, Loaded, LoadStarted, ignore
 from headgate.faults import Point, reached
 from headgate.ingest.bronze import add_files, audit_columns, schema_mode, table_layout, utc_now
 from headgate.ingest.constants import check_expressions
 from headgate.ingest.decisions import carry_over
-from headgate.ingest.fields import Field, match
 from headgate.ingest.files import InputFile
+from headgate.ingest.grouping import Opened, cut, neighbours, open_step, shape_of
 from headgate.ingest.ledger import Load, known_loads
 from headgate.ingest.load import OF_ROWS, discard_files, load, remove_loads, scratch_folder
 from headgate.ingest.plan import PlannedLoad, removal
 from headgate.ingest.progress import watched
-from headgate.ingest.reading import open_rows
-from headgate.ingest.rows import FILE, Raw, Rows
+from headgate.ingest.rows import FILE
 from headgate.ingest.staging import VIOLATIONS, stage_sql
 from headgate.ingest.uniqueness import check_keys, has_repeats, keys_met_again
 from headgate.types import literal, quote
-
-# Bytes of text that are read again for next to nothing, if a file turns out to have something to refuse.
-_SMALL = 1 << 20
-_TOGETHER = 256 << 20
-_T = TypeVar("_T")
 
 
 def load_all(
@@ -68,7 +60,7 @@ def load_all(
         if source.contract.load == "merge":  # the ledger is read for these alone
             going = [load_id for step in planned if step.source is source for load_id in step.removes]
             check_keys(ws, source, known_loads(ws, source.name), going)
-    for steps in _neighbours(planned, carry_over(ws, planned)):
+    for steps in neighbours(planned, carry_over(ws, planned)):
         with closing(_load_together(steps, ws, emit)) as results:
             for each in results:
                 if isinstance(each, Load):
@@ -93,49 +85,13 @@ def _load_alone(
             yield load(removal(step.source, step.name, step.replaces, "is not loaded"), ws, emit)
 
 
-def _neighbours(planned: Sequence[PlannedLoad], alone: Collection[str]) -> Iterator[list[PlannedLoad]]:
-    """The plan in its order, cut into loads that may be carried out together and loads that stand alone."""
-    group: list[PlannedLoad] = []
-    size = 0
-    for step in planned:
-        small = step.file is not None and step.file.bytes <= _SMALL and not step.removes and step.load_id not in alone
-        bytes_ = step.file.bytes if step.file is not None else 0
-        fits = small and size + bytes_ <= _TOGETHER and (not group or group[0].source is step.source)
-        if group and not fits:
-            yield group
-            group, size = [], 0
-        if small:
-            group.append(step)
-            size += bytes_
-        else:
-            yield [step]
-    if group:
-        yield group
-
-
-@dataclass(frozen=True)
-class _Opened:
-    """A file of the plan that is open, and what it can share with others: its shape."""
-
-    step: PlannedLoad
-    file: InputFile
-    rows: Rows
-    path: str
-    fields: tuple[Field, ...]
-
-    @property
-    def shape(self) -> tuple[object, ...]:
-        dialect = self.rows.csv[1] if self.rows.csv is not None else None
-        return (self.rows.raw, self.rows.columns, self.rows.types, dialect, self.fields)
-
-
 def _load_together(
     steps: Sequence[PlannedLoad], ws: Workspace, emit: Emit
 ) -> Generator[Load | PlannedLoad, None, None]:
     """Load what can be loaded together, and give every other step to be loaded alone before the next is asked for.
 
     Args:
-        steps: Loads of one source, see `_neighbours`.
+        steps: Loads of one source, see `neighbours`.
         ws: The state, which has the rows afterwards.
         emit: Is told of each file.
     """
@@ -143,49 +99,18 @@ def _load_together(
         yield from steps
         return
     with scratch_folder(ws) as scratch:
-        files = [_opened(step, ws, scratch / str(number)) for number, step in enumerate(steps)]
-        for alike in _cut(files, _shape, in_order=steps[0].source.contract.weighs_rows):
+        files = [open_step(step, ws, scratch / str(number)) for number, step in enumerate(steps)]
+        for alike in cut(files, shape_of, in_order=steps[0].source.contract.weighs_rows):
             yield from (each for each in alike if isinstance(each, PlannedLoad))
-            opened = [each for each in alike if isinstance(each, _Opened)]
+            opened = [each for each in alike if isinstance(each, Opened)]
             if opened:
                 yield from _Group(ws, opened, scratch, emit).load()
-
-
-def _cut(files: Sequence[_T], key: Callable[[_T], object], *, in_order: bool) -> list[list[_T]]:
-    """Files with the same key; those of them that are neighbours, if all are to keep their order."""
-    if in_order:
-        return [list(run) for _, run in groupby(files, key)]
-    found: dict[object, list[_T]] = {}
-    for file in files:
-        found.setdefault(key(file), []).append(file)
-    return list(found.values())
-
-
-def _shape(file: _Opened | PlannedLoad) -> tuple[object, ...]:
-    return file.shape if isinstance(file, _Opened) else ()
-
-
-def _opened(step: PlannedLoad, ws: Workspace, scratch: Path) -> _Opened | PlannedLoad:
-    """The file, or its step if it has to be looked at alone, which is where its errors are told."""
-    assert step.file is not None, "neighbours have files"
-    scratch.mkdir()
-    try:
-        file = step.file.at_hand()
-        rows = open_rows(ws.session, step.source, file, scratch)
-        unpacked = (rows.path or file.path).stat().st_size
-        if unpacked > _SMALL or rows.several is None or (rows.csv is not None and rows.csv[1].comment is not None):
-            return step
-        told = rows.raw is not Raw.JSON or bool(rows.columns)
-        fields = match(step.source, rows.columns, file.name, typed=rows.raw is Raw.TYPED, told=told)
-    except (HeadgateError, OSError):
-        return step
-    return _Opened(step, file, rows, str(rows.path or file.path), fields) if fields else step
 
 
 class _Group:
     """Files of one source and one shape, at least one."""
 
-    def __init__(self, ws: Workspace, files: list[_Opened], scratch: Path, emit: Emit) -> None:
+    def __init__(self, ws: Workspace, files: list[Opened], scratch: Path, emit: Emit) -> None:
         self.ws, self.files, self.scratch, self.emit = ws, files, scratch, emit
         self.source, self.fields = files[0].step.source, files[0].fields
 
@@ -221,10 +146,10 @@ class _Group:
             return
         reached(Point.SOURCE_READ)
 
-        def sound(file: _Opened) -> bool:
+        def sound(file: Opened) -> bool:
             return file.path not in counted or not counted[file.path][2]
 
-        for files in _cut(self.files, sound, in_order=self.source.contract.weighs_rows):
+        for files in cut(self.files, sound, in_order=self.source.contract.weighs_rows):
             done: list[Load] = []
             if len(files) > 1 and sound(files[0]):
                 with self._watched():
@@ -243,7 +168,7 @@ class _Group:
         self.ws.session.execute(f"COPY ({query}) TO {literal(str(staged))} (FORMAT parquet)")
 
     def _write(
-        self, sound: list[_Opened], staged: Path, counted: dict[str, tuple[int, int, int]], clock: float
+        self, sound: list[Opened], staged: Path, counted: dict[str, tuple[int, int, int]], clock: float
     ) -> list[Load]:
         """Write the sound files' rows to the table; nothing where their rows have to be weighed one file at a time."""
         if not all(_unchanged(each.file) for each in sound):
@@ -298,7 +223,7 @@ class _Group:
             f" JOIN {known} AS known ON staged.{FILE} = known.path"
         )
 
-    def _books(self, sound: list[_Opened], read: dict[str, int], started: datetime, clock: float) -> list[Load]:
+    def _books(self, sound: list[Opened], read: dict[str, int], started: datetime, clock: float) -> list[Load]:
         """One load per file, with what the table has of each, counted in it."""
         ids = ", ".join(literal(each.step.load_id) for each in sound)
         table = self.source.table
