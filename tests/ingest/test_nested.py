@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -124,3 +125,74 @@ def test_numbers_that_json_does_not_have_in_json(lake: Lake) -> None:
     lake.load()
     assert lake.rows("SELECT v FROM bronze.a") == [('{"a":["NaN"]}',)]
     assert lake.refused("a") == [(1, "type", "v", '{"a":[NaN]}')]
+
+
+_TWICE = [("a", 1), ("a", 2)]
+
+
+@pytest.mark.parametrize(
+    ("native", "kind", "sound", "twice"),
+    [
+        (pa.map_(pa.string(), pa.int64()), "map(varchar, bigint)", [("a", 1), ("b", 1)], _TWICE),
+        (pa.map_(pa.string(), pa.int64()), None, [("a", 1)], _TWICE),
+        (pa.map_(pa.string(), pa.int64()), "map(bigint, bigint)", [("1", 1)], [("1", 1), ("01", 2)]),
+        (
+            pa.list_(pa.map_(pa.string(), pa.int64())),
+            "map(varchar, bigint)[]",
+            [[("a", 1)], None],
+            [[("a", 1)], _TWICE],
+        ),
+        (pa.struct({"m": pa.map_(pa.string(), pa.int64())}), "struct(m map(varchar, int))", {"m": []}, {"m": _TWICE}),
+    ],
+)
+def test_keys_twice_in_parquet(lake: Lake, native: pa.DataType, kind: str | None, sound: Any, twice: Any) -> None:
+    path = lake.file("data/a.parquet", b"")
+    pq.write_table(pa.table({"id": [1, 2, 3], "v": pa.array([sound, twice, None], native)}), path)
+    columns = f"{{id: bigint, v: '{kind}'}}" if kind else "{id: bigint}"
+    lake.source("a", f"table: a\nfiles: data/a.parquet\ncolumns: {columns}\n")
+    lake.load()
+    rows = lake.rows("SELECT id, v FROM bronze.a ORDER BY id")
+    assert [(number, value is None) for number, value in rows] == [(1, False), (3, True)]
+    assert lake.rows('SELECT row, rule, "column" FROM quarantine.a') == [(2, "type", "v")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "sound", "twice"),
+    [
+        ("map(varchar, bigint)", {"a": 1}, '{"a": 1, "a": 2}'),
+        ("map(bigint, bigint)", {1: 1}, '{"1": 1, "01": 2}'),
+        ("struct(m map(varchar, bigint)[])", {"m": [{"a": 1}]}, '{"m": [{"a": 1, "a": 2}]}'),
+    ],
+)
+def test_keys_twice_in_json(lake: Lake, kind: str, sound: Any, twice: str) -> None:
+    lake.file("data/a.ndjson", f'{{"v": {json.dumps(sound)}}}\n{{"v": {twice}}}\n')
+    lake.source("a", f"table: a\nfiles: data/a.ndjson\ncolumns: {{v: '{kind}'}}\n")
+    lake.load()
+    assert lake.rows("SELECT v FROM bronze.a") == [(sound,)]
+    assert [(row, rule, column) for row, rule, column, _ in lake.refused("a")] == [(2, "type", "v")]
+
+
+@pytest.mark.parametrize("kind", ["map(varchar, bigint)", "map(bigint, bigint)"])
+def test_keys_twice_in_csv(lake: Lake, kind: str) -> None:
+    lake.file("data/a.csv", 'id,v\n1,"{1=1, 2=1}"\n2,"{1=1, 1=2}"\n')
+    lake.source("a", f"table: a\nfiles: data/a.csv\ncolumns: {{id: bigint, v: '{kind}'}}\n")
+    lake.load()
+    assert lake.rows("SELECT id, cardinality(v) FROM bronze.a") == [(1, 2)]
+    assert lake.refused("a") == [(2, "type", "v", "{1=1, 1=2}")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "becomes"),
+    [
+        ("bigint[]", '[1, "2", "5.0", " 7 "]', [1, 2, 5, 7]),
+        ("boolean[]", '[true, "t", "1", 0]', [True, True, True, False]),
+        ("map(bigint, bigint)", '{"01": 1, "2.0": 2}', {1: 1, 2: 2}),
+        ("struct(m map(bigint, varchar))", '{"m": {"01": "a"}}', {"m": {1: "a"}}),
+    ],
+)
+def test_texts_of_other_values_in_json(lake: Lake, kind: str, text: str, becomes: Any) -> None:
+    lake.file("data/a.ndjson", f'{{"v": {text}}}\n')
+    lake.source("a", f"table: a\nfiles: data/a.ndjson\ncolumns: {{v: '{kind}'}}\n")
+    (result,) = lake.load()
+    assert (result.loaded, result.quarantined) == (1, 0)
+    assert lake.rows("SELECT v FROM bronze.a") == [(becomes,)]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from headgate.ingest.columntypes import NUMBERS, VARCHAR, ColumnType
+from headgate.ingest.columntypes import VARCHAR, ColumnType
 from headgate.ingest.rows import Rows
 from headgate.ingest.rules import pointer
 from headgate.types import literal
@@ -87,24 +87,24 @@ def may_have_lost(value: str, kind: ColumnType) -> str | None:
 def nested_value(json: str, twin: str | None, kind: ColumnType) -> str:
     r"""A value of a nested type from JSON.
 
-    DuckDB's own cast makes a decimal of a DOUBLE and not of its digits, no whole number of a string `1.0`, and of the
-    string `\xAB` four bytes: numbers and bytes go by their text. Decimals with an exponent do not, see
-    `without_exponent`; a DOUBLE is close to them.
+    DuckDB's own cast makes a decimal of a DOUBLE and not of its digits, no whole number of a string `1.0`, no boolean
+    of a string `1`, and of the string `\xAB` four bytes: all that is no text goes by its text. Decimals with an
+    exponent do not, see `without_exponent`; a DOUBLE is close to them.
 
     Args:
         json: The value.
         twin: The same with its numbers as strings, where `json` has lost something, else NULL; None if it cannot lose.
         kind: The type.
     """
-    bases = {leaf.base for leaf in _leaves(kind)}
-    decimals = bool(bases & {"DECIMAL", "HUGEINT"})
-    value = _by_texts(json, kind, bases & {"BLOB"})
+    bases = {leaf.base for leaf in _leaves(kind)} - {"VARCHAR", "JSON"}
+    decimals = bases & {"DECIMAL", "HUGEINT"}
+    value = _by_texts(json, kind, bases - decimals)
     if decimals:
-        value = f"CASE WHEN {_exponents(json)} THEN {value} ELSE {_by_texts(json, kind, NUMBERS | {'BLOB'})} END"
+        value = f"CASE WHEN {_exponents(json)} THEN {value} ELSE {_by_texts(json, kind, bases)} END"
     if twin is None:
         return value
     usable = f"{twin} IS NOT NULL" + (f" AND NOT {_exponents(twin)}" if decimals else "")
-    return f"CASE WHEN {usable} THEN {_by_texts(twin, kind, NUMBERS | {'BLOB'})} ELSE {value} END"
+    return f"CASE WHEN {usable} THEN {_by_texts(twin, kind, bases)} ELSE {value} END"
 
 
 def _exponents(json: str) -> str:
@@ -114,9 +114,10 @@ def _exponents(json: str) -> str:
 def _by_texts(json: str, kind: ColumnType, bases: Collection[str]) -> str:
     """A value from JSON, for which what becomes of some types is taken as text first."""
     texts = f"TRY_CAST({json} AS {_texts(kind, bases).sql})"
-    value = f"TRY_CAST({texts} AS {kind.sql})" if bases else texts
-    # A key that does not fit is an error all the same.
-    return f"TRY({value})" if "MAP(" in kind.sql else value
+    if "MAP(" in kind.sql:
+        # A key that does not fit is an error to one cast, and NULL to the other, which no file can have for a key.
+        return f"TRY(CAST({texts} AS {kind.sql}))"
+    return f"TRY_CAST({texts} AS {kind.sql})" if bases else texts
 
 
 def _texts(kind: ColumnType, bases: Collection[str]) -> ColumnType:

@@ -21,6 +21,7 @@ from headgate.ingest.contract import Source
 from headgate.ingest.csvfile import ends_long, first_records, group_rows, read_csv
 from headgate.ingest.fields import Field
 from headgate.ingest.moments import PATTERNS, unusual
+from headgate.ingest.nested import repeats_key
 from headgate.ingest.rows import Raw, Rows
 from headgate.ingest.rules import (
     DAYS,
@@ -32,7 +33,7 @@ from headgate.ingest.rules import (
     typed_directly,
     violations,
 )
-from headgate.ingest.staging import same_type
+from headgate.ingest.staging import native_type, same_type
 from headgate.types import ColumnStats
 
 _SAMPLE = 100
@@ -175,6 +176,9 @@ def _parquet(rows: Rows, fields: tuple[Field, ...], source: Source) -> Direct | 
             return None
         value = rows.value(field.position)
         guards += _guards(value, kind, field, source, True) if field.type else []
+        native = native_type(rows, field.position)
+        repeated = repeats_key(value, native) if native is not None else None
+        guards += [repeated] if repeated else []
         items.append(named(value, field.name))
     return Direct(_guarded(items, rows.relation, guards), endless=_endless(fields))
 

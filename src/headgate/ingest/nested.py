@@ -22,7 +22,29 @@ def unfit(value: str, native: ColumnType | None, kind: ColumnType, *, extra_allo
     """
     parts = _parts(native, kind)
     # In a list of one, for DuckDB would cast it anew for every look at it.
-    return f"NOT {every(f'[TRY_CAST({value} AS {parts.sql})]', 'e', _fits('e', parts, kind, extra_allowed, 0))}"
+    # `TRY`, for a text of a map that has one key twice is an error to TRY_CAST.
+    return f"NOT {every(f'[TRY(TRY_CAST({value} AS {parts.sql}))]', 'e', _fits('e', parts, kind, extra_allowed, 0))}"
+
+
+def repeats_key(value: str, kind: ColumnType) -> str | None:
+    """Where a map in a typed value has one key twice, which DuckDB writes and then cannot read; None without maps."""
+    distinct = _distinct(value, kind, 0)
+    return None if distinct == "true" else f"NOT ({distinct})"
+
+
+def _distinct(value: str, kind: ColumnType, depth: int) -> str:
+    """Whether all maps in a value have distinct keys, as a boolean that is never NULL."""
+    item, tests = f"m{depth}", []
+    if kind.base == "STRUCT":
+        tests = [_distinct(f"struct_extract({value}, {literal(name)})", inner, depth) for name, inner in kind.fields]
+    elif kind.base == "LIST":
+        tests = [every(value, item, _distinct(item, kind.items[0], depth + 1))]
+    elif kind.base == "MAP":
+        keys = f"map_keys({value})"
+        tests = [f"coalesce(len(list_distinct({keys})) = len({keys}), true)"]
+        for holder, inner in zip((keys, f"map_values({value})"), kind.items, strict=True):
+            tests.append(every(holder, item, _distinct(item, inner, depth + 1)))
+    return " AND ".join(test for test in tests if test != "true") or "true"
 
 
 def _parts(native: ColumnType | None, kind: ColumnType) -> ColumnType:

@@ -16,7 +16,7 @@ from headgate.ingest.contract import Source
 from headgate.ingest.digits import exact_rows, nested_value
 from headgate.ingest.fields import Field
 from headgate.ingest.jsonfile import no_objects
-from headgate.ingest.nested import unfit
+from headgate.ingest.nested import repeats_key, unfit
 from headgate.ingest.rows import Raw, Rows
 from headgate.ingest.rules import (
     Violation,
@@ -133,6 +133,11 @@ def same_type(native: str, kind: ColumnType | None) -> bool:
     return kind is None or _parsed(native) == kind
 
 
+def native_type(rows: Rows, position: int) -> ColumnType | None:
+    """The file's own type of a column; None where it has none, or one that is not known to contracts."""
+    return _parsed(rows.types[position]) if rows.types else None
+
+
 def _parsed(native: str) -> ColumnType | None:
     """A type of DuckDB's; None for those that are not known to contracts."""
     try:
@@ -167,9 +172,14 @@ def _checks(rows: Rows, values: list[_Value], source: Source) -> list[tuple[str,
 
 def _violations_of(rows: Rows, value: _Value, text: str, source: Source) -> list[Violation]:
     field, options = value.field, source.contract.options
-    if field.position is None or field.type is None:
+    if field.position is None:
         return []
-    typed, kind = quote(field.name), field.type
+    typed = quote(field.name)
+    kind = field.type or native_type(rows, field.position)
+    repeated = repeats_key(typed, kind) if kind is not None else None
+    twice = [Violation("type", repeated, literal("has a key twice"))] if repeated else []
+    if field.type is None or kind is None:
+        return twice
     extra = source.contract.new_columns == "ignore"
     if kind.nested and rows.raw is Raw.JSON:
         json = rows.value(field.position)
@@ -177,14 +187,15 @@ def _violations_of(rows: Rows, value: _Value, text: str, source: Source) -> list
         if value.twin is not None:
             closely = nested_violation(value.twin, kind, extra_allowed=extra)
             wrong = f"CASE WHEN {value.twin} IS NOT NULL THEN {closely} ELSE {wrong} END"
-        misfit = Violation("type", wrong, literal(f"does not fit {kind}"))
-        return [misfit, *violations(None, typed, kind, field.column, options)]
+        lost = f"{json} IS NOT NULL AND json_type({json}) <> 'NULL' AND {typed} IS NULL"
+        misfit = Violation("type", f"({wrong}) OR ({lost})", literal(f"does not fit {kind}"))
+        return [misfit, *twice, *violations(None, typed, kind, field.column, options)]
     found = violations(text if value.text is not None else None, typed, kind, field.column, options)
     if kind.nested and value.text is not None:
-        native = _parsed(rows.types[field.position]) if rows.types else None
+        native = native_type(rows, field.position)
         wrong = unfit(rows.value(field.position), native, kind, extra_allowed=extra)
         found[0] = replace(found[0], condition=f"({found[0].condition}) OR ({text} IS NOT NULL AND {wrong})")
-    return found
+    return [*found, *twice]
 
 
 def staged_rows(staged: Path, refused: Path | None, *, sound: bool) -> str:
