@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from headgate.ingest import quarantine
+
 if TYPE_CHECKING:
     from tests.ingest.conftest import Lake
 
@@ -196,3 +198,27 @@ def test_texts_of_other_values_in_json(lake: Lake, kind: str, text: str, becomes
     (result,) = lake.load()
     assert (result.loaded, result.quarantined) == (1, 0)
     assert lake.rows("SELECT v FROM bronze.a") == [(becomes,)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "texts", "becomes"),
+    [
+        ("json", ['{"a": 1.10}', '"x"', "[1]"], ['{"a": 1.10}', '"x"', "[1]"]),
+        ("bigint[]", ["[1, 2.0]", "[]"], [[1, 2], []]),
+        ("struct(a bigint)", ["{a: 1}", "{'a': 2}"], [{"a": 1}, {"a": 2}]),
+        ("map(varchar, bigint)", ["{a=1}"], [{"a": 1}]),
+    ],
+)
+def test_texts_of_parquet_are_replayed_as_they_are_loaded(
+    lake: Lake, kind: str, texts: list[str], becomes: list[Any]
+) -> None:
+    path = lake.file("data/a.parquet", b"")
+    pq.write_table(pa.table({"id": range(len(texts) + 2), "v": [*texts, "{", None]}), path)
+    contract = f"table: a\nfiles: data/a.parquet\ncolumns: {{id: {{type: bigint, max: MAX}}, v: '{kind}'}}\n"
+    lake.source("a", contract.replace("MAX", "-1"))
+    lake.load()
+    lake.source("a", contract.replace("MAX", "9"))
+    (source,) = lake.sources()
+    lake.keep(quarantine.replay(source, lake.ws))
+    assert lake.rows("SELECT v FROM bronze.a ORDER BY id") == [(value,) for value in (*becomes, None)]
+    assert lake.rows("SELECT row FROM quarantine.a") == [(len(texts) + 1,)]

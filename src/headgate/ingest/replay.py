@@ -29,6 +29,7 @@ from headgate.ingest.plain import plain_file
 from headgate.ingest.plan import into_its_table
 from headgate.ingest.reading import csv_rows, repaired_rows
 from headgate.ingest.rows import Raw
+from headgate.ingest.rules import pointer
 from headgate.ingest.staging import recorded_rows, refused_list, stage_sql, staged_rows
 from headgate.ingest.uniqueness import check_keys, repeats_sql
 from headgate.types import literal
@@ -99,9 +100,10 @@ class _Replay:
         raw = Raw.TEXT if self._format() in ("csv", "tsv", "excel") else Raw.JSON
         ordered = f"(SELECT record AS __raw FROM {self.records} ORDER BY row)"
         unnested = source.contract.options.unnest
-        rows = recorded_rows(ordered, columns, raw, unnested)
+        texts = self._texts(columns) if self._format() == "parquet" else ()
+        rows = recorded_rows(ordered, columns, raw, unnested, texts)
         if raw is Raw.JSON:
-            rows = recorded_rows(ordered, columns + _lacking(source, rows.columns), raw, unnested)
+            rows = recorded_rows(ordered, columns + _lacking(source, rows.columns), raw, unnested, texts)
         fields = self._typed(match(source, rows.columns, f"quarantine of {self.file}"))
         staged = self.scratch / "replayed.parquet"
         ws.session.execute(
@@ -151,6 +153,13 @@ class _Replay:
 
     def _format(self) -> str | None:
         return self.source.contract.format or format_of(self.file)
+
+    def _texts(self, columns: tuple[str, ...]) -> list[str]:
+        """Columns that a file with types of its own had as texts: each of their values is one in its record."""
+        kinds = [f"json_type(record, {literal(pointer(name))})" for name in columns]
+        found = [f"coalesce(bool_and({kind} = 'VARCHAR') FILTER ({kind} <> 'NULL'), false)" for kind in kinds]
+        told = self.ws.session.rows(f"SELECT {', '.join(found)} FROM {self.records}")[0]
+        return [name for name, text in zip(columns, told, strict=True) if text]
 
     def _collect(self) -> None:
         """The refused records as JSON objects with their rows: those that were read, and those that now can be."""

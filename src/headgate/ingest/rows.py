@@ -34,6 +34,7 @@ class Rows:
         types: DuckDB types of the columns, where values are typed.
         record: SQL expression for the whole raw record as a JSON object, from the relation's columns.
         keys: Of JSON, for each of `columns` the expression of the object that has it, and the key (None for the whole).
+        texts: Of JSON, columns of which the values are texts of what they become, and not JSON: their positions.
         marked: Of JSON, for objects that were made by unnesting, the same with marked numbers, see `digits`; NULL where
             no number is written in another way than DuckDB gives it.
         broken: SQL expression that is true for a record that is none, with rule and reason.
@@ -53,6 +54,7 @@ class Rows:
     types: tuple[str, ...] = ()
     record: str = ""
     keys: tuple[tuple[str, str | None], ...] = ()
+    texts: frozenset[int] = frozenset()
     marked: tuple[tuple[str, str], ...] = ()
     broken: tuple[tuple[str, str, str], ...] = ()
     empty_is_null: bool = False
@@ -73,6 +75,10 @@ class Rows:
         if self.raw is Raw.JSON:
             return f"__x{position}"
         return self.value(position) if self.raw is Raw.TEXT else f"CAST({self.value(position)} AS VARCHAR)"
+
+    def is_json(self, position: int | None) -> bool:
+        """Whether the values of one of `columns` are JSON."""
+        return self.raw is Raw.JSON and position not in self.texts
 
     def with_refused(self, refused: Path) -> Rows:
         """The same rows, of which some turned out to be none."""

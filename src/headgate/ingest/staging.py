@@ -7,7 +7,7 @@ query.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -66,7 +66,11 @@ def stage_sql(
         carried: Further columns of the relation to keep.
     """
     contract = source.contract
-    kinds = {field.position: field.type for field in fields if field.position is not None and field.type is not None}
+    kinds = {
+        field.position: field.type
+        for field in fields
+        if field.position is not None and field.type is not None and rows.is_json(field.position)
+    }
     rows, doubled = exact_rows(rows, kinds) if rows.raw is Raw.JSON else (rows, set())
     values = [_value(rows, field, source, position, doubled) for position, field in enumerate(fields)]
     texts = [f"{value.text} AS __t{position}" for position, value in enumerate(values) if value.text is not None]
@@ -109,7 +113,7 @@ def _value(rows: Rows, field: Field, source: Source, number: int, doubled: set[i
         value = f"CASE WHEN {text_sql(text, nulls)} IS NOT NULL THEN {raw} END" if nulls else raw
         return _Value(field, None, value, text)
     assert kind is not None, "only typed values keep the file's type"
-    if kind.nested and rows.raw is Raw.JSON:
+    if kind.nested and rows.is_json(field.position):
         twin = f"__s{field.position}" if field.position in doubled else None
         value = nested_value(raw, twin, kind)
         return _Value(field, None, value, f"CAST({raw} AS VARCHAR)", twin)
@@ -117,7 +121,7 @@ def _value(rows: Rows, field: Field, source: Source, number: int, doubled: set[i
         # TRY_CAST makes NULL of a part that does not fit, and keeps the rest.
         whole = f"TRY(CAST({text_sql(raw, nulls if rows.raw is Raw.TEXT else ())} AS {kind.sql}))"
         return _Value(field, text_sql(f"CAST({raw} AS VARCHAR)", nulls), whole, f"__t{number}")
-    if kind.base == "JSON" and rows.raw is Raw.JSON:
+    if kind.base == "JSON" and rows.is_json(field.position):
         return _Value(field, None, f"CASE WHEN json_type({raw}) <> 'NULL' THEN {raw} END", f"CAST({raw} AS VARCHAR)")
     formats = field.column.format if field.column else ()
     return _Value(
@@ -181,7 +185,7 @@ def _violations_of(rows: Rows, value: _Value, text: str, source: Source) -> list
     if field.type is None or kind is None:
         return twice
     extra = source.contract.new_columns == "ignore"
-    if kind.nested and rows.raw is Raw.JSON:
+    if kind.nested and rows.is_json(field.position):
         json = rows.value(field.position)
         wrong = nested_violation(json, kind, extra_allowed=extra)
         if value.twin is not None:
@@ -226,7 +230,9 @@ def refused_list(path: Path) -> str:
     return f"read_json({literal(str(path))}, {options})"
 
 
-def recorded_rows(records: str, columns: tuple[str, ...], raw: Raw, unnested: Sequence[str] = ()) -> Rows:
+def recorded_rows(
+    records: str, columns: tuple[str, ...], raw: Raw, unnested: Sequence[str] = (), texts: Collection[str] = ()
+) -> Rows:
     """Raw records `__raw` (JSON objects) of a relation as the rows that a reader would have given.
 
     Args:
@@ -234,13 +240,28 @@ def recorded_rows(records: str, columns: tuple[str, ...], raw: Raw, unnested: Se
         columns: All keys of the records.
         raw: What the reader's values are.
         unnested: Paths of the contract's `unnest`. A key of that name beside its columns has what has no columns.
+        texts: Columns of JSON that the file had as texts.
     """
     lost = [path for path in unnested if path in columns and any(name.startswith(f"{path}.") for name in columns)]
     broken = no_objects("__raw", [(path, f"json_extract(__raw, {literal(pointer(path))})") for path in lost])
     columns = tuple(name for name in columns if name not in lost)
     keys = tuple(("__raw", name) for name in columns)
     found = json_columns(records, keys)
-    if raw is Raw.JSON or not columns:
-        return Rows(found, columns, raw, record="__raw", keys=keys, broken=broken, empty_is_null=raw is Raw.TEXT)
-    texts = f"(SELECT * REPLACE ({', '.join(f'__x{i} AS __c{i}' for i in range(len(columns)))}) FROM {found})"
-    return Rows(texts, columns, raw, record="__raw", empty_is_null=True)
+    if raw is Raw.TEXT and columns:
+        return Rows(_as_texts(found, range(len(columns))), columns, raw, record="__raw", empty_is_null=True)
+    places = frozenset(number for number, name in enumerate(columns) if name in texts)
+    return Rows(
+        _as_texts(found, sorted(places)) if places else found,
+        columns,
+        raw,
+        record="__raw",
+        keys=keys,
+        texts=places,
+        broken=broken,
+        empty_is_null=raw is Raw.TEXT,
+    )
+
+
+def _as_texts(relation: str, positions: Sequence[int]) -> str:
+    """What `json_columns` gives, with texts for the values of some columns."""
+    return f"(SELECT * REPLACE ({', '.join(f'__x{i} AS __c{i}' for i in positions)}) FROM {relation})"
