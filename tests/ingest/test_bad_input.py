@@ -257,3 +257,15 @@ def test_a_file_name_that_is_not_utf8_is_told(lake: Lake) -> None:
     lake.source("t", f"table: t\nfiles: data\ncolumns: {AB}\n")
     with pytest.raises(DataError, match="not UTF-8"):
         lake.load()
+
+
+@pytest.mark.parametrize(("delimiter", "wide"), [("\t", 3), (" ", 4)])
+def test_a_first_row_of_blanks_without_header(lake: Lake, delimiter: str, wide: int) -> None:
+    names = "abcd"[:wide]
+    lines = ["", delimiter * (wide - 1), delimiter.join("1234"[:wide]), delimiter * (wide - 1)]
+    options = f"{{header: false, delimiter: {json.dumps(delimiter)}}}"
+    columns = "{" + ", ".join(f"{name}: varchar" for name in names) + "}"
+    write(lake, "\n".join(lines).encode() + b"\n", columns, options=options)
+    (result,) = lake.load()
+    assert (result.read, result.loaded) == (3, 3)
+    assert lake.rows("SELECT _source_row, a FROM bronze.t ORDER BY 1") == [(1, None), (2, "1"), (3, None)]

@@ -347,3 +347,18 @@ def test_a_missing_key_is_a_missing_column(lake: Lake) -> None:
     lake.source("a", "table: a\nfiles: data/a.ndjson\ncolumns: {id: integer}\n")
     with pytest.raises(ContractError, match="lacks the column 'id'"):
         lake.load()
+
+
+def test_small_numbers_of_excel(lake: Lake) -> None:
+    book = openpyxl.Workbook()
+    assert book.active is not None
+    for row in (["d", "t"], [7.5e-05, 7.5e-05], [-1.25e-07, 1e-10], [0.005, 0.5]):
+        book.active.append(row)
+    book.save(lake.file("data/a.xlsx", b""))
+    lake.source("a", "table: a\nfiles: data/a.xlsx\ncolumns: {d: 'decimal(21,2)', t: varchar}\n")
+    lake.load()
+    assert lake.rows("SELECT d, t FROM bronze.a ORDER BY _source_row") == [
+        (Decimal("0.00"), "0.000075"),
+        (Decimal("0.00"), "0.0000000001"),
+        (Decimal("0.01"), "0.5"),
+    ]

@@ -75,7 +75,7 @@ def dialect_of(
     escape = options.escape if options.escape is not None else options.quote
     with file.path.open("rb") as stream:
         lines = _Lines(stream, file.name)
-        lines.pass_over(options.skip, options.comment)
+        lines.pass_over(options.skip, options.comment, header=options.header)
         before, start = lines.count, lines.bytes
         record = lines.record(delimiter, options.quote, escape)
     if options.header and record is None:
@@ -204,10 +204,13 @@ class _Lines:
         self.count = 0
         self.bytes = 0
 
-    def pass_over(self, lines: int, comment: str | None) -> None:
-        """Go to the first line after the preamble that is neither blank nor a comment."""
+    def pass_over(self, lines: int, comment: str | None, *, header: bool) -> None:
+        """Go to the first line after the preamble that is neither blank nor a comment.
+
+        A line of spaces or tabs is no header, but may be a row.
+        """
         for line in self._lines:
-            text = line.strip()
+            text = line.strip() if header else line.rstrip(b"\r\n")
             if self.count >= lines and text and not (comment and line.startswith(comment.encode())):
                 self._lines = itertools.chain([line], self._lines)
                 break

@@ -15,6 +15,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Generator, Iterator, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -162,13 +163,18 @@ def _column(letters: str) -> int:
 
 
 def _text(value: Any) -> str:
-    """A cell as text: whole numbers without point, dates as ISO 8601, midnight left out, durations as h:mm:ss."""
+    """A cell as text: whole numbers without point, dates as ISO 8601, midnight left out, durations as h:mm:ss.
+
+    Small numbers have all their zeros, for with an exponent DuckDB's reader rounds them wrong in decimals.
+    """
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return str(int(value))
+    if isinstance(value, float) and "e-" in repr(value):
+        return format(Decimal(repr(value)), "f")
     if isinstance(value, dt.datetime):
         return value.isoformat(" ") if value.time() != dt.time() else value.date().isoformat()
     if isinstance(value, dt.timedelta):
