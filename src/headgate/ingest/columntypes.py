@@ -50,7 +50,9 @@ INTEGERS = frozenset(
     ("BIGINT", "INTEGER", "SMALLINT", "TINYINT", "HUGEINT", "UBIGINT", "UINTEGER", "USMALLINT", "UTINYINT")
 )
 NUMBERS = INTEGERS | {"DECIMAL", "DOUBLE", "FLOAT"}
-MOMENTS = frozenset(("DATE", "TIME", "TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP_NS"))
+TIMES = frozenset(("TIME", "TIME_NS"))
+TIMESTAMPS = frozenset(("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"))
+MOMENTS = TIMES | TIMESTAMPS | {"DATE", "TIMESTAMPTZ"}
 
 _TOKEN = re.compile(r'\s*(?:("(?:[^"]|"")*")|([A-Za-z_][A-Za-z0-9_]*)|(\d+)|([(),\[\]]))')
 

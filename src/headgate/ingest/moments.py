@@ -6,7 +6,7 @@ January to it, `01:30 PM` the middle of the night, and a timestamp loses its off
 
 from __future__ import annotations
 
-from headgate.ingest.columntypes import ColumnType
+from headgate.ingest.columntypes import TIMES, TIMESTAMPS, ColumnType
 from headgate.types import literal
 
 _ENDLESS = r"-?(?i:infinity)"
@@ -15,12 +15,12 @@ _CLOCK = r"([01]?\d|2[0-3]):[0-5]?\d(:[0-5]?\d(\.\d*)?)?"
 # Of offsets, the one that says nothing.
 _UTC = r"([zZ]|\s*(?i:utc)|[-+]00(:?00)?)?"
 _MIDNIGHT = rf"([T ]0?0:00(:00(\.0*)?)?{_UTC})?"
-_MOMENT = rf"^\s*({_DAY}([T ]({_CLOCK}|24:00(:00(\.0*)?)?){_UTC})?|{_ENDLESS})\s*$"
+_MOMENT = rf"{_DAY}([T ]({_CLOCK}|24:00(:00(\.0*)?)?){_UTC})?"
 PATTERNS = {
     "DATE": rf"^\s*({_DAY}{_MIDNIGHT}|{_ENDLESS})\s*$",
-    "TIME": rf"^\s*{_CLOCK}{_UTC}\s*$",
-    "TIMESTAMP": _MOMENT,
-    "TIMESTAMP_NS": _MOMENT,
+    **dict.fromkeys(TIMES, rf"^\s*{_CLOCK}{_UTC}\s*$"),
+    **dict.fromkeys(TIMESTAMPS, rf"^\s*{_MOMENT}\s*$"),
+    "TIMESTAMP": rf"^\s*({_MOMENT}|{_ENDLESS})\s*$",
     # Its zones are DuckDB's matter, which takes no text that goes on after them. It knows words, such as `epoch`.
     "TIMESTAMPTZ": rf"^\s*(-?\d|{_ENDLESS})",
 }
@@ -28,7 +28,9 @@ PATTERNS = {
 
 # Bytes of a text as nearly every file has it; one of as many that is none is hardly to be thought of, but for times of
 # a day: `01:30 PM` has eight, too.
-_USUAL = {"DATE": 10, "TIMESTAMP": 19, "TIMESTAMP_NS": 19}
+_USUAL = {"DATE": 10, **dict.fromkeys(TIMESTAMPS, 19)}
+# DuckDB writes 24:00 as a time of a day, too, and words for moments that it cannot make timestamps of.
+_WRITTEN_BACK = ("DATE", "TIMESTAMP", "TIMESTAMP_NS")
 _OFFSET = r"\d:\d\d(:\d\d(\.\d*)?)?\s*[-+]\d\d"
 _NO_OFFSET = r":\d\d(\.\d+)?\s*[-+](1[6-9]|[2-9]\d)"
 _WORD = r"^\s*[-+]?[a-zA-Z]"
@@ -41,7 +43,7 @@ def read_moment(text: str, kind: ColumnType) -> str:
         # DuckDB raises an error of the whole statement for a time with a zone that is beyond its range.
         return f"TRY(CAST(CASE WHEN {matches} THEN {text} END AS {kind.sql}))"
     value = f"TRY_CAST({text} AS {kind.sql})"
-    if kind.base != "TIME":  # it would write 24:00, too
+    if kind.base in _WRITTEN_BACK:
         # Most texts are written as DuckDB writes them, which takes a quarter of the time to find out.
         matches = f"(CAST({value} AS VARCHAR) = {text} OR {matches})"
     return f"CASE WHEN {matches} THEN {value} END"
@@ -66,7 +68,7 @@ def beyond_zones(text: str) -> str:
 def why_not(text: str, kind: ColumnType) -> str:
     """What is wrong with a text that is none of a type, as a text expression."""
     none = literal(f"is no {kind}")
-    if kind.base not in ("TIMESTAMP", "TIMESTAMP_NS"):
+    if kind.base not in TIMESTAMPS:
         return none
     offset = literal(f"has an offset from UTC, which a {kind} does not keep: a timestamptz does")
     return f"CASE WHEN regexp_matches({text}, {literal(_OFFSET)}) THEN {offset} ELSE {none} END"

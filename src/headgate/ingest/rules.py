@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from headgate.ingest.columntypes import MOMENTS, NUMBERS, ColumnType
+from headgate.ingest.columntypes import MOMENTS, NUMBERS, TIMES, ColumnType
 from headgate.ingest.contract import DURATION, ISO, Column, Options, Scalar
 from headgate.ingest.moments import beyond_zones, read_moment, why_not
 from headgate.types import literal, quote
@@ -23,8 +23,8 @@ _NO_JSON = r'(?is)^(?:[^"]|"(?:[^"\\]|\\.)*")*?(?:nan|inf)'
 LARGEST_EXACT = 2**53
 # strptime reads `20` as the year 20 where %Y is asked for; nobody means that.
 _FIRST_YEAR = 1000
-DAYS = MOMENTS - {"TIME"}
-_ENDLESS = DAYS - {"TIMESTAMP_NS"}
+DAYS = MOMENTS - TIMES
+_ENDLESS = frozenset(("DATE", "TIMESTAMP", "TIMESTAMPTZ"))
 
 
 @dataclass(frozen=True)
@@ -180,9 +180,10 @@ def violations(
     if kind.base in DAYS and endless:
         # The largest number of days or microseconds to every other reader of the table.
         found.append(Violation("type", f"isinf({value})", literal(f"is no {kind} but without end")))
-    if kind.base == "TIME":
+    if kind.base in TIMES:
         # Other readers end the day before.
-        found.append(Violation("type", f"{value} = TIME '24:00:00'", literal("is no time of a day, which ends before")))
+        midnight = f"{value} = CAST('24:00:00' AS {kind.sql})"
+        found.append(Violation("type", midnight, literal("is no time of a day, which ends before")))
     if kind.base == "JSON":
         found.append(Violation("type", _no_json(value), literal("holds a number that JSON does not have")))
     if kind.base == "VARCHAR" and nul:
