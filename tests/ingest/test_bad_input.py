@@ -269,3 +269,28 @@ def test_a_first_row_of_blanks_without_header(lake: Lake, delimiter: str, wide: 
     (result,) = lake.load()
     assert (result.read, result.loaded) == (3, 3)
     assert lake.rows("SELECT _source_row, a FROM bronze.t ORDER BY 1") == [(1, None), (2, "1"), (3, None)]
+
+
+@pytest.mark.parametrize("before", [0, 150])
+@pytest.mark.parametrize(("kind", "number"), [("double", "1e400"), ("double", "-1e309"), ("float", "1e39")])
+@pytest.mark.parametrize("name", ["a.csv", "a.ndjson"])
+def test_numbers_that_are_too_large(lake: Lake, name: str, kind: str, number: str, before: int) -> None:
+    """DuckDB makes infinity of them; infinity that the file tells of stays."""
+    texts = ["1.5"] * before + [number, "2.5", "Infinity"]
+    content = "a,b\n" + "".join(f"1,{text}\n" for text in texts)
+    if name == "a.ndjson":
+        content = "".join(f'{{"a": 1, "b": {text}}}\n' for text in texts).replace("Infinity", '"Infinity"')
+    write(lake, content.encode(), f"{{a: bigint, b: {kind}}}", name=name)
+    (result,) = lake.load()
+    assert (result.loaded, result.quarantined) == (before + 2, 1)
+    assert lake.rows("SELECT row, value, reason FROM quarantine.t") == [
+        (before + 1, number, f"'{number}' is no {kind}")
+    ]
+    assert lake.rows("SELECT count(*) FROM bronze.t WHERE isinf(b)") == [(1,)]
+
+
+@pytest.mark.parametrize("kind", ["double", "float"])
+def test_numbers_that_are_too_large_in_lists(lake: Lake, kind: str) -> None:
+    write(lake, b'{"b": [1.5, 1e400]}\n{"b": [1.5, "inf"]}\n', f"{{b: '{kind}[]'}}", name="a.ndjson")
+    (result,) = lake.load()
+    assert (result.loaded, result.quarantined) == (1, 1)

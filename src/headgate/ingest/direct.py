@@ -25,6 +25,7 @@ from headgate.ingest.nested import repeats_key
 from headgate.ingest.rows import Raw, Rows
 from headgate.ingest.rules import (
     DAYS,
+    ENDING,
     LARGEST_EXACT,
     fraction,
     inexact,
@@ -140,6 +141,8 @@ def _csv(rows: Rows, fields: tuple[Field, ...], source: Source, nul: bool) -> Di
             raw = value = f"CAST({raw} AS {kind.sql})"
         else:
             types[raw] = kind.sql
+            # Of numbers that are too large the reader makes it, too: their texts tell which are.
+            guards += [f"isinf({raw})"] if kind.base in ENDING else []
         # The raw value is NULL, and compares, as the integer made of it does, without making it twice.
         stops = types[f"__c{field.position}"] != "VARCHAR" or kind.base in MOMENTS
         stops = stops and field.column is not None and field.column.required

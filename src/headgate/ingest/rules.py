@@ -21,6 +21,7 @@ _SCIENTIFIC = r"^\s*([-+]?)(\d*)\.?(\d*)[eE]([-+]?\d{1,3})\s*$"
 _DURATION = r"^\s*-?\d+:[0-5]?\d(:[0-5]?\d(\.\d+)?)?\s*$"
 _NO_JSON = r'(?is)^(?:[^"]|"(?:[^"\\]|\\.)*")*?(?:nan|inf)'
 LARGEST_EXACT = 2**53
+ENDING = ("DOUBLE", "FLOAT")
 # strptime reads `20` as the year 20 where %Y is asked for; nobody means that.
 _FIRST_YEAR = 1000
 DAYS = MOMENTS - TIMES
@@ -224,11 +225,18 @@ def _type_violation(text: str, value: str, kind: ColumnType, column: Column | No
     if DURATION not in formats and kind.whole:
         number = plain_number(text, options)
         condition = f"({condition}) OR ({inexact(number, value)})"
+    if kind.base in ENDING:
+        condition = f"({condition}) OR ({_too_large(text, value)})"
     if kind.base == "TIMESTAMPTZ":
         condition = f"({condition}) OR {beyond_zones(text)}"
     if formats:
         return _about("format", condition, f"coalesce({text}, '')", f"is no {kind} written as {' or '.join(formats)}")
     return Violation("type", condition, f"'''' || coalesce({text}, '') || ''' ' || {why_not(text, kind)}")
+
+
+def _too_large(text: str, value: str) -> str:
+    """Where a number is beyond its type, for which DuckDB takes infinity, without a word."""
+    return f"isinf({value}) AND NOT contains(lower({text}), 'inf')"
 
 
 def constant(value: Scalar, kind: ColumnType) -> str:
@@ -303,7 +311,9 @@ def text_fits(text: str, kind: ColumnType) -> str:
         return f"coalesce({f'isfinite({value})' if kind.base in _ENDLESS else f'{value} IS NOT NULL'}, false)"
     value = without_exponent(text) if kind.base in NUMBERS else text
     whole = f" AND regexp_matches({value}, {literal(WHOLE)})" if kind.whole else ""
-    return f"(TRY_CAST({value} AS {kind.sql}) IS NOT NULL{whole})"
+    cast = f"TRY_CAST({value} AS {kind.sql})"
+    finite = f" AND NOT ({_too_large(text, cast)})" if kind.base in ENDING else ""
+    return f"({cast} IS NOT NULL{whole}{finite})"
 
 
 def pointer(key: str) -> str:
