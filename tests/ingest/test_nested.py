@@ -71,6 +71,7 @@ def test_keys_that_a_struct_lacks_are_left_out_where_the_contract_says_so(lake: 
     ("kind", "sound", "becomes", "broken"),
     [
         ("bigint[]", "[1.0, 2e1, null]", [1, 20, None], "[1.5]"),
+        ("decimal(9,2)[]", "[1.5, 2.5e2, null]", [Decimal("1.50"), Decimal("250.00"), None], "[7.5e-5]"),
         (
             "struct(x bigint, d date)",
             "{x: 1, d: 2024-01-02}",

@@ -7,7 +7,7 @@ So what may lose something is taken as text before, and each such text is held t
 from __future__ import annotations
 
 from headgate.ingest.columntypes import NUMBERS, VARCHAR, ColumnType
-from headgate.ingest.rules import every, text_fits
+from headgate.ingest.rules import every, text_fits, without_exponent
 from headgate.types import literal
 
 
@@ -76,7 +76,12 @@ def _fits(value: str, parts: ColumnType, kind: ColumnType, extra_allowed: bool, 
     """Whether a value of the type `_parts` is NULL or fits, as a boolean that is never NULL."""
     if not kind.nested:
         loose = parts == VARCHAR and kind.base not in ("VARCHAR", "JSON")
-        return f"({value} IS NULL OR {text_fits(value, kind)})" if loose else "true"
+        if not loose:
+            return "true"
+        # The value is made by a cast of the whole, which rounds some decimals with an exponent wrong.
+        exact = f"TRY_CAST({without_exponent(value)} AS {kind.sql}) = TRY_CAST({value} AS {kind.sql})"
+        fits = text_fits(value, kind) + (f" AND {exact}" if kind.base == "DECIMAL" else "")
+        return f"({value} IS NULL OR coalesce({fits}, false))"
     if kind.base == "STRUCT":
         wanted = _by_name(kind)
         if not extra_allowed and not _by_name(parts).keys() <= wanted.keys():
