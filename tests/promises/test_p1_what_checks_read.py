@@ -191,3 +191,46 @@ def test_a_file_that_broke_its_contract_keeps_the_branch_from_main(shop: Path) -
 
         assert blocked(lake.merge(result.branch)) == ["contract:orders:data/orders-2.csv"]
         assert lake.merge(result.branch, override="the file comes later").status is RunStatus.MERGED
+
+
+def test_macros_that_are_handed_on_as_values(shop: Path) -> None:
+    ways = {
+        "by_a_variable": "{% set found = most %}{{ found() }}",
+        "by_the_context": "{{ context['most']() }}",
+        "by_an_argument": "{{ outcome_of(most) }}",
+    }
+    write(shop, "macros/outcome_of.sql", "{% macro outcome_of(called) %}{{ called() }}{% endmacro %}")
+    write(shop, "macros/most.sql", "{% macro most() %}1000{% endmacro %}")
+    for name, way in ways.items():
+        write(shop, f"macros/{name}.sql", f"{{% macro limit_{name}() %}}{way}{{% endmacro %}}")
+        write(
+            shop,
+            f"tests/{name}.sql",
+            f"select * from {{{{ ref('stg_orders') }}}} where amount > {{{{ limit_{name}() }}}}",
+        )
+    with headgate.open(shop) as lake:
+        assert lake.run().status is RunStatus.MERGED
+        write(shop, "macros/most.sql", "{% macro most() %}1{% endmacro %}")
+
+        assert blocked(lake.run()) == sorted(ways)
+
+
+def test_what_yaml_says_of_a_model_that_asks_for_it(shop: Path) -> None:
+    by_columns = "select {% for c in model.columns.values() %}cast(1 as {{ c.data_type }}) as a{% endfor %}"
+    write(shop, "models/marts/by_columns.sql", by_columns)
+    write(shop, "models/marts/by_meta.sql", "select {{ told() }} as a")
+    write(shop, "macros/told.sql", "{% macro told() %}{{ model.config.meta['k'] }}{% endmacro %}")
+    tagged = "select {% if execute %}{{ graph.nodes.values() | map(attribute='tags') | sum(start=[]) | length }}"
+    write(shop, "models/marts/by_graph.sql", f"{tagged}{{% endif %}} as a")
+    said = (
+        "models:\n  - {{name: by_columns, columns: [{{name: a, data_type: {type}}}]}}\n"
+        "  - {{name: by_meta, config: {{meta: {{k: {k}}}}}}}\n  - {{name: mart_spending, config: {{tags: {tags}}}}}\n"
+    )
+    write(shop, "models/marts/marts.yml", said.format(type="integer", k=1, tags="[one]"))
+    with headgate.open(shop) as lake:
+        assert lake.run().status is RunStatus.MERGED
+        write(shop, "models/marts/marts.yml", said.format(type="varchar", k=2, tags="[one, two]"))
+        assert lake.run().status is RunStatus.MERGED
+
+        tables = ("by_columns", "by_meta", "by_graph")
+        assert [lake.query(f"from gold.{table}").rows() for table in tables] == [[("1",)], [(2,)], [(2,)]]

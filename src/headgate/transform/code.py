@@ -22,9 +22,13 @@ _INTERNAL_PACKAGES = frozenset({"dbt", "dbt_duckdb", "dbt_headgate"})
 _LOOKUP = re.compile(
     r"""\b(env_var|environ|getenv|var(?=\s*\())\b(?:\s*\(\s*(?:(?:var|name)\s*=\s*)?(['"])([^'"]+)\2\s*[,)])?"""
 )
-_CALL = re.compile(r"\b(\w+)\s*\(")
+_TEMPLATE = re.compile(r"\{[{%].*?[}%]\}", re.DOTALL)
+_WORD = re.compile(r"\w+")
 _QUOTED = re.compile(r"""(['"])(\w+)\1""")
 _TARGET = re.compile(r"\btarget\b")
+# Words by which a template asks for what its YAML says of a node: `model.columns`, `config.get('meta')`.
+_OF_NODES = frozenset({"model", "meta", "meta_get", "meta_require", "tags"})
+_OF_ALL_NODES = "graph"
 
 
 class UsedMacros:
@@ -33,6 +37,7 @@ class UsedMacros:
     def __init__(self, manifest: Manifest) -> None:
         self._manifest = manifest
         self._by_name: dict[str, list[str]] = {}
+        self._named: dict[str, list[str]] = {}
         for macro in manifest.macros.values():
             if macro.package_name not in _INTERNAL_PACKAGES:
                 self._by_name.setdefault(macro.name, []).append(macro.unique_id)
@@ -41,17 +46,23 @@ class UsedMacros:
         """The texts of the macros that code calls, through other macros too.
 
         dbt knows of those that it came through as it read a node, and not of what `is_incremental()` or `execute`
-        keep from it; those are known by their names.
+        keep from it, nor of macros that are handed on as values; those are known by their names.
         """
         used: dict[str, str] = {}
-        named = (own for text in code for name in _CALL.findall(text) for own in self._by_name.get(name, ()))
-        waiting = [*called, *named]
+        waiting = [*called, *(own for text in code for own in self._named_in(text))]
         while waiting:
             macro = self._manifest.macros.get(waiting.pop())
             if macro is not None and macro.package_name not in _INTERNAL_PACKAGES and macro.unique_id not in used:
                 used[macro.unique_id] = macro.macro_sql
-                waiting += macro.depends_on.macros
+                waiting += [*macro.depends_on.macros, *self._named_in(macro.macro_sql)]
         return [used[unique_id] for unique_id in sorted(used)]
+
+    def _named_in(self, text: str) -> list[str]:
+        """The macros whose names stand in the templates of a text, of which many nodes may have the same."""
+        if text not in self._named:
+            names = sorted(_words(text) & self._by_name.keys())
+            self._named[text] = [unique_id for name in names for unique_id in self._by_name[name]]
+        return self._named[text]
 
 
 class CodeHasher:
@@ -95,6 +106,7 @@ class CodeHasher:
             "config": _config(node),
             "macros": macros,
             "lookups": self._lookups([code, *hooks, *macros]),
+            "said": self._said(node, [code, *hooks, *macros]),
             "ephemeral": [
                 self.of(parent)
                 for parent in node.depends_on_nodes
@@ -109,6 +121,14 @@ class CodeHasher:
         if contract is not None and contract.enforced:
             facts["contract"] = [contract.checksum, str(node.constraints)]
         return facts
+
+    def _said(self, node: Any, code: Iterable[str]) -> list[Any]:
+        """What YAML says of the nodes whose columns, `meta` and tags the code may ask for."""
+        words = set().union(*map(_words, code))
+        if _OF_ALL_NODES in words:
+            every = [*self._manifest.nodes.values(), *self._manifest.sources.values()]
+            return [_yaml_of(each) for each in sorted(every, key=lambda each: str(each.unique_id))]
+        return [_yaml_of(node)] if words & _OF_NODES else []
 
     def _lookups(self, code: Sequence[str]) -> dict[str, Any]:
         """Values of what the code asks for by name; where a name is computed, of all that it may be."""
@@ -147,6 +167,17 @@ def _config(node: Any) -> dict[str, Any]:
     config = node.config.to_dict(omit_none=True)
     config = {key: value for key, value in config.items() if key not in _WITHOUT_EFFECT}
     return {**config, "schema": node.schema, "alias": node.alias}
+
+
+def _words(text: str) -> set[str]:
+    """The words in the templates of a text."""
+    return {word for template in _TEMPLATE.findall(text) for word in _WORD.findall(template)}
+
+
+def _yaml_of(node: Any) -> list[Any]:
+    columns = [column.to_dict(omit_none=True) for column in node.columns.values()]
+    config = node.config.to_dict(omit_none=True)
+    return [node.unique_id, node.schema, node.name, node.description, columns, config.get("meta"), node.tags]
 
 
 def _unit_test(node: Any) -> dict[str, Any]:
