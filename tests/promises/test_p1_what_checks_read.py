@@ -234,3 +234,77 @@ def test_what_yaml_says_of_a_model_that_asks_for_it(shop: Path) -> None:
 
         tables = ("by_columns", "by_meta", "by_graph")
         assert [lake.query(f"from gold.{table}").rows() for table in tables] == [[("1",)], [(2,)], [(2,)]]
+
+
+_COMPUTED = {
+    "by_relation": "{{ api.Relation.create(schema='silver', identifier='stg_orders') }}",
+    "by_set": "{% set table = 'stg_orders' %}silver.{{ table }}",
+    "by_variable": "{{ var('orders') }}",
+}
+
+
+def compute_names(shop: Path) -> None:
+    write(shop, "headgate.yml", "name: shop\nvars: {orders: silver.stg_orders}\n")
+    for name, table in _COMPUTED.items():
+        before, _, named = table.rpartition("%}")
+        before = f"{before}%}}" if before else ""
+        write(shop, f"tests/{name}.sql", f"{before} select * from {named} where amount > 100")
+
+
+def test_tables_whose_names_templates_compute(shop: Path) -> None:
+    compute_names(shop)
+    with headgate.open(shop) as lake:
+        assert lake.run().status is RunStatus.MERGED
+
+        refused = grow(shop, lake)
+
+        assert blocked(refused) == sorted(_COMPUTED)
+        assert refused.branch is not None
+        assert lake.merge(refused.branch, override="it was a large one").status is RunStatus.MERGED
+        write(shop, "data/customers.csv", "id,name\n10,Ada\n11,Grace\n12,Joan\n")
+        assert lake.run().status is RunStatus.MERGED
+        write(shop, "models/staging/stg_orders.sql", "select * from {{ source('bronze', 'orders') }} where true")
+        assert blocked(lake.run()) == sorted(_COMPUTED)
+
+
+def test_a_test_under_a_computed_name_counts_on_what_is_built(shop: Path) -> None:
+    write(shop, "headgate.yml", "name: shop\nvars: {mart: gold.mart_spending}\n")
+    with headgate.open(shop) as lake:
+        assert lake.run().status is RunStatus.MERGED
+        assert grow(shop, lake).status is RunStatus.MERGED
+        below = "select * from {{ source('bronze', 'orders') }} where amount <= 100"
+        write(shop, "models/staging/stg_orders.sql", below)
+        # It comes before the mart, and keeps what reads `stg_customers`, the mart among them, from being built.
+        condition = "where spent > 100 and exists (from {{ ref('stg_customers') }})"
+        write(shop, "tests/by_variable.sql", f"select * from {{{{ var('mart') }}}} {condition}")
+
+        assert lake.run().status is RunStatus.MERGED
+        assert lake.query("select sum(orders) from gold.mart_spending").rows() == [(2,)]
+
+
+def test_a_model_that_reads_a_table_under_a_computed_name_is_told(shop: Path) -> None:
+    named = "{{ api.Relation.create(schema='silver', identifier='stg_orders') }}"
+    write(shop, "models/marts/z_count.sql", f"select count(*) as orders from {named}")
+    with headgate.open(shop) as lake:
+        (note,) = (note for note in lake.run().notes if "z_count" in note)
+        assert note.startswith("gold.z_count reads silver.stg_orders under a name that its template computes")
+        write(
+            shop,
+            "models/marts/z_count.sql",
+            f"-- depends_on: {{{{ ref('stg_orders') }}}}\nselect count(*) from {named}",
+        )
+
+        assert lake.run().notes == ()
+
+
+def test_a_view_above_the_one_model_that_is_selected(shop: Path) -> None:
+    write(shop, "models/staging/base.sql", "select 1 as x")
+    write(shop, "models/marts/above.sql", "{{ config(materialized='view') }} select x from {{ ref('base') }}")
+    write(shop, "tests/small.sql", "select * from {{ ref('above') }} where x > 5")
+    with headgate.open(shop) as lake:
+        assert lake.run().status is RunStatus.MERGED
+        write(shop, "models/staging/base.sql", "select 2 as x")
+        assert lake.run(select=["base"]).status is RunStatus.MERGED
+        write(shop, "models/staging/base.sql", "select 6 as x")
+
+        assert blocked(lake.run(select=["base"])) == ["small"]

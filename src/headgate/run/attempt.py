@@ -28,7 +28,8 @@ from headgate.types import CheckResult, CheckStatus, Content, ModelResult, Model
 if TYPE_CHECKING:
     from headgate.ingest.contract import Source
     from headgate.ingest.files import InputFile
-    from headgate.transform.values import PlannedModel, Test
+    from headgate.quality.gate import Standing
+    from headgate.transform.values import BuildResult, PlannedModel, Test
 
 EVIDENCE = "checks"
 """Schema of the tables that hold failing rows; they stay on the run's branch."""
@@ -66,6 +67,7 @@ class Attempt:
         self.checks: dict[str, CheckResult] = {}
         self.not_loaded: dict[str, str] = {}
         self.files: dict[str, list[SourceFile]] = {}
+        self._computed: dict[str, tuple[Name, ...]] = {}
 
     def begin(self, at: str, onto: str) -> None:
         """Make the branch at a state that contains the commit `onto` of `main`."""
@@ -184,11 +186,23 @@ class Attempt:
         for note in notes_on(plan, self._work.selection.full_refresh) if plan else ():
             self._emit(Note(note))
         if tests_stop_models:
-            self._build(planned, tests)
+            told = self._build(planned, tests)
         else:
             self._build(planned, ())
-            self._build((), tests)
+            told = self._build((), tests)
+        skipped = any(model.status is ModelStatus.SKIPPED for model in self.models.values())
+        if tests_stop_models and skipped and not self.blocking:
+            # By a test under a computed name, which may pass on what is to be built.
+            self.refine(tests_stop_models=False)
+            return
+        # What nobody knew to depend on a model that has been built: views above it that were not selected, tests that
+        # read it under a computed name.
+        self._build((), [test for test in self._due_tests(()) if test.name not in told])
         self._reconcile()
+
+    def standing(self) -> list[Standing]:
+        """Every check that the state has to pass, with what is known by now of what it reads."""
+        return self._work.standing(self._computed)
 
     def _due_tests(self, planned: Sequence[PlannedModel]) -> list[Test]:
         """Tests without a pass on the present versions, and tests of what is about to be built."""
@@ -200,7 +214,7 @@ class Attempt:
         def version(name: Name) -> str | None:
             return present(name) or ("coming" if name in coming else None)
 
-        standing = {check.name: check for check in self._work.standing() if check.fingerprint(version)}
+        standing = {check.name: check for check in self.standing() if check.fingerprint(version)}
         due = {check.name for check in self._lake.gate.due(standing.values(), version)}
         return [
             test
@@ -208,16 +222,18 @@ class Attempt:
             if test.name in due or (test.name in standing and coming.intersection(test.inputs))
         ]
 
-    def _build(self, planned: Sequence[PlannedModel], tests: Sequence[Test]) -> None:
+    def _build(self, planned: Sequence[PlannedModel], tests: Sequence[Test]) -> set[str]:
+        """Build and test; the names of the checks that have had their say."""
         if self._work.dbt is None or not (planned or tests):
-            return
+            return set()
         from headgate.transform.build import build
 
         refresh = self._work.selection.full_refresh
         result = build(self._work.dbt, self.workspace, planned, tests, self._emit, full_refresh=refresh)
         self.models.update({model.name: model for model in result.models})
-        self.checks.update({check.name: check for check in result.checks})
-        self._record(result.checks)
+        told = self._told(result, bool(planned))
+        self.checks.update({check.name: check for check in told})
+        self._record(told)
         broken = [model for model in result.models if model.status is ModelStatus.ERROR]
         if broken:
             parts = broken[0].error or {"message": broken[0].message}
@@ -228,9 +244,24 @@ class Attempt:
                 hint=f"{parts['hint']}\n{further}" if parts.get("hint") else further,
                 data={"models": [model.name for model in broken]},
             )
+        return {check.name for check in told}
+
+    def _told(self, result: BuildResult, while_building: bool) -> list[CheckResult]:
+        """The outcomes that count of those of a build.
+
+        A test that reads a table under a computed name may have come before the model that builds it, and only now
+        can be told whether somebody let this state pass in spite of it.
+        """
+        self._computed.update(result.computed)
+        due = {check.name for check in self._lake.gate.due(self.standing(), self._work.version(self.workspace))}
+        return [
+            check
+            for check in result.checks
+            if check.name not in result.computed or (check.name in due and not while_building)
+        ]
 
     def _reconcile(self) -> None:
-        due = {check.name for check in self._lake.gate.due(self._work.standing(), self._work.version(self.workspace))}
+        due = {check.name for check in self._lake.gate.due(self.standing(), self._work.version(self.workspace))}
         done = []
         if BOOKS.name in due:
             done.append(check_books(self.workspace))
@@ -250,7 +281,7 @@ class Attempt:
     def settle_blocking(self) -> None:
         """Record that this state was let pass in spite of the checks that block it."""
         version = self._work.version(self.workspace)
-        self._lake.gate.record(self.run_id, self._work.standing(), self.blocking, version, overridden=True)
+        self._lake.gate.record(self.run_id, self.standing(), self.blocking, version, overridden=True)
 
     def _note(self, check: CheckResult) -> None:
         self.checks[check.name] = check
@@ -258,7 +289,7 @@ class Attempt:
 
     def _record(self, results: Sequence[CheckResult]) -> None:
         version = self._work.version(self.workspace)
-        self._lake.gate.record(self.run_id, self._work.standing(), results, version)
+        self._lake.gate.record(self.run_id, self.standing(), results, version)
 
     def catch_up(self, head: str) -> None:
         """Merge what `main` has become into the branch; what that changed shows in the next `refine`.

@@ -232,7 +232,7 @@ class Course:
                     attempt.settle_blocking()
                 catalog.delete_ref(attempt.branch)
                 return self._result(RunStatus.UNCHANGED, attempt, commit=head)
-            unproven = gate.missing(self._work.standing(), self._work.version(attempt.workspace))
+            unproven = gate.missing(attempt.standing(), self._work.version(attempt.workspace))
             if unproven and override is None:
                 return self._refused(
                     attempt, commit.id, [f"{check.name} did not pass on this state" for check in unproven]

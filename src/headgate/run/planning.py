@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from headgate.quality.books import BOOKS
 from headgate.quality.gate import Standing, Version
 from headgate.quality.reconciliation import Reconciliation, load_reconciliations
 from headgate.run.selection import Selection
+from headgate.types import Name
 
 if TYPE_CHECKING:
     from headgate.transform.values import DbtProject, Model, ModelPlan, Test
@@ -67,14 +68,18 @@ class Work:
         """
         _ = self.dbt
 
-    def standing(self) -> list[Standing]:
-        """Every check that a state has to pass, whatever was selected."""
+    def standing(self, computed: Mapping[str, tuple[Name, ...]] | None = None) -> list[Standing]:
+        """Every check that a state has to pass, whatever was selected.
+
+        Args:
+            computed: What tests turned out to read beside what can be told before they are compiled, by name.
+        """
         checks = [
             Standing(f"reconciliation:{c.name}", c.severity, c.inputs, c.code_hash, mentions=c.mentions)
             for c in self.reconciliations
         ]
         if self.dbt:
-            checks += [_standing(test) for test in self.dbt.tests]
+            checks += [_standing(test, (computed or {}).get(test.name, ())) for test in self.dbt.tests]
         return [BOOKS, *checks]
 
     def waiting(self, workspace: Workspace) -> Iterator[str]:
@@ -206,10 +211,10 @@ def _check_built(models: Iterable[Model], sources: Sequence[Source]) -> None:
             )
 
 
-def _standing(test: Test) -> Standing:
+def _standing(test: Test, computed: tuple[Name, ...]) -> Standing:
     # A unit test brings its rows along, and needs its model's table only for the columns.
     needs = (test.table,) if test.table and not test.inputs else ()
-    return Standing(test.name, test.severity, test.inputs, test.code_hash, needs, test.mentions)
+    return Standing(test.name, test.severity, test.inputs, test.code_hash, needs, (*test.mentions, *computed))
 
 
 def notes_on(plan: ModelPlan, full_refresh: bool) -> Iterator[str]:

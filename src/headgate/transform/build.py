@@ -76,7 +76,8 @@ def build(
             _raise_for_hooks(task, dbt.definition)
     except DbtBaseException as error:
         raise as_model_error(error, dbt.definition) from origin_of(error, dbt.definition)
-    return BuildResult(tuple(task.models), tuple(task.checks), tuple(map(dbt.definition.masked, invocation.warnings)))
+    warnings = tuple(map(dbt.definition.masked, invocation.warnings))
+    return BuildResult(tuple(task.models), tuple(task.checks), warnings, task.computed)
 
 
 @contextmanager

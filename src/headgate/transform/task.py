@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from dbt.artifacts.schemas.results import NodeStatus
@@ -20,7 +20,7 @@ from dbt.task.snapshot import SnapshotRunner
 from dbt.task.test import TestResultData, TestRunner
 
 from headgate.errors import HeadgateError
-from headgate.events import Checked, Emit, ModelFinished, ModelStarted
+from headgate.events import Checked, Emit, ModelFinished, ModelStarted, Note
 from headgate.faults import Point, reached
 from headgate.transform.adapter import Target
 from headgate.transform.datatests import are_plain, ask
@@ -29,7 +29,7 @@ from headgate.transform.failures import as_model_error, cancelled_by
 from headgate.transform.runtime import Invocation
 from headgate.transform.values import Model, Test, TestKind
 from headgate.transform.versions import FINGERPRINT
-from headgate.types import CheckResult, CheckStatus, Kind, ModelResult, ModelStatus, Severity
+from headgate.types import CheckResult, CheckStatus, Kind, ModelResult, ModelStatus, Name, Severity
 
 _SAMPLE_ROWS = 10
 
@@ -124,6 +124,7 @@ class PlannedBuild(BuildTask):
         self._only_tests = not any(isinstance(node, Model) for node in nodes.values())
         self.models: list[ModelResult] = []
         self.checks: list[CheckResult] = []
+        self.computed: dict[str, tuple[Name, ...]] = {}
 
     def get_graph_queue(self) -> GraphQueue:
         wanted = {UniqueId(unique_id) for unique_id in self._nodes}
@@ -211,6 +212,15 @@ class PlannedBuild(BuildTask):
             error=error.to_dict() if error is not None and status is ModelStatus.ERROR else None,
         )
         self.models.append(finished)
+        computed = self._computed(result, (model.name, *model.inputs)) if status is ModelStatus.BUILT else ()
+        if computed:
+            named = ", ".join(map(str, computed))
+            self._emit(
+                Note(
+                    f"{model.name} reads {named} under a name that its template computes: it is not built again when"
+                    " that changes. Name it once more, in a comment: -- depends_on: {{ ref('...') }}"
+                )
+            )
         reached(Point.MODEL_BUILT)
         self._emit(ModelFinished(finished))
 
@@ -237,7 +247,16 @@ class PlannedBuild(BuildTask):
             seconds=result.execution_time,
         )
         self.checks.append(checked)
+        computed = self._computed(result, (*test.inputs, *test.mentions)) if test.kind is not TestKind.UNIT else ()
+        if computed:
+            self.computed[test.name] = computed
         self._emit(Checked(checked))
+
+    def _computed(self, result: RunResult, known: Iterable[Name]) -> tuple[Name, ...]:
+        """What the compiled SQL of a node reads beside what is known to be read."""
+        workspace = self._target.workspace
+        read = workspace.references(getattr(result.node, "compiled_code", None) or "")
+        return tuple(sorted({*read} - {workspace.resolve(name) for name in known}))
 
     def _sample(self, test: Test) -> tuple[tuple[str, ...], tuple[tuple[object, ...], ...]]:
         """The first failing rows, from the table that keeps them all."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -136,11 +137,19 @@ class ModelPlan:
 
 @dataclass(frozen=True)
 class BuildResult:
-    """What became of the models and tests of one build, in the order in which they ended."""
+    """What became of the models and tests of one build, in the order in which they ended.
+
+    Attributes:
+        models: The models, seeds and snapshots.
+        checks: The tests.
+        warnings: What dbt had to say.
+        computed: By test, the tables that it turned out to read under names that its template computes.
+    """
 
     models: tuple[ModelResult, ...]
     checks: tuple[CheckResult, ...]
     warnings: tuple[str, ...] = ()
+    computed: Mapping[str, tuple[Name, ...]] = field(default_factory=dict)
 
     @property
     def failed(self) -> bool:
