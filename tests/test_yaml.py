@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from headgate.errors import ProjectError
-from headgate.yaml import parse_yaml, read_dotenv, read_yaml
+from headgate.yaml import SECRET_LENGTH, masked, parse_yaml, read_dotenv, read_yaml
 
 FILE = Path("file.yml")
 
@@ -183,3 +183,18 @@ def test_bytes_that_are_not_utf8_have_a_line(tmp_path: Path, name: str) -> None:
     with pytest.raises(ProjectError, match=r"not UTF-8: .*0xe9") as raised:
         read_dotenv(path) if name == ".env" else read_yaml(path)
     assert raised.value.place == f"{path}:2"
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "shown"),
+    [
+        ("it's-a-key", "cast('it''s-a-key' as int)", "cast('${KEY}' as int)"),
+        ('a "quoted" key', 'select "a ""quoted"" key"', 'select "${KEY}"'),
+        ("-----BEGIN-----\nMIIEvQIBADAN\n", "LINE 1: select '-----BEGIN-----", "LINE 1: select '${KEY}"),
+        ("-----BEGIN-----\r\nMIIEvQIBADAN", "LINE 2: MIIEvQIBADAN'", "LINE 2: ${KEY}'"),
+        ("  spaced out  ", "bad   spaced out", "bad   ${KEY}"),
+        ("select\n1 as one", "LINE 1: select", "LINE 1: select"),
+    ],
+)
+def test_a_value_is_masked_as_sql_and_duckdb_write_it(value: str, text: str, shown: str) -> None:
+    assert masked(text, {value: "${KEY}"}, SECRET_LENGTH) == shown

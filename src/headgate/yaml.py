@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -284,7 +284,7 @@ def interpolated(
 
 
 def masked(text: str, hidden: Mapping[str, str], least: int = 4) -> str:
-    """A text without values of the environment, which may be secrets, also as JSON, Python and URLs write them.
+    """A text without values of the environment, which may be secrets, also as JSON, Python, URLs and SQL write them.
 
     Args:
         text: A message.
@@ -294,9 +294,17 @@ def masked(text: str, hidden: Mapping[str, str], least: int = 4) -> str:
     # The longest first, for a value may be a part of another.
     for value in sorted(hidden, key=len, reverse=True):
         if len(value) >= least:
-            for form in dict.fromkeys((value, json.dumps(value)[1:-1], repr(value)[1:-1], quote(value, safe=""))):
+            for form in dict.fromkeys(_forms(value, least)):
                 text = _without_cut(text.replace(form, hidden[value]), form, hidden[value])
     return text
+
+
+def _forms(value: str, least: int) -> Iterator[str]:
+    """How a value may stand in a message: as a whole, as strings quote it, and line by line, as DuckDB tells SQL."""
+    for part in (value, *(line.strip() for line in value.splitlines())):
+        if len(part) >= least:
+            yield from (part, json.dumps(part)[1:-1], repr(part)[1:-1], quote(part, safe=""))
+            yield from (part.replace(sign, sign * 2) for sign in "'\"")
 
 
 def _without_cut(text: str, value: str, shown: str) -> str:
