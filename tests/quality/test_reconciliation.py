@@ -168,6 +168,18 @@ def test_values_of_a_type_that_rounds_are_compared_digit_by_digit(
     assert result.failures == failures
 
 
+@pytest.mark.parametrize("unsigned", ["UBIGINT", "UHUGEINT"])
+def test_numbers_without_a_sign_that_a_view_has_are_compared_digit_by_digit(
+    workspace: Workspace, unsigned: str
+) -> None:
+    workspace.create_view(Name.of("silver", "left"), f"SELECT CAST(9007199254740993 AS {unsigned}) AS v")
+    workspace.replace(Name.of("silver", "right"), "SELECT CAST(9007199254740992 AS DOUBLE) AS v")
+
+    result = reconcile(check(kind="keys", columns=["v"], left="silver.left", right="silver.right"), workspace)
+
+    assert result.failures == 2
+
+
 @pytest.mark.parametrize("value", ["'NaN'::DOUBLE", "'inf'::DOUBLE"])
 def test_a_sum_that_is_no_finite_number_fails(workspace: Workspace, value: str) -> None:
     result = reconcile(check(kind="sum", column=value), workspace)

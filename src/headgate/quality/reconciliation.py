@@ -32,9 +32,9 @@ from headgate.types import CheckResult, CheckStatus, Name, Severity, literal, qu
 from headgate.yaml import SECRET_LENGTH, masked
 
 SAMPLE_ROWS = 10
-# Types of numbers that round what they hold, and those of Iceberg that do not, as DuckDB names them.
+# Types of numbers that round what they hold, and those that a FLOAT or DOUBLE cannot hold, as DuckDB names them.
 _ROUNDED = ("FLOAT", "DOUBLE")
-_EXACT = ("INTEGER", "BIGINT", "HUGEINT", "DECIMAL")
+_EXACT = ("INTEGER", "BIGINT", "HUGEINT", "DECIMAL", "UINTEGER", "UBIGINT", "UHUGEINT")
 
 
 class Side(Section):
