@@ -28,6 +28,7 @@ def test_types_are_those_of_duckdb(text: str) -> None:
     ("text", "message"),
     [
         ("bigit", "there is no type 'bigit'; did you mean 'bigint'?"),
+        ("interval", "take varchar"),
         ("decimal(40,2)", "1 to 38 digits"),
         ("decimal(2,3)", "1 to 38 digits"),
         ("decimal(x)", "something else than numbers"),

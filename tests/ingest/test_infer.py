@@ -148,6 +148,15 @@ def test_parquet_and_excel(lake: Lake) -> None:
     assert result.loaded == 1
 
 
+def test_types_that_contracts_do_not_know_are_texts(lake: Lake) -> None:
+    (lake.root / "data").mkdir()
+    rows = "SELECT 1 AS id, INTERVAL 90 MINUTE AS took, {'a': INTERVAL 1 DAY} AS nested"
+    lake.session.execute(f"COPY ({rows}) TO '{lake.root}/data/b.parquet'")
+    _, contract, (result,) = begin(lake, "data/b.parquet")
+    assert types(contract) == {"id": "integer", "took": "varchar", "nested": "varchar"}
+    assert result.loaded == 1
+
+
 def test_files_with_other_preambles_are_named(lake: Lake) -> None:
     lake.file("data/a.csv", "Report\n\nid,x\n1,2\n")
     lake.file("data/b.csv", "id,x\n1,2\n3,4\n5,6\n")

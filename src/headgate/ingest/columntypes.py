@@ -42,7 +42,6 @@ _ALIASES = {
     "TIMESTAMP_NS": (),
     "UUID": (),
     "JSON": (),
-    "INTERVAL": (),
 }
 _NAMES = {alias: name for name, others in _ALIASES.items() for alias in (name.lower(), *others)}
 
@@ -118,6 +117,14 @@ def parse_type(text: str) -> ColumnType:
     if position != len(tokens):
         raise ValueError(f"the type '{text}' goes on after '{kind}': '{tokens[position]}'")
     return kind
+
+
+def known_type(native: str) -> ColumnType | None:
+    """A type of DuckDB's; None for those that are not known to contracts."""
+    try:
+        return parse_type(native)
+    except ValueError:
+        return None
 
 
 def is_value(text: str, kind: ColumnType) -> bool:
@@ -209,6 +216,8 @@ def _scalar(text: str, tokens: list[str], at: int) -> tuple[ColumnType, int]:
             at += len(spelled)
             break
     else:
+        if tokens[at].lower() == "interval":
+            raise ValueError("no Iceberg table has an interval; take varchar, or an integer with `format: h:mm:ss`")
         hint = did_you_mean(tokens[at].lower(), _NAMES)
         raise ValueError(f"there is no type '{tokens[at]}'" + (f"; {hint[0].lower()}{hint[1:]}" if hint else ""))
     arguments: tuple[int, ...] = ()

@@ -129,7 +129,7 @@ class Column(Section):
         for key, value in named:
             if value is not None and not is_value(str(value), kind):
                 raise Misplaced(f"{key} has '{value}', which is no {kind}", (key,))
-        if self.format and kind.base not in (MOMENTS | NUMBERS | {"INTERVAL"}) - {"TIME_NS"}:
+        if self.format and kind.base not in (MOMENTS | NUMBERS) - {"TIME_NS"}:
             raise ValueError(f"formats are for dates, times and numbers, and this is {kind}")
         return self
 

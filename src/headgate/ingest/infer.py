@@ -16,6 +16,7 @@ from headgate.catalog.storage import Storage
 from headgate.engines.duckdb import Session
 from headgate.errors import DataError, QueryError, UsageError, counted
 from headgate.ingest.addresses import holds_secret, is_address, shown_address
+from headgate.ingest.columntypes import VARCHAR, known_type
 from headgate.ingest.contract import Contract, Options, Source, column_name, is_reserved
 from headgate.ingest.draft import Draft, DraftColumn, render
 from headgate.ingest.files import InputFile, discover
@@ -262,7 +263,9 @@ class _Inference:
         column = quote(source)
         if self.raw is Raw.TYPED:
             missing = self._session.value(f"SELECT count(*) - count({column}) FROM {relation}")
-            return Guess(self.types[source].lower(), required=missing == 0 and source in self.complete)
+            # What contracts do not know, such as an interval, is a text in the table.
+            native = self.types[source].lower() if known_type(self.types[source]) else str(VARCHAR)
+            return Guess(native, required=missing == 0 and source in self.complete)
         if self.raw is Raw.TEXT:
             found = guess(self._session, relation, column, source, self.separators.of(source))
         else:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from headgate.ingest.columntypes import VARCHAR, ColumnType, parse_type
+from headgate.ingest.columntypes import VARCHAR, ColumnType, known_type, parse_type
 from headgate.ingest.contract import Source
 from headgate.ingest.digits import exact_rows, nested_value
 from headgate.ingest.fields import Field
@@ -134,20 +134,12 @@ def _value(rows: Rows, field: Field, source: Source, number: int, doubled: set[i
 
 def same_type(native: str, kind: ColumnType | None) -> bool:
     """Whether values already are what they have to become; types that are not known to contracts are."""
-    return kind is None or _parsed(native) == kind
+    return kind is None or known_type(native) == kind
 
 
 def native_type(rows: Rows, position: int) -> ColumnType | None:
     """The file's own type of a column; None where it has none, or one that is not known to contracts."""
-    return _parsed(rows.types[position]) if rows.types else None
-
-
-def _parsed(native: str) -> ColumnType | None:
-    """A type of DuckDB's; None for those that are not known to contracts."""
-    try:
-        return parse_type(native)
-    except ValueError:
-        return None
+    return known_type(rows.types[position]) if rows.types else None
 
 
 def _checks(rows: Rows, values: list[_Value], source: Source) -> list[tuple[str, str]]:
