@@ -148,6 +148,28 @@ def test_parquet_and_excel(lake: Lake) -> None:
     assert result.loaded == 1
 
 
+@pytest.mark.parametrize("order", ["abc", "bca", "cab"])
+def test_files_in_utf8_are_not_garbled_by_one_that_is_not(lake: Lake, order: str) -> None:
+    for name, encoding, town in zip(order, ("utf-8", "cp1252", "ascii"), ("Köln", "Köln", "Bonn"), strict=True):
+        lake.file(f"data/{name}.csv", f"id,town\n{ord(name)},{town}\n".encode(encoding))
+    inferred, contract, results = begin(lake, "data")
+    assert "encoding" not in contract.get("options", {})
+    assert [doubt for doubt in inferred.doubts if "not UTF-8" in doubt and f"data/{order[1]}.csv" in doubt]
+    assert sorted((result.loaded, result.quarantined) for result in results) == [(0, 1), (1, 0), (1, 0)]
+    towns = lake.rows("SELECT town FROM bronze.data ORDER BY town")
+    assert towns == [("Bonn",), ("Köln",)]
+
+
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_files_of_one_other_encoding(lake: Lake, order: str) -> None:
+    for name, town in zip(order, ("Köln", "Bonn"), strict=True):
+        lake.file(f"data/{name}.csv", f"id,town\n1,{town}\n".encode("cp1252"))
+    inferred, contract, results = begin(lake, "data")
+    assert contract["options"] == {"encoding": "cp1252"}
+    assert [doubt for doubt in inferred.doubts if doubt.startswith(f"data/{order[0]}.csv: The file is not UTF-8")]
+    assert [result.loaded for result in results] == [1, 1]
+
+
 def test_types_that_contracts_do_not_know_are_texts(lake: Lake) -> None:
     (lake.root / "data").mkdir()
     rows = "SELECT 1 AS id, INTERVAL 90 MINUTE AS took, {'a': INTERVAL 1 DAY} AS nested"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -83,9 +83,10 @@ def infer_source(project: Project, paths: Sequence[str], storage: Storage, name:
     files = [file.at_hand() for file in discover(project, draft, storage)]
     if not files:
         raise DataError(f"No file matches {', '.join(shown)}.", hint="Check the path; quote globs in the shell.")
-    sniffed = sniff(files[0].path, files[0].name)
-    for other in files[1:]:
-        _compare(sniffed, sniff(other.path, other.name), other.name)
+    sniffed, *others = [sniff(file.path, file.name) for file in files]
+    for file, other in zip(files[1:], others, strict=True):
+        _compare(sniffed, other, file.name)
+    _settle_encoding(sniffed, {file.name: each for file, each in zip(files, (sniffed, *others), strict=True)})
     with (
         Session(project.settings.engine, storage) as session,
         tempfile.TemporaryDirectory(dir=session.scratch_folder("infer")) as folder,
@@ -148,9 +149,23 @@ def _compare(first: Sniffed, other: Sniffed, name: str) -> None:
             f"{name}: {after} lines stand before its header, and {before} in the first file; `skip: {before}` holds for"
             " all. Make a source of its own for it."
         )
-    if "encoding" in other.options and "encoding" not in first.options:
-        first.options["encoding"] = other.options["encoding"]
-        first.doubts += [f"{name}: {doubt}" for doubt in other.doubts]
+
+
+def _settle_encoding(first: Sniffed, files: Mapping[str, Sniffed]) -> None:
+    """One encoding for all files of a source: UTF-8 where any has it, which refuses what others would garble."""
+    guessed = {name: each.options["encoding"] for name, each in files.items() if "encoding" in each.options}
+    utf8 = next((name for name, each in files.items() if each.utf8), None)
+    if utf8 is not None:
+        first.options.pop("encoding", None)
+        first.doubts[:0] = [
+            f"{name}: The file is not UTF-8 but seems to be {encoding}, and {utf8} is UTF-8: its rows with accents will"
+            " be in quarantine. Write it as UTF-8, or make a source of its own for it."
+            for name, encoding in guessed.items()
+        ]
+    elif guessed:
+        name, encoding = next(iter(guessed.items()))
+        first.options["encoding"] = encoding
+        first.doubts.insert(0, f"{name}: The file is not UTF-8; it is read as {encoding}. Look at names with accents.")
 
 
 class _Inference:

@@ -31,15 +31,24 @@ _PLAUSIBLE = 0.5
 _PREAMBLE = 200
 _SEPARATING_COMMA = re.compile(r"(?<!\d),|,(?!\d)")
 _VALUE = re.compile(r"^\s*([-+]?[\d.,:/\- ]*\d[\d.,:/\- %]*|true|false)\s*$", re.IGNORECASE)
+_MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
 @dataclass
 class Sniffed:
-    """Format and options of a file, and what was not certain about them."""
+    """Format and options of a file, and what was not certain about them.
+
+    Attributes:
+        format: How it is written.
+        options: Of a contract. An `encoding` is a guess: the file is not UTF-8, and says nothing of what it is.
+        doubts: What is for a person to look at.
+        utf8: Whether the file is UTF-8 and nothing else, as it is not where all of it is ASCII.
+    """
 
     format: Format
     options: dict[str, Any] = field(default_factory=dict)
     doubts: list[str] = field(default_factory=list)
+    utf8: bool = False
 
 
 def sniff(path: Path, name: str) -> Sniffed:
@@ -59,45 +68,44 @@ def sniff(path: Path, name: str) -> Sniffed:
         return Sniffed("parquet")
     if not head.strip():
         raise DataError("The file is empty, so nothing can be told from it.", place=name, hint="Give a file with rows.")
-    encoding, doubts = _encoding(path, name, head)
+    encoding, ascii_alone = _encoding(path, name, head)
     text = codecs.getincrementaldecoder(encoding)("replace").decode(head)
     text = text.removeprefix("\ufeff")
     if known in (None, "json", "ndjson") and text.lstrip()[:1] in ("{", "["):
         found = _sniff_json(path, name, text, encoding, by_line=known == "ndjson")
     else:
         found = _sniff_csv(text, name, "tsv" if known == "tsv" else "csv", whole=len(head) < _HEAD)
-    found.doubts[:0] = doubts
-    if encoding != "utf-8" and not head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        found.options["encoding"] = encoding
+    if not head.startswith(tuple(_MARKS)):
+        found.utf8 = encoding == "utf-8" and not ascii_alone
+        if encoding != "utf-8":
+            found.options["encoding"] = encoding
     return found
 
 
-def _encoding(path: Path, name: str, head: bytes) -> tuple[str, list[str]]:
-    """What a text file is encoded in: said by its mark, else UTF-8 if all of it is, else one of Western Europe's."""
-    for mark, known in (
-        (codecs.BOM_UTF8, "utf-8"),
-        (codecs.BOM_UTF16_LE, "utf-16"),
-        (codecs.BOM_UTF16_BE, "utf-16"),
-    ):
+def _encoding(path: Path, name: str, head: bytes) -> tuple[str, bool]:
+    """What a text file is encoded in: said by its mark, else UTF-8 if all of it is, else one of Western Europe's.
+
+    With it, whether the file has no other characters than ASCII's, which are the same in all but those with a mark.
+    """
+    for mark, known in _MARKS.items():
         if head.startswith(mark):
-            return known, []
+            return known, False
     decoder = codecs.getincrementaldecoder("utf-8")()
     windows = codecs.getincrementaldecoder("cp1252")()
     possible = {"utf-8": True, "cp1252": True}
+    ascii_alone = True
     with opened(path, name) as stream:
         while chunk := stream.read():
+            ascii_alone = ascii_alone and chunk.isascii()
             for encoding, reader in (("utf-8", decoder), ("cp1252", windows)):
                 if possible[encoding]:
                     try:
                         reader.decode(chunk)
                     except UnicodeDecodeError:
                         possible[encoding] = False
-            if possible["utf-8"]:
-                continue
     if possible["utf-8"]:
-        return "utf-8", []
-    chosen = "cp1252" if possible["cp1252"] else "latin-1"
-    return chosen, [f"The file is not UTF-8; it is read as {chosen}. Look at names with accents."]
+        return "utf-8", ascii_alone
+    return ("cp1252" if possible["cp1252"] else "latin-1"), False
 
 
 def _sniff_json(path: Path, name: str, text: str, encoding: str, *, by_line: bool) -> Sniffed:
