@@ -97,7 +97,8 @@ class _Evolution:
             return wanted
         raise DataError(
             f"Column '{path}' of table '{self.table}' is {current} and the data has {wanted}, which it cannot become.",
-            hint=f"Cast the column to {current}, give it another name, or rebuild the table.",
+            hint=f"Cast the column to {current}, give it another name, or make the table anew:"
+            "\nheadgate run --select NAME --full-refresh",
             data={"table": self.table, "column": path, "type": str(current), "data_type": str(wanted)},
         )
 
