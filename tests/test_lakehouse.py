@@ -247,6 +247,19 @@ def test_refused_rows_are_discarded_with_a_reason(lake: Lakehouse) -> None:
         lake.quarantine_discard("ordrs", reason="no such table")
 
 
+def test_refused_rows_of_a_namesake_in_another_schema_stay(shop: Path) -> None:
+    (shop / "ingestion/till.yml").write_text("table: till.orders\nfiles: data/till.csv\ncolumns: {id: integer}\n")
+    (shop / "data/till.csv").write_text("id\n1\nx\n")
+    with headgate.open(shop) as lake:
+        lake.run()
+        for change in (lake.quarantine_replay, lambda name: lake.quarantine_discard(name, reason="a test")):
+            with pytest.raises(UsageError, match=r"bronze\.orders, till\.orders"):
+                change("orders")
+        assert lake.quarantine_discard("till.orders", reason="a test").status is RunStatus.MERGED
+        status = {row["source"]: row["status"] for row in lake.quarantine_show("orders")}
+    assert status == {"orders": "refused", "till": "discarded"}
+
+
 def test_doctor_finds_a_lost_file(lake: Lakehouse) -> None:
     assert {finding.status for finding in lake.doctor()} <= {"ok"}
     Path(lake.show("bronze.orders").files[0].path.removeprefix("file://")).unlink()

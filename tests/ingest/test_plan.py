@@ -296,6 +296,23 @@ def test_full_refresh_loads_again_and_may_change_types(lake: Lake) -> None:
     assert outdated(lake.sources(), known_loads(lake.ws)) == []
 
 
+@pytest.mark.parametrize("load", ["append", "replace", "merge"])
+def test_what_is_read_again_is_not_said_to_stay(lake: Lake, load: str) -> None:
+    contract = f"table: a\nfiles: data/*.csv\nload: {load}\nkey: [id]\n"
+    lake.source("a", f"{contract}{COLUMNS}")
+    lake.file("data/1.csv", "id,name\n1,a\n")
+    lake.file("data/2.csv", "id,name\n2,b\n")
+    lake.load()
+    lake.source("a", f"{contract}{COLUMNS.replace('varchar', '{type: varchar, required: true}')}")
+    lake.file("data/1.csv", "id,name\n1,c\n")
+    known = known_loads(lake.ws)
+    planned = plan_loads(lake.project, lake.sources(), known, lake.session.storage)
+    read = {step.name for step in planned}
+    assert read == ({"data/1.csv", "data/2.csv"} if load == "merge" else {"data/1.csv"})
+    stays = [source.name for source in outdated(lake.sources(), known, planned)]
+    assert stays == ([] if load == "merge" else ["a"])
+
+
 def test_load_ids_do_not_depend_on_who_plans(lake: Lake) -> None:
     lake.source("a", f"table: a\nfiles: data/*.csv\n{COLUMNS}")
     lake.file("data/1.csv", "id,name\n1,a\n")

@@ -166,7 +166,7 @@ def test_a_plan_says_which_contract_has_changed(shop: Path) -> None:
         (note,) = lake.plan().notes
         assert "The contract of orders has changed" in note
         assert "--select orders+ --full-refresh" in note
-        assert "headgate quarantine replay orders" in note
+        assert "headgate quarantine replay bronze.orders" in note
 
 
 def test_an_override_that_ended_before_it_was_recorded_can_be_given_again(shop: Path) -> None:

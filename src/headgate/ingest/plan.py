@@ -323,13 +323,22 @@ def contract_changed(source: Source) -> str:
     return (
         f"The contract of {source.name} has changed; what was loaded into {source.table} stays as it is. "
         f"To read the files again: headgate run --select {source.name}+ --full-refresh; "
-        f"only the rows it had refused: headgate quarantine replay {source.quarantine.table}"
+        f"only the rows it had refused: headgate quarantine replay {source.table}"
     )
 
 
-def outdated(sources: Iterable[Source], known: Sequence[KnownLoad]) -> list[Source]:
-    """Sources of whose tables something was loaded under another contract than the one that holds now."""
-    loads = live(known)
+def outdated(
+    sources: Iterable[Source], known: Sequence[KnownLoad], planned: Iterable[PlannedLoad] = ()
+) -> list[Source]:
+    """Sources of whose tables something was loaded under another contract than the one that holds now.
+
+    Args:
+        sources: Which to look at.
+        known: The ledger.
+        planned: What is about to be loaded: what that replaces is left out.
+    """
+    replaced = {load_id for step in planned for load_id in (step.replaces, *step.removes)}
+    loads = [load for load in live(known) if load.load_id not in replaced]
     return [
         source
         for source in sources

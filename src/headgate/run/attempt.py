@@ -110,8 +110,6 @@ class Attempt:
         sources = [source for source in self._work.sources if self._work.wants(source)]
         refresh = self._work.selection.reloads
         known = known_loads(self.workspace)
-        for source in [] if refresh else outdated(sources, known):
-            self._emit(Note(contract_changed(source)))
         planned = plan_loads(
             self._lake.project,
             sources,
@@ -122,6 +120,8 @@ class Attempt:
             tell=lambda text: self._emit(Note(text)),
             found=self._found,
         )
+        for source in [] if refresh else outdated(sources, known, planned):
+            self._emit(Note(contract_changed(source)))
         before = {name: self._columns(name) for name in dict.fromkeys(step.source.table for step in planned)}
         for result in load_all(planned, self.workspace, self._emit, self._not_loadable):
             self.loads.append(result)

@@ -24,10 +24,12 @@ def preview(lake: Lake, selection: Selection) -> Plan:
         workspace = Workspace(lake.catalog, base, session)
         sources = [source for source in work.sources if work.wants(source)]
         known = known_loads(workspace)
-        notes = [] if selection.reloads else [contract_changed(source) for source in outdated(sources, known)]
+        notes: list[str] = []
         due = plan_loads(
             lake.project, sources, known, lake.storage, lake.db, full_refresh=selection.reloads, tell=notes.append
         )
+        if not selection.reloads:
+            notes += [contract_changed(source) for source in outdated(sources, known, due)]
         loads = [PlannedStep(step.source.name, step.action.value, step.reason, step.name) for step in due]
         models, skipped = _models(work, workspace, {step.source.table for step in due})
         coming = {Name.parse(model.name) for model in models} | {step.source.table for step in due}

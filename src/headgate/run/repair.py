@@ -109,8 +109,14 @@ def _told(result: RunResult, repairs: list[Repair]) -> RunResult:
 
 
 def _sources_of(sources: list[Source], table: str) -> list[Source]:
-    """The sources that fill a table, named with or without its schema or by the source."""
-    found = [s for s in sources if table in (s.name, str(s.table), s.table.table, str(s.quarantine))]
+    """The sources that fill a table, named with its schema, without where that tells which it is, or by the source."""
+    named = [s for s in sources if table in (s.table.table, str(s.quarantine))]
+    tables = list(dict.fromkeys(str(s.table) for s in named))
+    found = [s for s in sources if str(s.table) == table]
+    if not found and len(tables) > 1:
+        # They share a table of refused rows, and whoever means one must not reach those of the other.
+        raise UsageError(f"Several tables are called '{table}': {', '.join(tables)}.", hint="Name one with its schema.")
+    found = found or named or [s for s in sources if s.name == table]
     if not found:
         names = [str(source.table) for source in sources]
         raise NotFound(
