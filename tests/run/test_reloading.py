@@ -134,3 +134,30 @@ def test_a_point_between_thousands_stands_before_three_digits(project_dir: Path)
 def test_the_empty_lake_cannot_be_undone(prices: Path) -> None:
     with headgate.open(prices) as lake, pytest.raises(UsageError, match="nothing to undo"):
         lake.revert(lake.log()[-1].id, reason="a mistake")
+
+
+def test_files_that_are_merged_again_without_others_are_told_of_those(prices: Path) -> None:
+    (prices / "ingestion/costs.yml").write_text(
+        "table: costs\nfiles: data/costs/*.csv\nkey: sku\nload: merge\nnewest_by: day\n"
+        "columns: {sku: varchar, day: date, cost: integer}\n"
+    )
+    first, second = prices / "data/costs/1.csv", prices / "data/costs/2.csv"
+    first.parent.mkdir()
+    with headgate.open(prices) as lake:
+        first.write_text("sku,day,cost\nA,2026-01-02,1\nB,2026-01-05,2\n")
+        assert lake.run().status is RunStatus.MERGED
+        late = "sku,day,cost\nB,2026-01-03,3\nC,2026-01-03,4\n"
+        second.write_text(late)
+        assert lake.run().to_dict()["notes"] == []
+        second.unlink()
+        first.write_text("sku,day,cost\nA,2026-01-02,5\n")
+        (told,) = lake.plan().notes
+        assert "without those that are gone: data/costs/2.csv." in told
+        assert lake.run().to_dict()["notes"] == [told]
+        assert lake.query("select sku, cost from bronze.costs order by sku").rows() == [("A", 5), ("C", 4)]
+
+        second.write_text(late)
+        command = told.partition("headgate run --select ")[2].split()
+        again = lake.run(select=command[0], full_refresh=command[1] == "--full-refresh")
+        assert again.to_dict()["notes"] == []
+        assert lake.query("select sku, cost from bronze.costs order by sku").rows() == [("A", 5), ("B", 3), ("C", 4)]

@@ -74,7 +74,7 @@ def plan_loads(
         storage: The lake's files, whose credentials reach objects of sources as well.
         db: Remembers hashes of files.
         full_refresh: Whether to load again what was loaded already.
-        tell: Is told what a person should know of sources for which nothing is planned.
+        tell: Is told what a person should know of sources beside what is planned.
         found: Is told the files of each source.
 
     Raises:
@@ -105,6 +105,8 @@ def plan_loads(
         _check_owned(source, own, here, ownerless)
         if own and not here and history:
             tell(_table_changed(source, history))
+        for note in _left_out(source, here, own):
+            tell(note)
         kept = {load.file.name for load in own if load.file is not None}
         for file in files:
             if file.name not in kept:
@@ -316,6 +318,21 @@ def _rebuild(
             ),
         ]
     )
+
+
+def _left_out(source: Source, here: Sequence[KnownLoad], planned: Sequence[PlannedLoad]) -> list[str]:
+    """What is said where files are merged again, and others that were merged between them are gone."""
+    replaced = {load.replaces for load in planned if load.replaces}
+    names = [load.file for load in live(here) if load.load_id not in replaced and load.read]
+    if source.contract.load != "merge" or not replaced or not names:
+        return []
+    listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    note = (
+        f"The files of {source.name} are merged again without those that are gone: {listed}. Rows of these that are in "
+        f"{source.table} stay; those that rows of other files had replaced or kept out do not come back. To have them, "
+        f"put the files back, then: headgate run --select {source.name}+ --full-refresh"
+    )
+    return [note]
 
 
 def contract_changed(source: Source) -> str:
