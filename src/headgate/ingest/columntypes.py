@@ -48,7 +48,8 @@ _NAMES = {alias: name for name, others in _ALIASES.items() for alias in (name.lo
 INTEGERS = frozenset(
     ("BIGINT", "INTEGER", "SMALLINT", "TINYINT", "HUGEINT", "UBIGINT", "UINTEGER", "USMALLINT", "UTINYINT")
 )
-NUMBERS = INTEGERS | {"DECIMAL", "DOUBLE", "FLOAT"}
+FLOATS = frozenset(("DOUBLE", "FLOAT"))
+NUMBERS = INTEGERS | FLOATS | {"DECIMAL"}
 TIMES = frozenset(("TIME", "TIME_NS"))
 TIMESTAMPS = frozenset(("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"))
 MOMENTS = TIMES | TIMESTAMPS | {"DATE", "TIMESTAMPTZ"}

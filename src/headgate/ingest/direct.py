@@ -16,7 +16,7 @@ from pyiceberg.conversions import from_bytes
 from pyiceberg.types import PrimitiveType
 
 from headgate.engines.writer import Written
-from headgate.ingest.columntypes import MOMENTS, VARCHAR, ColumnType, is_value
+from headgate.ingest.columntypes import FLOATS, MOMENTS, VARCHAR, ColumnType, is_value
 from headgate.ingest.contract import Source
 from headgate.ingest.csvfile import ends_long, first_records, group_rows, read_csv
 from headgate.ingest.fields import Field
@@ -25,7 +25,6 @@ from headgate.ingest.nested import repeats_key
 from headgate.ingest.rows import Raw, Rows
 from headgate.ingest.rules import (
     DAYS,
-    ENDING,
     LARGEST_EXACT,
     fraction,
     inexact,
@@ -142,7 +141,7 @@ def _csv(rows: Rows, fields: tuple[Field, ...], source: Source, nul: bool) -> Di
         else:
             types[raw] = kind.sql
             # Of numbers that are too large the reader makes it, too: their texts tell which are.
-            guards += [f"isinf({raw})"] if kind.base in ENDING else []
+            guards += [f"isinf({raw})"] if kind.base in FLOATS else []
         # The raw value is NULL, and compares, as the integer made of it does, without making it twice.
         stops = types[f"__c{field.position}"] != "VARCHAR" or kind.base in MOMENTS
         stops = stops and field.column is not None and field.column.required
@@ -179,8 +178,7 @@ def _parquet(rows: Rows, fields: tuple[Field, ...], source: Source) -> Direct | 
             return None
         value = rows.value(field.position)
         guards += _guards(value, kind, field, source, True) if field.type else []
-        native = native_type(rows, field.position)
-        repeated = repeats_key(value, native) if native is not None else None
+        repeated = repeats_key(value, native_type(rows, field.position))
         guards += [repeated] if repeated else []
         items.append(named(value, field.name))
     return Direct(_guarded(items, rows.relation, guards), endless=_endless(fields))

@@ -83,10 +83,11 @@ def infer_source(project: Project, paths: Sequence[str], storage: Storage, name:
     files = [file.at_hand() for file in discover(project, draft, storage)]
     if not files:
         raise DataError(f"No file matches {', '.join(shown)}.", hint="Check the path; quote globs in the shell.")
-    sniffed, *others = [sniff(file.path, file.name) for file in files]
-    for file, other in zip(files[1:], others, strict=True):
-        _compare(sniffed, other, file.name)
-    _settle_encoding(sniffed, {file.name: each for file, each in zip(files, (sniffed, *others), strict=True)})
+    written = {file.name: sniff(file.path, file.name) for file in files}
+    sniffed = written[files[0].name]
+    for other, how in written.items():
+        _compare(sniffed, how, other)
+    _settle_encoding(sniffed, written)
     with (
         Session(project.settings.engine, storage) as session,
         tempfile.TemporaryDirectory(dir=session.scratch_folder("infer")) as folder,

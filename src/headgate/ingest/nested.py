@@ -26,9 +26,9 @@ def unfit(value: str, native: ColumnType | None, kind: ColumnType, *, extra_allo
     return f"NOT {every(f'[TRY(TRY_CAST({value} AS {parts.sql}))]', 'e', _fits('e', parts, kind, extra_allowed, 0))}"
 
 
-def repeats_key(value: str, kind: ColumnType) -> str | None:
+def repeats_key(value: str, kind: ColumnType | None) -> str | None:
     """Where a map in a typed value has one key twice, which DuckDB writes and then cannot read; None without maps."""
-    distinct = _distinct(value, kind, 0)
+    distinct = _distinct(value, kind, 0) if kind is not None else "true"
     return None if distinct == "true" else f"NOT ({distinct})"
 
 

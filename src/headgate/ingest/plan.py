@@ -90,29 +90,41 @@ def plan_loads(
         files = discover(project, source, storage, db)
         found(source, files)
         if not files:
-            patterns = ", ".join(map(shown, source.contract.files))
-            if not here or source.contract.load == "replace":
-                raise DataError(
-                    f"The source '{source.name}' has no file: nothing matches {patterns}.",
-                    place=f"{source.path}: files",
-                    hint="Put files there, or correct `files`.",
-                )
-            tell(
-                f"The source '{source.name}' has no file any more: nothing matches {patterns}. "
-                f"What was loaded into {source.table} stays as it is."
-            )
+            tell(_without_files(source, here))
         own = _plan(source, files, history, full_refresh)
         _check_owned(source, own, here, ownerless)
         if own and not here and history:
             tell(_table_changed(source, history))
-        for note in _left_out(source, here, own):
-            tell(note)
+        left_out = _left_out(source, here, own)
+        if left_out:
+            tell(left_out)
         kept = {load.file.name for load in own if load.file is not None}
         for file in files:
             if file.name not in kept:
                 file.release()
         planned += own
+    for source in [] if full_refresh else outdated(sources, known, planned):
+        tell(_contract_changed(source))
     return planned
+
+
+def _without_files(source: Source, here: Sequence[KnownLoad]) -> str:
+    """What is said of a source whose files are all gone.
+
+    Raises:
+        DataError: It never had one, or its table holds the files that are there now.
+    """
+    patterns = ", ".join(map(shown, source.contract.files))
+    if not here or source.contract.load == "replace":
+        raise DataError(
+            f"The source '{source.name}' has no file: nothing matches {patterns}.",
+            place=f"{source.path}: files",
+            hint="Put files there, or correct `files`.",
+        )
+    return (
+        f"The source '{source.name}' has no file any more: nothing matches {patterns}. "
+        f"What was loaded into {source.table} stays as it is."
+    )
 
 
 def _distinct(files: Sequence[InputFile]) -> list[InputFile]:
@@ -320,22 +332,26 @@ def _rebuild(
     )
 
 
-def _left_out(source: Source, here: Sequence[KnownLoad], planned: Sequence[PlannedLoad]) -> list[str]:
+def _left_out(source: Source, here: Sequence[KnownLoad], planned: Sequence[PlannedLoad]) -> str | None:
     """What is said where files are merged again, and others that were merged between them are gone."""
-    replaced = {load.replaces for load in planned if load.replaces}
-    names = [load.file for load in live(here) if load.load_id not in replaced and load.read]
-    if source.contract.load != "merge" or not replaced or not names:
-        return []
+    names = [load.file for load in _staying(here, planned) if load.read]
+    if source.contract.load != "merge" or not any(load.replaces for load in planned) or not names:
+        return None
     listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    note = (
+    return (
         f"The files of {source.name} are merged again without those that are gone: {listed}. Rows of these that are in "
         f"{source.table} stay; those that rows of other files had replaced or kept out do not come back. To have them, "
         f"put the files back, then: headgate run --select {source.name}+ --full-refresh"
     )
-    return [note]
 
 
-def contract_changed(source: Source) -> str:
+def _staying(known: Sequence[KnownLoad], planned: Iterable[PlannedLoad]) -> list[KnownLoad]:
+    """Loads whose rows are in the table, and that nothing of a plan takes the place of."""
+    going = {load_id for step in planned for load_id in (step.replaces, *step.removes)}
+    return [load for load in live(known) if load.load_id not in going]
+
+
+def _contract_changed(source: Source) -> str:
     """What is said of a source that is `outdated`."""
     return (
         f"The contract of {source.name} has changed; what was loaded into {source.table} stays as it is. "
@@ -354,8 +370,7 @@ def outdated(
         known: The ledger.
         planned: What is about to be loaded: what that replaces is left out.
     """
-    replaced = {load_id for step in planned for load_id in (step.replaces, *step.removes)}
-    loads = [load for load in live(known) if load.load_id not in replaced]
+    loads = _staying(known, planned)
     return [
         source
         for source in sources

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from headgate.ingest.columntypes import MOMENTS, NUMBERS, TIMES, ColumnType
+from headgate.ingest.columntypes import FLOATS, MOMENTS, NUMBERS, TIMES, ColumnType
 from headgate.ingest.contract import DURATION, ISO, Column, Options, Scalar
 from headgate.ingest.moments import beyond_zones, read_moment, why_not
 from headgate.types import literal, quote
@@ -21,7 +21,6 @@ _SCIENTIFIC = r"^\s*([-+]?)(\d*)\.?(\d*)[eE]([-+]?\d{1,3})\s*$"
 _DURATION = r"^\s*-?\d+:[0-5]?\d(:[0-5]?\d(\.\d+)?)?\s*$"
 _NO_JSON = r'(?is)^(?:[^"]|"(?:[^"\\]|\\.)*")*?(?:nan|inf)'
 LARGEST_EXACT = 2**53
-ENDING = ("DOUBLE", "FLOAT")
 # strptime reads `20` as the year 20 where %Y is asked for; nobody means that.
 _FIRST_YEAR = 1000
 DAYS = MOMENTS - TIMES
@@ -65,7 +64,7 @@ def value_sql(text: str, kind: ColumnType, formats: tuple[str, ...], options: Op
     number = text
     if kind.base in NUMBERS:
         number = plain_number(text, options)
-        if kind.base not in ("DOUBLE", "FLOAT"):
+        if kind.base not in FLOATS:
             number = without_exponent(number)
     plain = read_moment(text, kind) if kind.base in MOMENTS else f"TRY_CAST({number} AS {kind.sql})"
     parts = []
@@ -225,7 +224,7 @@ def _type_violation(text: str, value: str, kind: ColumnType, column: Column | No
     if DURATION not in formats and kind.whole:
         number = plain_number(text, options)
         condition = f"({condition}) OR ({inexact(number, value)})"
-    if kind.base in ENDING:
+    if kind.base in FLOATS:
         condition = f"({condition}) OR ({_too_large(text, value)})"
     if kind.base == "TIMESTAMPTZ":
         condition = f"({condition}) OR {beyond_zones(text)}"
@@ -312,7 +311,7 @@ def text_fits(text: str, kind: ColumnType) -> str:
     value = without_exponent(text) if kind.base in NUMBERS else text
     whole = f" AND regexp_matches({value}, {literal(WHOLE)})" if kind.whole else ""
     cast = f"TRY_CAST({value} AS {kind.sql})"
-    finite = f" AND NOT ({_too_large(text, cast)})" if kind.base in ENDING else ""
+    finite = f" AND NOT ({_too_large(text, cast)})" if kind.base in FLOATS else ""
     return f"({cast} IS NOT NULL{whole}{finite})"
 
 

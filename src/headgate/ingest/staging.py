@@ -172,7 +172,7 @@ def _violations_of(rows: Rows, value: _Value, text: str, source: Source) -> list
         return []
     typed = quote(field.name)
     kind = field.type or native_type(rows, field.position)
-    repeated = repeats_key(typed, kind) if kind is not None else None
+    repeated = repeats_key(typed, kind)
     twice = [Violation("type", repeated, literal("has a key twice"))] if repeated else []
     if field.type is None or kind is None:
         return twice

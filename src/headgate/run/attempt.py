@@ -14,7 +14,7 @@ from headgate.faults import Point, reached
 from headgate.ingest.accounting import contract_checks
 from headgate.ingest.fields import columns_added
 from headgate.ingest.ledger import LEDGER, KnownLoad, Load, known_loads, record, recorded_loads
-from headgate.ingest.plan import PlannedLoad, contract_changed, outdated, plan_loads
+from headgate.ingest.plan import PlannedLoad, plan_loads
 from headgate.ingest.together import load_all
 from headgate.quality.books import BOOKS, check_books
 from headgate.quality.outside import check_outside
@@ -120,8 +120,6 @@ class Attempt:
             tell=lambda text: self._emit(Note(text)),
             found=self._found,
         )
-        for source in [] if refresh else outdated(sources, known, planned):
-            self._emit(Note(contract_changed(source)))
         before = {name: self._columns(name) for name in dict.fromkeys(step.source.table for step in planned)}
         for result in load_all(planned, self.workspace, self._emit, self._not_loadable):
             self.loads.append(result)
@@ -252,6 +250,8 @@ class Attempt:
         A test that reads a table under a computed name may have come before the model that builds it, and only now
         can be told whether somebody let this state pass in spite of it.
         """
+        if not result.computed:
+            return list(result.checks)
         self._computed.update(result.computed)
         due = {check.name for check in self._lake.gate.due(self.standing(), self._work.version(self.workspace))}
         return [

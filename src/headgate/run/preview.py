@@ -7,7 +7,7 @@ from headgate.engines.duckdb import Session
 from headgate.engines.workspace import Workspace
 from headgate.ingest.ledger import known_loads
 from headgate.ingest.objects import copies_removed
-from headgate.ingest.plan import contract_changed, outdated, plan_loads
+from headgate.ingest.plan import plan_loads
 from headgate.ingest.sources import load_sources
 from headgate.run.lake import Lake
 from headgate.run.planning import Work
@@ -28,8 +28,6 @@ def preview(lake: Lake, selection: Selection) -> Plan:
         due = plan_loads(
             lake.project, sources, known, lake.storage, lake.db, full_refresh=selection.reloads, tell=notes.append
         )
-        if not selection.reloads:
-            notes += [contract_changed(source) for source in outdated(sources, known, due)]
         loads = [PlannedStep(step.source.name, step.action.value, step.reason, step.name) for step in due]
         models, skipped = _models(work, workspace, {step.source.table for step in due})
         coming = {Name.parse(model.name) for model in models} | {step.source.table for step in due}

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,6 @@ class UsedMacros:
     def __init__(self, manifest: Manifest) -> None:
         self._manifest = manifest
         self._by_name: dict[str, list[str]] = {}
-        self._named: dict[str, list[str]] = {}
         for macro in manifest.macros.values():
             if macro.package_name not in _INTERNAL_PACKAGES:
                 self._by_name.setdefault(macro.name, []).append(macro.unique_id)
@@ -58,11 +58,9 @@ class UsedMacros:
         return [used[unique_id] for unique_id in sorted(used)]
 
     def _named_in(self, text: str) -> list[str]:
-        """The macros whose names stand in the templates of a text, of which many nodes may have the same."""
-        if text not in self._named:
-            names = sorted(_words(text) & self._by_name.keys())
-            self._named[text] = [unique_id for name in names for unique_id in self._by_name[name]]
-        return self._named[text]
+        """The macros whose names stand in the templates of a text."""
+        names = sorted(_words(text) & self._by_name.keys())
+        return [unique_id for name in names for unique_id in self._by_name[name]]
 
 
 class CodeHasher:
@@ -124,7 +122,7 @@ class CodeHasher:
 
     def _said(self, node: Any, code: Iterable[str]) -> list[Any]:
         """What YAML says of the nodes whose columns, `meta` and tags the code may ask for."""
-        words = set().union(*map(_words, code))
+        words = frozenset().union(*map(_words, code))
         if _OF_ALL_NODES in words:
             every = [*self._manifest.nodes.values(), *self._manifest.sources.values()]
             return [_yaml_of(each) for each in sorted(every, key=lambda each: str(each.unique_id))]
@@ -169,9 +167,10 @@ def _config(node: Any) -> dict[str, Any]:
     return {**config, "schema": node.schema, "alias": node.alias}
 
 
-def _words(text: str) -> set[str]:
-    """The words in the templates of a text."""
-    return {word for template in _TEMPLATE.findall(text) for word in _WORD.findall(template)}
+@lru_cache(maxsize=1024)
+def _words(text: str) -> frozenset[str]:
+    """The words in the templates of a text, of which many nodes may have the same."""
+    return frozenset(word for template in _TEMPLATE.findall(text) for word in _WORD.findall(template))
 
 
 def _yaml_of(node: Any) -> list[Any]:
