@@ -315,7 +315,7 @@ def test_the_check_for_heavy_libraries_sees_one() -> None:
         "from headgate.cli.main import main; main(['run', '--help'])",
         "from headgate.cli.main import main; main(['--version'])",
         "import headgate.config, headgate.project, headgate.events",
-        "import headgate.ingest.ahead",
+        "import headgate.run.ahead",
     ],
 )
 def test_starting_loads_no_heavy_library(code: str) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from headgate.engines.answers import Answer, QueryResult
     from headgate.engines.description import TableDetail, TableInfo
     from headgate.engines.workspace import Workspace
-    from headgate.ingest.ahead import Ahead
+    from headgate.run.ahead import Ahead
     from headgate.run.connecting import Connection
     from headgate.run.findings import Finding
     from headgate.run.lake import Lake
@@ -70,7 +70,9 @@ class Lakehouse:
         """
         from headgate.run.execute import run
 
-        return run(self._lake, _selection(select, exclude, full_refresh), emit, self._ahead)
+        # It was begun for one run: by the next, the files may be others.
+        ahead, self._ahead = self._ahead, None
+        return run(self._lake, _selection(select, exclude, full_refresh), emit, ahead)
 
     def plan(self, select: Names = None, exclude: Names = None, full_refresh: bool = False) -> Plan:
         """What `run` would do now; changes nothing."""
@@ -321,13 +323,12 @@ def open(  # noqa: A001 - `headgate.open`, as in `gzip.open`
 
 
 def open_to_run(path: str | Path | None = None, profile: str | None = None) -> Lakehouse:
-    """As `open`, of a folder that is run at once: large new files are hashed while what a run needs is imported."""
-    from headgate.ingest.ahead import hash_ahead
+    """As `open`, of a folder that is run at once: what takes long begins while what a run needs is imported."""
+    from headgate.run.ahead import begin
 
     with ExitStack() as unless_open:
-        ahead = hash_ahead(root_of(path))
-        if ahead is not None:
-            unless_open.callback(ahead.close)
+        ahead = begin(root_of(path))
+        unless_open.callback(ahead.close)
         opened = Lakehouse(Project.open(path, profile), ahead=ahead)
         unless_open.pop_all()
         return opened

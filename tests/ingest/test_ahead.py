@@ -20,6 +20,7 @@ from headgate.ingest import files, hashing
 from headgate.ingest.ahead import hash_ahead
 from headgate.ingest.digests import Digest, digest, from_line
 from headgate.ingest.files import HashCache
+from headgate.run import ahead as begun
 from headgate.run.result import RunStatus
 
 ORDERS = b"id,customer,day,amount\n1,10,2026-01-05,12.50\n2,11,2026-01-06,7.25\n"
@@ -148,8 +149,11 @@ def test_a_file_that_changes_after_it_was_hashed_is_loaded_as_it_is(
 ) -> None:
     path = settled_shop / "data/orders-1.csv"
     with lakehouse.open_to_run(settled_shop) as lake:
-        assert lake._ahead is not None  # the file is to change between the hash and the run
-        assert [found.sha256 for *_, found in lake._ahead.found()] == [hashlib.sha256(ORDERS).hexdigest()]  # as above
+        assert lake._ahead is not None
+        assert lake._ahead.files is not None  # the file is to change between the hash and the run
+        assert [found.sha256 for *_, found in lake._ahead.files.found()] == [
+            hashlib.sha256(ORDERS).hexdigest()
+        ]  # as above
         change(path)
         assert lake.run().status is RunStatus.MERGED
         hashes = {load["source"]: load["sha256"] for load in lake.loads()}
@@ -227,15 +231,15 @@ def test_a_project_that_does_not_open_leaves_no_process(
     program = settled_shop / "endless.py"
     program.write_text("import time\ntime.sleep(600)\n")
     monkeypatch.setattr(hashing, "__file__", str(program))
-    started: list[module.Ahead] = []
+    started: list[module.Hashing] = []
 
-    def noted(root: Path) -> module.Ahead | None:
+    def noted(root: Path) -> module.Hashing | None:
         started.extend(filter(None, [begin(root)]))
         (settled_shop / name).write_text("table: [\n")
         return started[0]
 
     begin = hash_ahead
-    monkeypatch.setattr(module, "hash_ahead", noted)
+    monkeypatch.setattr(begun, "hash_ahead", noted)
     assert main(["run", "--project", str(settled_shop)]) == 2
     capsys.readouterr()
     (ahead,) = started

@@ -263,10 +263,20 @@ def test_events_say_what_they_would() -> None:
         ),
         (RunningOperationCaughtError, {"exc": "no"}),
         (NodeFinished, {"run_result": {"timing_info": [{"name": "execute", "started_at": "2026-01-31T10:00:00.5Z"}]}}),
+        (NodeFinished, {"node_info": {**node, "node_started_at": "2026-01-31T10:00:00.5"}}),
     ]
+    refused: list[tuple[type, dict[str, Any]]] = [
+        (NodeFinished, {"run_result": {"timing_info": [{"started_at": "2026-01-31T10:00:00"}]}}),
+        (NodeFinished, {"run_result": {"timing_info": [{"started_at": "in the time of Z"}]}}),
+        (NodeFinished, {"run_result": {"timing_info": [{"started_at": 3}]}}),
+    ]
+
     plain = [kind(**values).to_dict() for kind, values in events]
     with shortcuts_taken():
         assert [kind(**values).to_dict() for kind, values in events] == plain
+        for kind, values in refused:
+            with pytest.raises(Exception, match="Failed to parse started_at field"):
+                kind(**values)
     assert plain[0]["node_info"]["meta"] == {"owner": "ops"}
     assert plain[3]["run_result"]["timing_info"][0]["started_at"] == "2026-01-31T10:00:00.500Z"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,19 +16,22 @@ _NAMES = (duckdb.token_type.identifier, duckdb.token_type.keyword)
 _SPACES = re.compile("[\u00a0\u2000-\u200b\u202f\u205f\u2060\u3000\ufeff]")
 
 
-def qualified_names(sql: str) -> Iterator[tuple[str, str]]:
+@functools.lru_cache(maxsize=256)
+def qualified_names(sql: str) -> tuple[tuple[str, str], ...]:
     """Every pair `schema.table` in the text, in its order, once each.
 
     A pair may as well be `alias.column`; who asks knows which tables exist. Comments and strings do not
     count. Works for statements of every kind, which DuckDB's own serialised syntax tree does not.
     """
-    seen: set[tuple[str, str]] = set()
-    words = list(words_of(sql))
-    for left, dot, right in zip(words, words[1:], words[2:], strict=False):
-        pair = (left.text, right.text)
-        if dot.text == "." and left.is_name and right.is_name and pair not in seen:
-            seen.add(pair)
-            yield pair
+    tokens = [(token, kind) for _, token, kind in _tokens(respaced(sql)) if kind != duckdb.token_type.comment]
+    # Every statement of a build is asked, some more than once: what a token is called is looked at beside dots alone.
+    return tuple(
+        dict.fromkeys(
+            (_text(left), _text(right))
+            for (left, of_left), (dot, _), (right, of_right) in zip(tokens, tokens[1:], tokens[2:], strict=False)
+            if dot.startswith(".") and _text(dot) == "." and of_left in _NAMES and of_right in _NAMES
+        )
+    )
 
 
 def names_in(sql: str) -> Iterator[str]:

@@ -27,7 +27,7 @@ _KNOWN = "SELECT 1 FROM file_hashes WHERE (path, bytes, mtime_ns, inode, ctime_n
 _File = tuple[Path, Stamp]
 
 
-class Ahead:
+class Hashing:
     """Files that are being hashed by a process.
 
     Args:
@@ -65,7 +65,7 @@ class Ahead:
             self._process.communicate()
 
 
-def hash_ahead(root: Path) -> Ahead | None:
+def hash_ahead(root: Path) -> Hashing | None:
     """Begin to hash the large files that the contracts of a project name and whose hashes nobody remembers.
 
     Args:
@@ -82,7 +82,7 @@ def hash_ahead(root: Path) -> Ahead | None:
         paths = {path for contract in contracts for path in _large_files(root, contract, environment)}
         files = [(path, stamp(path)) for path in sorted(paths)]
         files = _unknown(root / STATE, [(path, now) for path, now in files if is_settled(now)])
-        return Ahead(files) if files else None
+        return Hashing(files) if files else None
     except (ProjectError, OSError, ValueError, RuntimeError, sqlite3.Error):
         return None
 

@@ -6,17 +6,19 @@ import functools
 import importlib
 import threading
 import time
+from contextlib import closing
 
 from headgate.catalog.interface import MAIN
 from headgate.errors import DataError, StorageError, UsageError
 from headgate.events import Emit, Note, ignore
 from headgate.faults import Point, reached
 from headgate.ingest.addresses import is_address
-from headgate.ingest.ahead import Ahead
+from headgate.ingest.ahead import Hashing
 from headgate.ingest.contract import Source
 from headgate.ingest.files import HashCache, discover
 from headgate.ingest.objects import copies_removed
 from headgate.ingest.sources import load_sources
+from headgate.run.ahead import Ahead
 from headgate.run.definitions import Stamps, definition_stamps
 from headgate.run.fingerprint import Inputs, project_fingerprint
 from headgate.run.lake import Lake
@@ -35,24 +37,26 @@ def run(lake: Lake, selection: Selection = EVERYTHING, emit: Emit = ignore, ahea
         lake: The open project.
         selection: What the run is about.
         emit: Consumer of events.
-        ahead: Files of sources that are being hashed since before the project was open.
+        ahead: What was begun before the project was open; it ends with the run.
 
     Raises:
         ProjectError: A file of the project is wrong; nothing was begun.
         UsageError: The selection names nothing; nothing was begun.
     """
-    with copies_removed(lake.project.temp_directory):
-        return _run(lake, selection, emit, ahead)
+    with copies_removed(lake.project.temp_directory), closing(ahead or Ahead()) as begun:
+        return _run(lake, selection, emit, begun)
 
 
-def _run(lake: Lake, selection: Selection, emit: Emit, ahead: Ahead | None) -> RunResult:
+def _run(lake: Lake, selection: Selection, emit: Emit, ahead: Ahead) -> RunResult:
     started, began = time.perf_counter(), time.time_ns()
     clean_up(lake, emit)
     definitions = definition_stamps(lake.project.root)
+    if ahead.models is not None:
+        ahead.models.begin(lake.project)
     sources = load_sources(lake.project)
-    inputs = _inputs(lake, sources, selection, ahead, definitions)
+    inputs = _inputs(lake, sources, selection, ahead.files, definitions)
     head = lake.catalog.ref(MAIN).commit_id
-    empty = not sources and _builds_nothing(lake)
+    empty = not sources and _builds_nothing(lake, ahead)
     if empty:
         emit(Note("There is no source yet: headgate sources add FILE"))
     if inputs and not empty and not selection.full_refresh and lake.history.settled(inputs.fingerprint) == head:
@@ -62,7 +66,7 @@ def _run(lake: Lake, selection: Selection, emit: Emit, ahead: Ahead | None) -> R
     from headgate.run.course import Course
     from headgate.run.planning import Work
 
-    work = Work(lake.project, sources, selection)
+    work = Work(lake.project, sources, selection, ahead.models)
     work.check_names()
     result = Course(lake, work, emit).run(inputs)
     if inputs and not empty and lake.history.settled(inputs.fingerprint) == result.commit:
@@ -70,11 +74,11 @@ def _run(lake: Lake, selection: Selection, emit: Emit, ahead: Ahead | None) -> R
     return result
 
 
-def _builds_nothing(lake: Lake) -> bool:
+def _builds_nothing(lake: Lake, ahead: Ahead) -> bool:
     """Whether a project has no model, seed or snapshot either."""
     from headgate.run.planning import Work
 
-    dbt = Work(lake.project, [], EVERYTHING).dbt
+    dbt = Work(lake.project, [], EVERYTHING, ahead.models).dbt
     return dbt is None or not dbt.models
 
 
@@ -116,7 +120,7 @@ def _warm_up() -> None:
     threading.Thread(target=importlib.import_module, args=("headgate.run.course",), daemon=True).start()
 
 
-def _remember(lake: Lake, ahead: Ahead) -> None:
+def _remember(lake: Lake, ahead: Hashing) -> None:
     """Wait for the files that are being hashed; what looks for their hashes next finds them remembered."""
     _warm_up()
     cache = HashCache(lake.db.local(lake.project.state_dir))
@@ -128,7 +132,7 @@ def _inputs(
     lake: Lake,
     sources: list[Source],
     selection: Selection,
-    ahead: Ahead | None,
+    ahead: Hashing | None,
     definitions: Stamps | None,
 ) -> Inputs | None:
     """What a run would work on; None when only the network or dbt could tell, or a file is not there."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -15,6 +16,7 @@ from headgate.quality.books import BOOKS
 from headgate.quality.gate import Standing, Version
 from headgate.quality.reconciliation import Reconciliation, load_reconciliations
 from headgate.run.selection import Selection
+from headgate.transform.ahead import Parsing, has_dbt_side
 from headgate.types import Name
 
 if TYPE_CHECKING:
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
 
 # What may stand around a name in dbt's selection syntax: `+name`, `2+name+1`, `@name`.
 _SELECTOR = re.compile(r"^(?P<before>@|\d*\+)?(?P<method>source:)?(?P<name>[A-Za-z0-9_\-]+)(?P<after>\+\d*)?$")
-_DBT_FOLDERS = ("models", "seeds", "snapshots", "tests")
 
 
 class Work:
@@ -31,10 +32,13 @@ class Work:
     dbt takes a second to import, so a project without models, and a command that asks for none, never meets it.
     """
 
-    def __init__(self, project: Project, sources: list[Source], selection: Selection) -> None:
+    def __init__(
+        self, project: Project, sources: list[Source], selection: Selection, parsing: Parsing | None = None
+    ) -> None:
         self.project = project
         self.sources = sources
         self.selection = selection
+        self._parsing = parsing
 
     @cached_property
     def reconciliations(self) -> list[Reconciliation]:
@@ -43,15 +47,17 @@ class Work:
     @cached_property
     def dbt(self) -> DbtProject | None:
         """The parsed dbt side of the project; None when there is none."""
-        root = self.project.root
-        if not (root / "dbt_project.yml").is_file() and not any((root / name).is_dir() for name in _DBT_FOLDERS):
+        if not has_dbt_side(self.project.root):
             return None
         from headgate.transform.stubs import stubs_shared
 
         with stubs_shared():
             from headgate.transform.project import open_project
 
-        opened = open_project(self.project)
+            if self._parsing is not None:
+                # What builds the models is imported while another process parses them.
+                importlib.import_module("headgate.transform.build")
+        opened = (self._parsing and self._parsing.found()) or open_project(self.project)
         _check_built(opened.models, self.sources)
         return opened
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pickle
 import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -55,9 +56,12 @@ _DEFINITIONS = (".sql", ".yml", ".yaml", ".py", ".md", ".csv", ".dbtignore")
 
 
 def read_manifest(packed: bytes) -> Manifest:
-    """A manifest of one's own; dbt changes the one that it works with."""
-    manifest = Manifest.from_msgpack(packed, decoder=extended_mashumuro_decoder)
-    link_named_tables(manifest)
+    """A manifest of one's own; dbt changes the one that it works with.
+
+    Args:
+        packed: `Parsed.packed`.
+    """
+    manifest = Manifest(**pickle.loads(packed))  # noqa: S301  # of this process, or of the one that parsed for it
     manifest.build_flat_graph()
     manifest.build_parent_and_child_maps()
     return manifest
@@ -82,7 +86,7 @@ class Parsed:
 
     Attributes:
         manifest: To look at.
-        packed: As dbt packs it, for `read_manifest`.
+        packed: For `read_manifest`.
         variables: Of `dbt_project.yml` and `headgate.yml`, those of packages below the package's name.
         warnings: What dbt had to say; empty when nothing was parsed.
     """
@@ -110,17 +114,35 @@ def parse(definition: Definition) -> Parsed:
         warned = cached.with_name(cached.name + _WARNED)
         variables = {**invocation.config.vars.to_dict(), **definition.vars}
         cached = warned if warned.exists() else cached
-        packed = _read(cached)
-        manifest = read_manifest(packed) if packed is not None else None
-        if packed is not None and manifest is not None and _environment_holds(manifest, definition):
+        content = _read(cached)
+        manifest = _decoded(content) if content is not None else None
+        if manifest is not None and _environment_holds(manifest, definition):
             os.utime(cached)
-            return Parsed(manifest, packed, variables, ())
-        packed = _Loader(definition, invocation, latest=_latest(folder)).parse()
+            return Parsed(manifest, _packed(manifest), variables, ())
+        content = _Loader(definition, invocation, latest=_latest(folder)).parse()
         cached = warned if invocation.warnings else cached
-        write_atomically(cached, hashlib.sha256(packed).digest() + packed)
+        write_atomically(cached, hashlib.sha256(content).digest() + content)
         for old in _by_age(folder)[_KEPT:]:
             old.unlink(missing_ok=True)
-        return Parsed(read_manifest(packed), packed, variables, tuple(map(definition.masked, invocation.warnings)))
+        manifest = _decoded(content)
+        warnings = tuple(map(definition.masked, invocation.warnings))
+        return Parsed(manifest, _packed(manifest), variables, warnings)
+
+
+def _decoded(content: bytes) -> Manifest:
+    """What is in a file of the cache, in dbt's own format."""
+    manifest = Manifest.from_msgpack(content, decoder=extended_mashumuro_decoder)
+    link_named_tables(manifest)
+    return manifest
+
+
+def _packed(manifest: Manifest) -> bytes:
+    """A manifest as it is read fastest, without indexes that dbt makes when it needs them.
+
+    dbt's own way of pickling takes some of these for fields of another name.
+    """
+    names = [each.name for each in fields(manifest) if not each.name.startswith("_")]
+    return pickle.dumps({name: getattr(manifest, name) for name in names})
 
 
 class _Loader(ManifestLoader):

@@ -13,6 +13,7 @@ import typing
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import dbt.clients.jinja
@@ -36,6 +37,7 @@ from jinja2 import Environment, runtime
 from headgate.transform import macros, templates
 from headgate.transform.digests import digest_of
 
+_TIMES = ("started_at", "completed_at")
 _PLAIN = (bool, int, float, str)
 _MODULES = (
     base.get_pytz_module_context,
@@ -195,7 +197,23 @@ _parse_dict = base_types.ParseDict
 
 def _filled(values: dict[str, Any], message: Any) -> Any:
     """An empty message with values: protobuf takes them as they are, twelve times as fast as it reads them as JSON."""
-    try:
-        return type(message)(**values)
-    except (AttributeError, TypeError, ValueError):  # such as a time that is written as text
-        return _parse_dict(values, message)
+    for fields in (dict, _with_times):
+        try:
+            return type(message)(**fields(values))
+        except (AttributeError, TypeError, ValueError):
+            continue
+    return _parse_dict(values, message)
+
+
+def _with_times(value: Any) -> Any:
+    """The values, with the times of a node's steps, which dbt writes as text."""
+    if isinstance(value, list):
+        return [_with_times(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: datetime.fromisoformat(each)
+        if name in _TIMES and isinstance(each, str) and each.endswith("Z")
+        else _with_times(each)
+        for name, each in value.items()
+    }

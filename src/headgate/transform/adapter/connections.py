@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from dbt.adapters.contracts.connection import AdapterResponse, Connection, ConnectionState
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
-from headgate.engines.workspace import Workspace
 from headgate.transform.adapter.target import find_target
 
 if TYPE_CHECKING:
     import duckdb
+
+    from headgate.engines.workspace import Workspace
 
 
 class LentConnection:

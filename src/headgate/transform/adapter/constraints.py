@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from headgate.engines.workspace import Workspace
 from headgate.errors import ModelError, counted
 from headgate.types import Name, quote
+
+if TYPE_CHECKING:
+    from headgate.engines.workspace import Workspace
 
 
 def check_constraints(workspace: Workspace, name: Name, model: Mapping[str, Any]) -> None:

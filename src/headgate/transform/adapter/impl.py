@@ -1,9 +1,12 @@
-"""The adapter: what dbt's macros may ask of a lake."""
+"""The adapter: what dbt's macros may ask of a lake.
+
+To parse a project takes none of what reads and writes tables, and is not to wait for its imports.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dbt.adapters.base import BaseRelation
 from dbt.adapters.base.impl import ConstraintSupport
@@ -15,13 +18,9 @@ from dbt_common.clients.agate_helper import table_from_rows
 from dbt_common.contracts.constraints import ConstraintType
 from dbt_common.exceptions import DbtRuntimeError
 
-from headgate.engines.scan import count_rows
-from headgate.engines.workspace import Workspace
 from headgate.errors import ModelError
-from headgate.transform.adapter.catalog import COLUMNS, catalog_rows
 from headgate.transform.adapter.connections import HeadgateConnectionManager
 from headgate.transform.adapter.constraints import check_constraints
-from headgate.transform.adapter.incremental import STRATEGIES, increment
 from headgate.transform.adapter.layout import layout_of
 from headgate.transform.adapter.python_model import run_python_model
 from headgate.transform.adapter.queries import ends_with_semicolon
@@ -29,6 +28,9 @@ from headgate.transform.adapter.relation import HeadgateRelation
 from headgate.transform.adapter.seeds import seed_query
 from headgate.transform.adapter.target import Target, find_target
 from headgate.types import Kind, Layout, Name, quote
+
+if TYPE_CHECKING:
+    from headgate.engines.workspace import Workspace
 
 MethodT = TypeVar("MethodT", bound=Callable[..., object])
 
@@ -99,6 +101,8 @@ class HeadgateAdapter(DuckDBAdapter):
         self, relation_configs: Iterable[Any], used_schemas: Any, relations: Any = None
     ) -> tuple[Any, list[Exception]]:
         """Columns of all tables and views of the project, for `dbt docs`."""
+        from headgate.transform.adapter.catalog import COLUMNS, catalog_rows
+
         names = [name_of(self.Relation.create_from(self.config, config)) for config in relation_configs]
         rows = list(catalog_rows(self.workspace, names, self.config.credentials.database))
         return table_from_rows(rows, COLUMNS), []
@@ -121,6 +125,8 @@ class HeadgateAdapter(DuckDBAdapter):
         )
 
     def valid_incremental_strategies(self) -> Sequence[str]:
+        from headgate.transform.adapter.incremental import STRATEGIES
+
         return tuple(STRATEGIES)
 
     # What macros read
@@ -170,6 +176,8 @@ class HeadgateAdapter(DuckDBAdapter):
     @for_macros
     def increment(self, relation: BaseRelation, sql: str, model: Mapping[str, Any]) -> AdapterResponse:
         """The result of a query joins the table's rows, as the model's configuration says."""
+        from headgate.transform.adapter.incremental import increment
+
         increment(self.workspace, name_of(relation), sql, self._layout(model), model)
         return self._written(relation, model, "INCREMENT")
 
@@ -190,6 +198,8 @@ class HeadgateAdapter(DuckDBAdapter):
         return layout_of(model, self.target.properties(str(model["unique_id"])))
 
     def _written(self, relation: BaseRelation, model: Mapping[str, Any], code: str) -> AdapterResponse:
+        from headgate.engines.scan import count_rows
+
         name, unique_id = name_of(relation), str(model["unique_id"])
         if model["resource_type"] == "test":
             self.target.evidence[unique_id] = name
