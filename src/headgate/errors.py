@@ -206,9 +206,12 @@ def origins(error: BaseException) -> Iterator[BaseException]:
 
 def was_interrupted(error: BaseException) -> bool:
     """Whether an error came of a signal: libraries that catch everything raise another one in its place."""
-    # DuckDB tells of a signal that came while a statement ran by a plain RuntimeError.
+    # DuckDB tells of a signal that came while a statement ran by a plain RuntimeError, and pydantic of one that came
+    # while it made a class by a SchemaError, of which nothing is the cause.
     return any(
-        isinstance(each, KeyboardInterrupt) or (type(each) is RuntimeError and _SIGNALLED in str(each))
+        isinstance(each, KeyboardInterrupt)
+        or (type(each) is RuntimeError and _SIGNALLED in str(each))
+        or (type(each).__name__ == "SchemaError" and KeyboardInterrupt.__name__ in str(each))
         for each in origins(error)
     )
 

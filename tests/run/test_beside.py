@@ -8,8 +8,9 @@ import threading
 import time
 
 import pytest
+from pydantic_core import SchemaError
 
-from headgate.errors import Cancelled, DataError, ModelError
+from headgate.errors import Cancelled, DataError, ModelError, was_interrupted
 from headgate.run.beside import beside
 
 PATIENCE = 30
@@ -113,3 +114,11 @@ def test_a_body_that_was_cancelled_waits_for_the_work() -> None:
     with pytest.raises(Cancelled), beside(work, never):
         raise Cancelled("The consumer has enough.")
     assert ended.is_set()
+
+
+def test_an_interrupt_is_one_in_whatever_error_a_library_puts_it() -> None:
+    # Signals in the midst of `import headgate.config` brought these forth.
+    met = SchemaError("Error building \"model\" validator:\n  KeyboardInterrupt: ")
+    assert was_interrupted(met)
+    assert was_interrupted(RuntimeError("Query interrupted"))
+    assert not was_interrupted(SchemaError("Error building \"model\" validator:\n  TypeError: no"))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -156,7 +158,7 @@ def test_where_the_process_dies_the_run_parses(lake: Lake, monkeypatch: pytest.M
         processes.append(process)
         if when == "before":
             process._process.kill()
-            process._process.stdout.read()  # type: ignore[union-attr]  # a pipe, at whose end it is gone
+            wait_until(lambda: not is_there(process._process.pid))
         else:
             monkeypatch.setattr(process, "begin", begin_and_kill(process, process.begin))
         return process
@@ -308,3 +310,47 @@ def test_the_command_tells_of_a_model_that_does_not_parse(lake: Lake) -> None:
     assert "There is no model, seed or snapshot 'src'." in done.stderr
     assert "models/a.sql:2" in done.stderr
     assert "in open_project" in done.stderr, "the traceback"
+
+
+def first_run(lake: Lake, *interpreter: str, site: Path) -> subprocess.CompletedProcess[str]:
+    """The first run of a project with one model, and with a folder that Python looks into before its own packages."""
+    root = cold(lake.write({"models/a.sql": "select 1 as k"}))
+    code = "import sys; from headgate.cli.main import main; sys.exit(main(['run', '--json']))"
+    return subprocess.run(
+        [sys.executable, *interpreter, "-c", code],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("text", ["INFO site configured", "coverage on", "Loading", "(dp0"])
+def test_what_a_start_of_python_prints_is_no_answer(lake: Lake, tmp_path: Path, text: str) -> None:
+    (tmp_path / "sitecustomize.py").write_text(f"print({text!r})\n")
+    done = first_run(lake, "-P", site=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(text)
+    assert json.loads(done.stdout[done.stdout.index("{") :])["status"] == "merged"
+
+
+def test_what_the_run_is_kept_from_is_not_imported(lake: Lake, tmp_path: Path) -> None:
+    marker = tmp_path / "marker"
+    (tmp_path / "agate.py").write_text(f"open({str(marker)!r}, 'w').close()\nraise ImportError\n")
+    done = first_run(lake, "-I", site=tmp_path)
+    assert (done.returncode, marker.exists()) == (0, False), done.stderr
+
+
+def test_any_number_of_files_may_be_open(lake: Lake) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lake.write(MODELS)
+    with ExitStack() as opened:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
+        opened.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        for _ in range(1100):
+            opened.enter_context(open(os.devnull))  # noqa: PTH123  # as many descriptors
+        parsing = Parsing()
+        opened.callback(parsing.close)
+        parsing.begin(Project.open(lake.root))
+        assert parsing.found() is not None

@@ -197,3 +197,12 @@ def test_fixtures_overrides_and_incremental_unit_tests(lake: Lake) -> None:
         }
     ).build()
     assert lake.check("latest.only_new").status is CheckStatus.PASSED, lake.check("latest.only_new").message
+
+
+def test_unit_tests_of_a_model_run_in_one_order(lake: Lake) -> None:
+    names = [f"t{number}" for number in range(6)]
+    listed = "".join(
+        f"  - {{name: {name}, model: a, given: [], expect: {{rows: [{{k: 1}}]}}}}\n" for name in reversed(names)
+    )
+    result = lake.write({"models/a.sql": "select 1 as k", "models/a.yml": f"unit_tests:\n{listed}"}).build()
+    assert [check.name for check in result.checks] == [f"a.{name}" for name in names]

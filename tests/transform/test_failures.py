@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import traceback
 
 import pytest
 
@@ -231,3 +232,10 @@ def test_what_sql_takes_from_the_environment_is_not_told(lake: Lake) -> None:
     assert not [
         path for path in (lake.root / ".headgate").rglob("*") if path.is_file() and b"planted" in path.read_bytes()
     ]
+
+
+def test_a_name_from_the_environment_that_nothing_has_is_not_told(lake: Lake) -> None:
+    lake.write({".env": "WHERE=planted-name\n", "models/a.sql": "select * from {{ ref(env_var('WHERE')) }}"})
+    with pytest.raises(ModelError, match=r"There is no model, seed or snapshot '\$\{WHERE\}'") as caught:
+        lake.open()
+    assert "planted" not in "".join(traceback.format_exception(caught.value))

@@ -264,10 +264,12 @@ def test_events_say_what_they_would() -> None:
         (RunningOperationCaughtError, {"exc": "no"}),
         (NodeFinished, {"run_result": {"timing_info": [{"name": "execute", "started_at": "2026-01-31T10:00:00.5Z"}]}}),
         (NodeFinished, {"node_info": {**node, "node_started_at": "2026-01-31T10:00:00.5"}}),
+        (NodeFinished, {"run_result": {"timing_info": [{"started_at": "2026-01-31T10:00:00.123456789Z"}]}}),
     ]
     refused: list[tuple[type, dict[str, Any]]] = [
         (NodeFinished, {"run_result": {"timing_info": [{"started_at": "2026-01-31T10:00:00"}]}}),
         (NodeFinished, {"run_result": {"timing_info": [{"started_at": "in the time of Z"}]}}),
+        (NodeFinished, {"run_result": {"timing_info": [{"started_at": "20260131T000000Z"}]}}),
         (NodeFinished, {"run_result": {"timing_info": [{"started_at": 3}]}}),
     ]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import pickle
-import select
+import selectors
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from headgate.transform.values import DbtProject
 
 _PROGRAM = "headgate.transform.parsing"
+_FLAGS = {"isolated": "-I", "ignore_environment": "-E", "no_user_site": "-s"}
 _FOLDERS = ("models", "seeds", "snapshots", "tests")
 _PROCESSORS = Path("/sys/devices/system/cpu")
 # Seconds after which a thread that waits can be ended, which it is between two steps of Python's.
@@ -35,10 +36,25 @@ class Parsing:
     """
 
     def __init__(self) -> None:
-        pipe = subprocess.PIPE
-        # A folder with modules of the same names is not for it to look into.
-        command = [sys.executable, "-P", "-m", _PROGRAM]
-        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
+        # What is imported may write to the output, from the first moment on; the answer has a pipe of its own.
+        answer, end = os.pipe()
+        self._answers = os.fdopen(answer, "rb")
+        # A folder with modules of the same names is not for it to look into, nor what this process is kept from.
+        flags = ["-P", *(flag for name, flag in _FLAGS.items() if getattr(sys.flags, name))]
+        quiet = subprocess.DEVNULL
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, *flags, "-m", _PROGRAM, str(end)],
+                stdin=subprocess.PIPE,
+                stdout=quiet,
+                stderr=quiet,
+                pass_fds=(end,),
+            )
+        except OSError:
+            self._answers.close()
+            raise
+        finally:
+            os.close(end)
         self._found: DbtProject | HeadgateError | None = None
 
     def begin(self, project: Project) -> None:
@@ -64,12 +80,13 @@ class Parsing:
         return self._found
 
     def _answer(self) -> DbtProject | HeadgateError | None:
-        assert self._process.stdout is not None
-        while not select.select([self._process.stdout], [], [], _TICK)[0]:
-            pass
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._answers, selectors.EVENT_READ)
+            while not selector.select(_TICK):
+                pass
         try:
-            answer: DbtProject | HeadgateError = pickle.load(self._process.stdout)  # noqa: S301  # of a process of ours
-        except (EOFError, pickle.UnpicklingError):
+            answer: DbtProject | HeadgateError = pickle.load(self._answers)  # noqa: S301  # of a process of ours
+        except (EOFError, pickle.UnpicklingError):  # it has ended, in the midst of it
             return None
         return answer
 
@@ -78,6 +95,7 @@ class Parsing:
         if self._process.returncode is None:
             self._process.kill()
             self._process.communicate()
+            self._answers.close()
 
 
 def parse_ahead(root: Path) -> Parsing | None:

@@ -77,7 +77,7 @@ def origin_of(error: BaseException, definition: Definition) -> BaseException | N
     return error if definition.masked(text) == text else None
 
 
-def missing_input(error: TargetNotFoundError, manifest: Manifest, root: Path) -> ModelError:
+def missing_input(error: TargetNotFoundError, manifest: Manifest, definition: Definition) -> ModelError:
     """What a model, snapshot or test reads by `ref` or `source` that is not there, with the closest that is."""
     # dbt's exception loses its node as it is made.
     who = _WHO.match(str(error.msg))
@@ -89,10 +89,11 @@ def missing_input(error: TargetNotFoundError, manifest: Manifest, root: Path) ->
     what, known = ("source", sources) if is_source else ("model, seed or snapshot", models)
     state = "The" if error.disabled else "There is no"
     message = f"{state} {what} '{target}'" + (" is disabled." if error.disabled else ".")
-    line = _line_of_word(root / path, target.rpartition(".")[2])
+    line = _line_of_word(definition.root / path, target.rpartition(".")[2])
     lists = "headgate sources list" if is_source else "Models are the files below models/."
     return ModelError(
-        f"{kind} {unique_id.split('.')[2]}: {message}" if who else message,
+        # The name may be a value of the environment.
+        definition.masked(f"{kind} {unique_id.split('.')[2]}: {message}" if who else message),
         place=f"{path}:{line}" if line else path or None,
         hint=None if error.disabled else did_you_mean(target, known) or lists,
         data={"node": unique_id or None},

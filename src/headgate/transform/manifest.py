@@ -35,7 +35,7 @@ from dbt.version import __version__ as dbt_version
 
 from headgate.scratch import is_alive, write_atomically
 from headgate.transform.definition import Definition
-from headgate.transform.failures import missing_input
+from headgate.transform.failures import missing_input, origin_of
 from headgate.transform.mentions import link_named_tables
 from headgate.transform.runtime import Invocation, dbt_invocation
 from headgate.version import __version__
@@ -163,7 +163,8 @@ class _Loader(ManifestLoader):
         try:
             manifest = self.load()
         except TargetNotFoundError as error:
-            raise missing_input(error, self.manifest, self._definition.root) from error
+            told = missing_input(error, self.manifest, self._definition)
+            raise told from origin_of(error, self._definition)
         _check_manifest(manifest, self.root_project)
         assert self._packed is not None  # written by load, or what load found unchanged
         return self._packed

@@ -1,6 +1,7 @@
-"""A program that parses one project: it reads a `Project` from its input and writes what `open_project` comes to.
+"""A program that parses one project: `python -m headgate.transform.parsing DESCRIPTOR`.
 
-Both are pickled. It ends with the process that it is for, which holds the other end of its input open.
+It reads a `Project` from its input and writes what `open_project` comes to, to a descriptor that it was given. Both are
+pickled. It ends with the process that it is for, which holds the other end of its input open.
 """
 
 from __future__ import annotations
@@ -23,8 +24,12 @@ with stubs_shared():
     from headgate.transform.project import open_project
 
 
-def main() -> None:
-    """Parse, unless the other process ends first; what it does not foresee is for that one to meet."""
+def main(descriptor: int) -> None:
+    """Parse, unless the other process ends first; what it does not foresee is for that one to meet.
+
+    Args:
+        descriptor: Where the answer goes.
+    """
     # A terminal interrupts all of its processes; the other one ends this one when it has to.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     project = pickle.load(sys.stdin.buffer)  # noqa: S301  # of a process of ours
@@ -35,7 +40,8 @@ def main() -> None:
         # Neither traceback nor cause would arrive.
         error.add_note("".join(traceback.format_exception(error)))
         answer = error
-    pickle.dump(answer, sys.stdout.buffer)
+    with os.fdopen(descriptor, "wb") as answers:
+        pickle.dump(answer, answers)
 
 
 def _end_with_input() -> None:
@@ -44,4 +50,4 @@ def _end_with_input() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]))

@@ -8,6 +8,7 @@ is, to the letter, the one that it was written for; with any other version, dbt 
 from __future__ import annotations
 
 import functools
+import re
 import sys
 import typing
 from collections.abc import Callable, Iterator
@@ -38,6 +39,7 @@ from headgate.transform import macros, templates
 from headgate.transform.digests import digest_of
 
 _TIMES = ("started_at", "completed_at")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
 _PLAIN = (bool, int, float, str)
 _MODULES = (
     base.get_pytz_module_context,
@@ -213,7 +215,7 @@ def _with_times(value: Any) -> Any:
         return value
     return {
         name: datetime.fromisoformat(each)
-        if name in _TIMES and isinstance(each, str) and each.endswith("Z")
+        if name in _TIMES and isinstance(each, str) and _TIME.fullmatch(each)
         else _with_times(each)
         for name, each in value.items()
     }

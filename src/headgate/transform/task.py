@@ -131,7 +131,7 @@ class PlannedBuild(BuildTask):
         # dbt runs unit tests just before their model; those whose model is not built run as nodes of their own.
         before = {unit for unit in wanted if unit in self.manifest.unit_tests and self._runs_before_model(unit)}
         self.selected_unit_tests = before
-        self.build_model_to_unit_test_map(before)
+        self.build_model_to_unit_test_map(sorted(before))
         queued = wanted - before
         set_selected_resources(queued)
         graph = self.graph.get_subset_graph(queued).graph
