@@ -118,7 +118,7 @@ def test_a_body_that_was_cancelled_waits_for_the_work() -> None:
 
 def test_an_interrupt_is_one_in_whatever_error_a_library_puts_it() -> None:
     # Signals in the midst of `import headgate.config` brought these forth.
-    met = SchemaError("Error building \"model\" validator:\n  KeyboardInterrupt: ")
+    met = SchemaError('Error building "model" validator:\n  KeyboardInterrupt: ')
     assert was_interrupted(met)
     assert was_interrupted(RuntimeError("Query interrupted"))
-    assert not was_interrupted(SchemaError("Error building \"model\" validator:\n  TypeError: no"))
+    assert not was_interrupted(SchemaError('Error building "model" validator:\n  TypeError: no'))
