@@ -10,7 +10,8 @@ import enum
 import os
 import random
 import secrets
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -50,6 +51,14 @@ BUDGETS = {
 def seconds(part: Part, share: float) -> float:
     """What a test may take that has this share (0 to 1) of its part; shares of a part add up to 1 at most."""
     return share * (BUDGETS[part].long if LONG else BUDGETS[part].short)
+
+
+def spending(part: Part, share: float) -> Iterator[None]:
+    """As many turns as fit into a test's seconds of one core, or, where others keep that busy, into twice the time."""
+    limit = seconds(part, share)
+    spent, began = time.process_time(), time.monotonic()
+    while time.process_time() < spent + limit and time.monotonic() < began + 2 * limit:
+        yield
 
 
 def sample(name: str, values: Sequence[_Value], short: int = 1) -> list[_Value]:
