@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,6 +17,8 @@ from headgate.run.system_tables import expose_system_tables
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
+
+    from headgate.config import EngineSettings
 
 _Value = TypeVar("_Value")
 
@@ -59,21 +61,16 @@ class Question:
         self._sql = sql
         self._ref = ref
         lake.check_storage()
+        self._shares = shares
         self._state = lake.catalog.resolve(ref).id
-        self._session = Session(lake.project.engine, lake.storage)
-        if shares > 1:
-            limit = str(self._session.value("SELECT current_setting('memory_limit')"))  # such as 18.8 GiB
-            amount, _, unit = limit.partition(" ")
-            self._session.execute(f"SET memory_limit = '{float(amount) / shares:.3f} {unit}'")
+        self._sessions = ExitStack()
+        self._session = self._opened(lake.project.engine)
         self._reader: Reader | None = None
         self._rows: pa.RecordBatchReader | None = None
 
     def ask(self) -> tuple[tuple[ResultColumn, ...], pa.Schema]:
         """Begin to run the statement: the columns of its answer, as DuckDB and as Arrow have them."""
-        self._reader = Reader(self._lake.catalog, self._state, self._session, called=self._ref)
-        expose_system_tables(self._lake, self._reader, self._sql, self._ref)
-        lock(self._session)
-        self._go_on()
+        self._begin()
         cursor = _explained(self._run)
         names, types = zip(*((str(name), str(kind)) for name, kind, *_ in cursor.description), strict=True)
         columns = result_columns(names, types)
@@ -88,7 +85,7 @@ class Question:
                 self._go_on()
                 yield batch
         except Unexplained:
-            _explained(self._read_again)
+            self._find_reason()
             raise
 
     def stop(self) -> None:
@@ -96,7 +93,7 @@ class Question:
         self._session.interrupt()
 
     def close(self) -> None:
-        self._session.close()
+        self._sessions.close()
 
     def __enter__(self) -> Question:
         return self
@@ -105,6 +102,30 @@ class Question:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    def _opened(self, settings: EngineSettings) -> Session:
+        session = self._sessions.enter_context(Session(settings, self._lake.storage))
+        if self._shares > 1:
+            limit = str(session.value("SELECT current_setting('memory_limit')"))  # such as 18.8 GiB
+            amount, _, unit = limit.partition(" ")
+            session.execute(f"SET memory_limit = '{float(amount) / self._shares:.3f} {unit}'")
+        return session
+
+    def _begin(self) -> None:
+        """Let the session see the state, and nothing else."""
+        self._reader = Reader(self._lake.catalog, self._state, self._session, called=self._ref)
+        expose_system_tables(self._lake, self._reader, self._sql, self._ref)
+        lock(self._session)
+        self._go_on()
+
+    def _find_reason(self) -> None:
+        """Take all rows for nothing but the error that may be among them, with one thread: no other interrupts it."""
+        before = self._session
+        self._session = self._opened(self._lake.project.engine.model_copy(update={"threads": 1}))
+        if before.interrupted:
+            raise query_stopped()
+        self._begin()
+        _explained(self._read_again)
 
     def _run(self) -> duckdb.DuckDBPyConnection:
         assert self._reader is not None, "ask() comes first"
