@@ -151,9 +151,7 @@ def test_a_file_that_changes_after_it_was_hashed_is_loaded_as_it_is(
     with lakehouse.open_to_run(settled_shop) as lake:
         assert lake._ahead is not None
         assert lake._ahead.files is not None  # the file is to change between the hash and the run
-        assert [found.sha256 for *_, found in lake._ahead.files.found()] == [
-            hashlib.sha256(ORDERS).hexdigest()
-        ]  # as above
+        assert [found.sha256 for *_, found in lake._ahead.files.found()] == [hashlib.sha256(ORDERS).hexdigest()]
         change(path)
         assert lake.run().status is RunStatus.MERGED
         hashes = {load["source"]: load["sha256"] for load in lake.loads()}

@@ -52,6 +52,7 @@ MODELS = {
     "seeds/units.csv": "unit,name\nkWh,kilowatt hour\n",
 }
 ENDLESS = "{% for i in range(90000) %}{% for j in range(90000) %}{% endfor %}{% endfor %} select 1 as k"
+TWO_CORES = pytest.mark.skipif(module._cores() == 1, reason="a run parses by itself where it has one core")
 COMMAND = [sys.executable, "-P", "-m", "headgate", "run"]
 
 
@@ -99,8 +100,7 @@ def test_it_comes_to_the_same_as_here(lake: Lake, parsing: Parsing) -> None:
     assert found.definition.environment.told == {"of-the-north": "${REGION}"}
     # What is parsed here finds what that process left in the cache, and has to find it right.
     assert facts(found) == facts(lake.open())
-    cold_again = lake.root / ".headgate/dbt/manifests"
-    cold_again.rename(lake.root / "parsed-there")
+    (lake.root / ".headgate/dbt/manifests").rename(lake.root / "parsed-there")
     assert facts(found) == facts(lake.open())
 
 
@@ -277,7 +277,7 @@ def endless(lake: Lake) -> Iterator[tuple[subprocess.Popen[str], int]]:
     run.communicate()
 
 
-@pytest.mark.skipif(module._cores() == 1, reason="a run parses by itself where it has one core")
+@TWO_CORES
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_ends_both(endless: tuple[subprocess.Popen[str], int], lake: Lake, number: signal.Signals) -> None:
     run, parser = endless
@@ -290,7 +290,7 @@ def test_an_interrupt_ends_both(endless: tuple[subprocess.Popen[str], int], lake
     assert lake.workspace.catalog.resolve("main").id == told["commit"]
 
 
-@pytest.mark.skipif(module._cores() == 1, reason="a run parses by itself where it has one core")
+@TWO_CORES
 def test_a_kill_ends_both_and_the_next_run_is_as_the_first(
     endless: tuple[subprocess.Popen[str], int], lake: Lake
 ) -> None:

@@ -26,6 +26,7 @@ from headgate.run.leftovers import take_away
 from headgate.run.result import RunResult, RunStatus, new_run_id
 from headgate.run.selection import Selection
 from headgate.run.settled import leave_note
+from headgate.transform.ahead import Parsing
 
 EVERYTHING = Selection()
 
@@ -56,7 +57,7 @@ def _run(lake: Lake, selection: Selection, emit: Emit, ahead: Ahead) -> RunResul
     sources = load_sources(lake.project)
     inputs = _inputs(lake, sources, selection, ahead.files, definitions)
     head = lake.catalog.ref(MAIN).commit_id
-    empty = not sources and _builds_nothing(lake, ahead)
+    empty = not sources and _builds_nothing(lake, ahead.models)
     if empty:
         emit(Note("There is no source yet: headgate sources add FILE"))
     if inputs and not empty and not selection.full_refresh and lake.history.settled(inputs.fingerprint) == head:
@@ -74,11 +75,11 @@ def _run(lake: Lake, selection: Selection, emit: Emit, ahead: Ahead) -> RunResul
     return result
 
 
-def _builds_nothing(lake: Lake, ahead: Ahead) -> bool:
+def _builds_nothing(lake: Lake, parsing: Parsing | None) -> bool:
     """Whether a project has no model, seed or snapshot either."""
     from headgate.run.planning import Work
 
-    dbt = Work(lake.project, [], EVERYTHING, ahead.models).dbt
+    dbt = Work(lake.project, [], EVERYTHING, parsing).dbt
     return dbt is None or not dbt.models
 
 
@@ -120,11 +121,11 @@ def _warm_up() -> None:
     threading.Thread(target=importlib.import_module, args=("headgate.run.course",), daemon=True).start()
 
 
-def _remember(lake: Lake, ahead: Hashing) -> None:
+def _remember(lake: Lake, hashing: Hashing) -> None:
     """Wait for the files that are being hashed; what looks for their hashes next finds them remembered."""
     _warm_up()
     cache = HashCache(lake.db.local(lake.project.state_dir))
-    for path, now, found in ahead.found():
+    for path, now, found in hashing.found():
         cache.remember(str(path), now, found)
 
 
@@ -132,13 +133,13 @@ def _inputs(
     lake: Lake,
     sources: list[Source],
     selection: Selection,
-    ahead: Hashing | None,
+    hashing: Hashing | None,
     definitions: Stamps | None,
 ) -> Inputs | None:
     """What a run would work on; None when only the network or dbt could tell, or a file is not there."""
     try:
-        if ahead is not None:
-            _remember(lake, ahead)
+        if hashing is not None:
+            _remember(lake, hashing)
         if any(is_address(pattern) for source in sources for pattern in source.contract.files):
             return None
         files = tuple(

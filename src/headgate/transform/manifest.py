@@ -55,11 +55,20 @@ _DEFINES = re.compile(r"\{%[-+]?\s*((?:macro|test|data_test|materialization)\s+[
 _DEFINITIONS = (".sql", ".yml", ".yaml", ".py", ".md", ".csv", ".dbtignore")
 
 
+def pack_manifest(manifest: Manifest) -> bytes:
+    """A manifest as it is read fastest, without indexes that dbt makes when it needs them.
+
+    dbt's own way of pickling takes some of these for fields of another name.
+    """
+    names = [each.name for each in fields(manifest) if not each.name.startswith("_")]
+    return pickle.dumps({name: getattr(manifest, name) for name in names})
+
+
 def read_manifest(packed: bytes) -> Manifest:
     """A manifest of one's own; dbt changes the one that it works with.
 
     Args:
-        packed: `Parsed.packed`.
+        packed: Of `pack_manifest`.
     """
     manifest = Manifest(**pickle.loads(packed))  # noqa: S301  # of this process, or of the one that parsed for it
     manifest.build_flat_graph()
@@ -85,14 +94,12 @@ class Parsed:
     """A manifest, with what it does not hold.
 
     Attributes:
-        manifest: To look at.
-        packed: For `read_manifest`.
+        manifest: To look at, see `pack_manifest`.
         variables: Of `dbt_project.yml` and `headgate.yml`, those of packages below the package's name.
         warnings: What dbt had to say; empty when nothing was parsed.
     """
 
     manifest: Manifest
-    packed: bytes
     variables: dict[str, Any]
     warnings: tuple[str, ...]
 
@@ -118,15 +125,13 @@ def parse(definition: Definition) -> Parsed:
         manifest = _decoded(content) if content is not None else None
         if manifest is not None and _environment_holds(manifest, definition):
             os.utime(cached)
-            return Parsed(manifest, _packed(manifest), variables, ())
+            return Parsed(manifest, variables, ())
         content = _Loader(definition, invocation, latest=_latest(folder)).parse()
         cached = warned if invocation.warnings else cached
         write_atomically(cached, hashlib.sha256(content).digest() + content)
         for old in _by_age(folder)[_KEPT:]:
             old.unlink(missing_ok=True)
-        manifest = _decoded(content)
-        warnings = tuple(map(definition.masked, invocation.warnings))
-        return Parsed(manifest, _packed(manifest), variables, warnings)
+        return Parsed(_decoded(content), variables, tuple(map(definition.masked, invocation.warnings)))
 
 
 def _decoded(content: bytes) -> Manifest:
@@ -136,22 +141,13 @@ def _decoded(content: bytes) -> Manifest:
     return manifest
 
 
-def _packed(manifest: Manifest) -> bytes:
-    """A manifest as it is read fastest, without indexes that dbt makes when it needs them.
-
-    dbt's own way of pickling takes some of these for fields of another name.
-    """
-    names = [each.name for each in fields(manifest) if not each.name.startswith("_")]
-    return pickle.dumps({name: getattr(manifest, name) for name in names})
-
-
 class _Loader(ManifestLoader):
     """dbt's parser, with its state in memory and a project file that may lie elsewhere than the project."""
 
     def __init__(self, definition: Definition, invocation: Invocation, latest: bytes | None) -> None:
         self._definition = definition
         self._latest = latest
-        self._packed = latest
+        self._content = latest
         self._adapter = get_adapter(invocation.config)
         super().__init__(
             invocation.config,
@@ -166,8 +162,8 @@ class _Loader(ManifestLoader):
             told = missing_input(error, self.manifest, self._definition)
             raise told from origin_of(error, self._definition)
         _check_manifest(manifest, self.root_project)
-        assert self._packed is not None  # written by load, or what load found unchanged
-        return self._packed
+        assert self._content is not None  # written by load, or what load found unchanged
+        return self._content
 
     def build_manifest_state_check(self) -> ManifestStateCheck:
         """What must be equal for a partial parse."""
@@ -209,7 +205,7 @@ class _Loader(ManifestLoader):
         # The values of variables may be secrets, and are not to lie in the cache.
         values = self.manifest.env_vars
         self.manifest.env_vars = {name: _digest(value) for name, value in values.items()}
-        self._packed = self.manifest.to_msgpack(extended_mashumaro_encoder)
+        self._content = self.manifest.to_msgpack(extended_mashumaro_encoder)
         self.manifest.env_vars = values
 
     def inject_external_nodes(self) -> bool:
@@ -281,8 +277,8 @@ def _read(path: Path) -> bytes | None:
         content = path.read_bytes()
     except FileNotFoundError:
         return None
-    digest, packed = content[:32], content[32:]
-    return packed if hashlib.sha256(packed).digest() == digest else None
+    digest, encoded = content[:32], content[32:]
+    return encoded if hashlib.sha256(encoded).digest() == digest else None
 
 
 def _by_age(folder: Path) -> list[Path]:
@@ -299,4 +295,4 @@ def _by_age(folder: Path) -> list[Path]:
 def _latest(folder: Path) -> bytes | None:
     """The newest manifest that dbt may go on from."""
     found = (_read(path) for path in _by_age(folder) if not path.name.endswith(_WARNED))
-    return next((packed for packed in found if packed is not None), None)
+    return next((content for content in found if content is not None), None)

@@ -17,7 +17,7 @@ from headgate.project import Project
 from headgate.transform.code import CodeHasher
 from headgate.transform.definition import Definition, find_definition
 from headgate.transform.failures import as_model_error, origin_of
-from headgate.transform.manifest import Parsed, parse
+from headgate.transform.manifest import Parsed, pack_manifest, parse
 from headgate.transform.mentions import Mentions, name_of_node
 from headgate.transform.sources import write_source_definitions
 from headgate.transform.values import DbtProject, Model, Resource, Test, TestKind
@@ -67,7 +67,7 @@ def _describe(definition: Definition, parsed: Parsed) -> DbtProject:
         tests=tuple(sorted(_with_names_of_their_own(tests), key=lambda test: test.name)),
         sources=tuple(sorted({name_of_node(source) for source in manifest.sources.values()})),
         warnings=parsed.warnings,
-        packed=parsed.packed,
+        packed=pack_manifest(manifest),
     )
 
 

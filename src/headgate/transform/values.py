@@ -91,7 +91,7 @@ class DbtProject:
         tests: By name.
         sources: Tables that `source` names.
         warnings: What dbt had to say while parsing; empty when nothing had changed.
-        packed: dbt's manifest.
+        packed: dbt's manifest, for `read_manifest`.
     """
 
     definition: Definition
