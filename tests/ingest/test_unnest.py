@@ -47,6 +47,32 @@ def test_what_has_no_keys_within_what_is_unnested(lake: Lake) -> None:
     ]
 
 
+def test_a_line_that_is_no_json_keeps_its_text_and_its_place(lake: Lake) -> None:
+    lake.file("data/a.ndjson", '{"l":[{"a":1},{"a":2}]}\nlost text\n{"l":[{"a":3},{"a":"x"}]}\n{"l":[{"a":\n')
+    lake.source("a", "table: a\nfiles: data/a.ndjson\noptions: {unnest: l}\ncolumns: {l.a: {name: a, type: int}}\n")
+    (result,) = lake.load()
+    assert (result.read, result.loaded, result.quarantined) == (6, 3, 3)
+    refused = "SELECT row, line, rule, raw, raw_line FROM quarantine.a ORDER BY row"
+    expected = [
+        (3, 2, "json", None, "lost text"),
+        (5, 3, "type", '{"l.a":"x"}', None),
+        (6, 4, "json", None, '{"l":[{"a":'),
+    ]
+    assert lake.rows(refused) == expected
+    assert replay(lake.sources()[0], lake.ws) == []
+    assert lake.rows(refused) == expected
+
+
+def test_blank_lines_leave_the_place_of_what_was_unnested_unknown(lake: Lake) -> None:
+    lake.file("data/a.ndjson", '{"l":[{"a":1},{"a":2}]}\n\nlost text\n{"l":[{"a":"x"}]}\n')
+    lake.source("a", "table: a\nfiles: data/a.ndjson\noptions: {unnest: l}\ncolumns: {l.a: {name: a, type: int}}\n")
+    lake.load()
+    assert lake.rows("SELECT row, line, raw_line FROM quarantine.a ORDER BY row") == [
+        (3, 3, "lost text"),
+        (4, None, None),
+    ]
+
+
 def test_a_record_that_is_no_object_stays_refused_when_it_is_replayed(lake: Lake) -> None:
     lake.file("data/a.json", '[{"id": 1}, 77, {"id": "x"}]')
     lake.source("a", "table: a\nfiles: data/a.json\ncolumns: {id: bigint}\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -18,6 +18,7 @@ from headgate.ingest.rows import Raw, Rows
 from headgate.ingest.rules import json_columns, pointer
 from headgate.types import literal
 
+_NO_JSON = "the line is not JSON"
 # A quote alone is the beginning of a string that goes on behind what has been read.
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}\[\]:,]|[^\s"{}\[\]:,]+|"', re.DOTALL)
 _BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}\[\]]|"', re.DOTALL)
@@ -25,15 +26,17 @@ _BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}\[\]]|"', re.DOTALL)
 
 def ndjson_rows(session: Session, file: PlainFile, options: Options) -> Rows:
     """A file with one record per line; a line that is no JSON is a record without content."""
-    relation = (
-        f"(SELECT json AS __j FROM read_ndjson_objects({path_literal(file.path)}, ignore_errors = true, {PLAIN}))"
-    )
+    lines = f"FROM read_ndjson_objects({path_literal(file.path)}, ignore_errors = true, {PLAIN})"
     try:
-        rows = _rows(session, relation, options, file.name)
+        rows = _rows(session, f"(SELECT json AS __j {lines})", options, file.name)
     except QueryError as error:
         _check_length(error, file.name)
         raise
-    return replace(rows, lines_of=None if options.unnest else file)
+    if not options.unnest:
+        return replace(rows, lines_of=file)
+    numbered, _ = _unnested(f"(SELECT json AS __j, row_number() OVER () AS __record {lines})", options.unnest)
+    records = f"SELECT row_number() OVER () AS row, __record AS record FROM {numbered}"
+    return replace(rows, lines_of=file, records=records)
 
 
 def document_rows(session: Session, file: PlainFile, options: Options, scratch: Path) -> Rows:
@@ -77,19 +80,7 @@ def _check_length(error: QueryError, file: str) -> None:
 
 def _rows(session: Session, relation: str, options: Options, file: str) -> Rows:
     """Rows with a column per key, after unnesting."""
-    parts = [("", "__j")]
-    if options.unnest:
-        relation = (
-            f"(SELECT *, CASE WHEN {unlike('__j')} THEN TRY_CAST({marked('__j')} AS JSON) END AS __m FROM {relation})"
-        )
-    for number, path in enumerate(options.unnest):
-        prefix, holder = next(
-            ((prefix, part) for prefix, part in reversed(parts) if prefix and path.startswith(prefix)), parts[0]
-        )
-        key = path.removeprefix(prefix)
-        elements, twins = _elements(holder, key), _elements(_twin(holder), key)
-        relation = f"(SELECT *, unnest({elements}) AS __e{number}, unnest({twins}) AS __m{number} FROM {relation})"
-        parts.append((f"{path}.", f"__e{number}"))
+    relation, parts = _unnested(relation, options.unnest)
     found = _columns(session, relation, parts, options.unnest, file)
     names = tuple(name for _, _, name in found)
     columns = tuple((part, key) for part, key, _ in found)
@@ -102,8 +93,26 @@ def _rows(session: Session, relation: str, options: Options, file: str) -> Rows:
         record=_record(names, columns, opened) if options.unnest else "__j",
         keys=columns,
         marked=twins_of,
-        broken=(("json", "__j IS NULL", "the line is not JSON"), *no_objects("__j", opened)),
+        broken=(("json", "__j IS NULL", _NO_JSON), *no_objects("__j", opened)),
     )
+
+
+def _unnested(relation: str, paths: Sequence[str]) -> tuple[str, list[tuple[str, str]]]:
+    """A relation of records `__j` with a row for each element at the paths; the prefix and column of each object."""
+    parts = [("", "__j")]
+    if paths:
+        relation = (
+            f"(SELECT *, CASE WHEN {unlike('__j')} THEN TRY_CAST({marked('__j')} AS JSON) END AS __m FROM {relation})"
+        )
+    for number, path in enumerate(paths):
+        prefix, holder = next(
+            ((prefix, part) for prefix, part in reversed(parts) if prefix and path.startswith(prefix)), parts[0]
+        )
+        key = path.removeprefix(prefix)
+        elements, twins = _elements(holder, key), _elements(_twin(holder), key)
+        relation = f"(SELECT *, unnest({elements}) AS __e{number}, unnest({twins}) AS __m{number} FROM {relation})"
+        parts.append((f"{path}.", f"__e{number}"))
+    return relation, parts
 
 
 def _twin(holder: str) -> str:
@@ -164,7 +173,8 @@ def _record(
     ]
     if lost:
         record = f"left({record}, -1) || {' || '.join(lost)} || '}}'"
-    return f"CASE WHEN json_type(__j) <> 'OBJECT' THEN CAST(__j AS VARCHAR) ELSE {record} END"
+    # A line that is no JSON has no record, and its text beside it: see `broken_lines`.
+    return f"CASE WHEN json_type(__j) = 'OBJECT' THEN {record} ELSE CAST(__j AS VARCHAR) END"
 
 
 def _member(name: str, twin: str, value: str) -> str:
@@ -204,31 +214,31 @@ def _columns(
     return found
 
 
-def broken_lines(file: PlainFile, rows: set[int], lines: int, target: Path) -> None:
+def broken_lines(file: PlainFile, rows: Mapping[int, int], lines: int, target: Path) -> None:
     """Write what stands in the lines that are no JSON, as JSON lines `{row, line, rule, reason, raw}`.
 
     Args:
         file: The file.
-        rows: Which of its records, counted from 1, blank lines left out.
-        lines: How many records it has, to see that both readers count alike.
+        rows: The row that each of them is, by its record, counted from 1, blank lines left out.
+        lines: How many records the file has, to see that both readers count alike.
         target: The list.
 
     Raises:
         DataError: They do not.
     """
-    row = 0
+    record = 0
     with file.path.open("rb") as source, target.open("w", encoding="utf-8") as out:
         for number, line in enumerate(source, start=1):
             if not line.strip():
                 continue
-            row += 1
-            if row in rows:
+            record += 1
+            if record in rows:
                 raw = shown(line.rstrip(b"\r\n"))
-                found = {"row": row, "line": number, "rule": "json", "reason": "the line is not JSON", "raw": raw}
+                found = {"row": rows[record], "line": number, "rule": "json", "reason": _NO_JSON, "raw": raw}
                 out.write(json.dumps(found) + "\n")
-    if row != lines:
+    if record != lines:
         raise DataError(
-            f"The file has {row} lines that are not blank, but {lines} records were read.",
+            f"The file has {record} lines that are not blank, but {lines} records were read.",
             place=file.name,
             hint="Check that there is one JSON object per line; else say `format: json`.",
         )

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from headgate.engines.duckdb import Session
 from headgate.ingest.plain import CHUNK, PlainFile
 from headgate.ingest.repair import repair
 from headgate.ingest.rows import Rows
+from headgate.types import literal
 
 
-def line_map(rows: Rows, read: int, scratch: Path) -> tuple[Path | None, int | None]:
+def line_map(session: Session, rows: Rows, read: int, scratch: Path) -> tuple[Path | None, int | None]:
     """How far the line of each row is ahead of its number.
 
     Args:
+        session: Where they can be selected.
         rows: The file's rows.
         read: How many there are.
         scratch: Folder for the answer.
@@ -28,9 +31,21 @@ def line_map(rows: Rows, read: int, scratch: Path) -> tuple[Path | None, int | N
         if _lines(file) - dialect.skip == read:
             return None, dialect.before
         return repair(file, dialect, scratch).lines, None
-    if rows.lines_of is not None and _lines(rows.lines_of) == read:
+    if rows.lines_of is None or _lines(rows.lines_of) != records_read(session, rows, read):
+        return None, None
+    if rows.records is None:
         return None, 0
-    return None, None
+    target = scratch / "lines.ndjson"
+    ahead = f"SELECT row, record - row AS line FROM ({rows.records})"
+    session.execute(f"COPY ({ahead}) TO {literal(str(target))} (FORMAT json)")
+    return target, None
+
+
+def records_read(session: Session, rows: Rows, read: int) -> int:
+    """How many of the file's records so many rows are made of."""
+    if rows.records is None:
+        return read
+    return int(session.value(f"SELECT max(record) FROM ({rows.records})") or 0)
 
 
 def _lines(file: PlainFile) -> int:

@@ -29,7 +29,7 @@ from headgate.ingest.fields import Field, match
 from headgate.ingest.files import InputFile
 from headgate.ingest.jsonfile import broken_lines
 from headgate.ingest.ledger import Load
-from headgate.ingest.lines import line_map
+from headgate.ingest.lines import line_map, records_read
 from headgate.ingest.merging import Arrival
 from headgate.ingest.plan import PlannedLoad
 from headgate.ingest.progress import watched
@@ -286,13 +286,17 @@ class _FileLoad:
         """The rows, with what stands in lines that are no JSON."""
         if rows.lines_of is None:
             return rows
+        session = self.ws.session
         broken_rows = staged_rows(staged, None, sound=False)
         query = f"SELECT _source_row FROM ({broken_rows}) WHERE {VIOLATIONS}[1].rule = 'json'"
-        broken = {int(row) for (row,) in self.ws.session.rows(query)}
+        broken = {int(row): int(row) for (row,) in session.rows(query)}
         if not broken:
             return rows
+        if rows.records is not None:
+            found = session.rows(f"SELECT record, row FROM ({rows.records}) WHERE row IN ({query})")
+            broken = {int(record): int(row) for record, row in found}
         target = self.scratch / "broken.ndjson"
-        broken_lines(rows.lines_of, broken, read, target)
+        broken_lines(rows.lines_of, broken, records_read(session, rows, read), target)
         return rows.with_refused(target)
 
     def _refusals(self, rows: Rows, fields: tuple[Field, ...], staged: Path) -> Refusals:
@@ -312,7 +316,7 @@ class _FileLoad:
     def _split(self, rows: Rows, fields: tuple[Field, ...], staged: Path, refusals: Refusals, read: int) -> _Figures:
         """Refused rows to quarantine, sound rows to the table."""
         if refusals.any(self.ws):
-            refusals = refusals.with_lines(*line_map(rows, read, self.scratch))
+            refusals = refusals.with_lines(*line_map(self.ws.session, rows, read, self.scratch))
         quarantined = refuse(self.ws, self.source, refusals, load_id=self.load_id, file=self.file.name, now=self.now)
         quarantined += len(self.given_up)
         sound = (

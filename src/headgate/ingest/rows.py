@@ -41,6 +41,8 @@ class Rows:
         empty_is_null: Whether an empty text stands for no value unless the contract says otherwise.
         csv: The file and its dialect, where it is CSV: it may be read with types, or record by record.
         lines_of: The file, where a record is a line that may be broken without the reader telling what stands there.
+        records: Where records are lines and were unnested, a query for `row, record`: of which of the file's records a
+            row was made, both counted from 1.
         refused: JSON lines about records that are in `relation` only to hold a place.
         lines: JSON lines that say by how much the line of a row is ahead of its number.
         offset: The same where it is the same for all rows.
@@ -60,6 +62,7 @@ class Rows:
     empty_is_null: bool = False
     csv: tuple[PlainFile, Dialect] | None = None
     lines_of: PlainFile | None = None
+    records: str | None = None
     refused: Path | None = None
     lines: Path | None = None
     offset: int | None = None
