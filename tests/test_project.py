@@ -53,6 +53,14 @@ def test_uris_are_kept_and_file_uris_become_paths(project_dir: Path) -> None:
     assert (project.warehouse, project.catalog_url) == ("/srv/lake", "sqlite:////srv/s.db")
 
 
+def test_tables_lie_where_they_can_be_read(project_dir: Path) -> None:
+    file = project_dir / "headgate.yml"
+    file.write_text("name: lake\nstorage: 'a\"b'\n", encoding="utf-8")
+    with pytest.raises(ProjectError, match="double quote") as caught:
+        Project.open(project_dir)
+    assert caught.value.place == f'{project_dir}/a"b'
+
+
 def test_the_state_database_is_the_catalog_or_lies_beside_one_that_is_none(project_dir: Path) -> None:
     file = project_dir / "headgate.yml"
     file.write_text("name: lake\ncatalog: postgresql://h/db\n", encoding="utf-8")

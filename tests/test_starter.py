@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from headgate import starter
-from headgate.errors import AlreadyExists, NotFound, StorageError
+from headgate.errors import AlreadyExists, NotFound, ProjectError, StorageError
 from headgate.project import Project
 
 
@@ -27,6 +27,12 @@ def test_an_empty_project_opens_and_its_editor_finds_the_schema(tmp_path: Path) 
 def test_a_project_is_named_for_its_folder(tmp_path: Path, folder: str, name: str) -> None:
     starter.create(tmp_path / folder)
     assert Project.open(tmp_path / folder).name == name
+
+
+def test_no_project_is_started_where_no_table_could_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match="double quote"):
+        starter.create(tmp_path / 'a"b')
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_stands_in_the_folder_is_kept(tmp_path: Path) -> None:

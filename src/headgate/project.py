@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import getpass
+import glob
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,7 +57,7 @@ class Project:
         """Open the project in `path`, or, when that is None, in this folder or the closest one above.
 
         Raises:
-            ProjectError: There is none, or its `headgate.yml` does not validate.
+            ProjectError: There is none, its `headgate.yml` does not validate, or tables cannot lie where they are to.
         """
         # YAML and pydantic are a tenth of a second that `import headgate` and `headgate --help` need not take.
         from headgate.config import load_settings
@@ -64,7 +65,9 @@ class Project:
         opened, root = time.time_ns(), root_of(path)
         environment = environment_of(root)
         loaded = load_settings(root / FILE, environment, profile or environment.get("HEADGATE_PROFILE"))
-        return cls(root, loaded.settings, loaded.profile, environment, loaded.hidden, profile, opened)
+        project = cls(root, loaded.settings, loaded.profile, environment, loaded.hidden, profile, opened)
+        check_warehouse(project.warehouse)
+        return project
 
     @property
     def name(self) -> str:
@@ -141,6 +144,17 @@ class Project:
         """A path of the project, absolute and normalised; an absolute path stays itself."""
         return path_below(self.root, relative)
 
+    def is_pattern(self, path: Path) -> bool:
+        """Whether an absolute path stands for the files that match it; what the project's folder is called does not."""
+        return glob.has_magic(str(path.relative_to(self.root) if path.is_relative_to(self.root) else path))
+
+    def matches(self, pattern: Path) -> Iterator[Path]:
+        """What matches an absolute pattern, as `glob` has it, in no order."""
+        text = str(pattern)
+        if pattern.is_relative_to(self.root):
+            text = os.path.join(glob.escape(str(self.root)), pattern.relative_to(self.root))  # noqa: PTH118  # a pattern
+        return map(Path, glob.iglob(text, recursive=True))  # noqa: PTH207  # it is absolute
+
     def relative(self, path: str | os.PathLike[str]) -> str:
         """A path as it is recorded and shown: relative to the project when it lies there, with `/`."""
         absolute = self.path(path)
@@ -153,6 +167,16 @@ class Project:
         if not ignore.exists():
             ignore.write_text("*\n", encoding="utf-8")
         return self.state_dir
+
+
+def check_warehouse(location: str) -> None:
+    """Raise a ProjectError where DuckDB can read no table: it takes a path with a double quote for a quoted name."""
+    if '"' in location:
+        raise ProjectError(
+            "The place of the tables has a double quote in its path, and DuckDB cannot read tables there.",
+            place=location,
+            hint="Rename the folder, or let `storage` in headgate.yml name another.",
+        )
 
 
 def path_below(root: Path, relative: str | os.PathLike[str]) -> Path:

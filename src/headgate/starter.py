@@ -8,7 +8,7 @@ from pathlib import Path
 
 from headgate import schemas
 from headgate.errors import AlreadyExists, NotFound, StorageError, did_you_mean
-from headgate.project import FILE, schema_comment
+from headgate.project import FILE, check_warehouse, schema_comment
 from headgate.yaml import display_path
 
 _SETTINGS = """\
@@ -64,6 +64,7 @@ def create(directory: Path, example: str | None = None) -> list[Path]:
     Raises:
         AlreadyExists: There is a project in the folder already.
         NotFound: There is no such example.
+        ProjectError: No tables can lie in the folder.
         StorageError: The folder cannot be written.
     """
     root = directory.expanduser().absolute()
@@ -73,6 +74,7 @@ def create(directory: Path, example: str | None = None) -> list[Path]:
             place=display_path(root / FILE),
             hint="Use it with --project, or choose another folder.",
         )
+    check_warehouse(str(root))
     source = None if example is None else _example(example)
     try:
         root.mkdir(parents=True, exist_ok=True)

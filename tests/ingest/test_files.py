@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.rights import as_anybody
 
+import headgate
 from headgate.errors import DataError
 from headgate.ingest import files as module
 from headgate.ingest.digests import Digest, digest
@@ -127,3 +129,40 @@ def test_the_hash_of_a_file_that_is_being_written_is_not_remembered(lake: Lake) 
 )
 def test_formats_by_name(name: str, expected: str | None) -> None:
     assert format_of(name) == expected
+
+
+@pytest.mark.parametrize("pattern", ["data", "data/*/*.csv", "data/**/*.csv", "data/*/b.csv", "data/**/b.csv"])
+@pytest.mark.parametrize("mode", [0o000, 0o444])
+def test_a_folder_that_may_not_be_read_is_told_and_not_passed_over(lake: Lake, pattern: str, mode: int) -> None:
+    lake.file("data/x/a.csv", "a")
+    folder = lake.file("data/y/b.csv", "b").parent
+    folder.chmod(mode)
+    try:
+        with as_anybody(), pytest.raises(DataError, match=r"cannot be looked for: 'data/y.*Permission denied"):
+            names(lake, pattern)
+    finally:
+        folder.chmod(0o755)
+    assert "data/y/b.csv" in names(lake, pattern)
+
+
+def test_a_hidden_folder_may_be_closed(lake: Lake) -> None:
+    lake.file("data/x/a.csv", "a")
+    folder = lake.file("data/.trash/b.csv", "b").parent
+    folder.chmod(0)
+    try:
+        with as_anybody():
+            assert names(lake, "data") == ["data/x/a.csv"]
+            assert names(lake, "data/**/*.csv") == ["data/x/a.csv"]
+    finally:
+        folder.chmod(0o755)
+
+
+def test_what_the_folder_of_the_project_is_called_is_no_pattern(tmp_path: Path) -> None:
+    root = tmp_path / "l[a]ke*"
+    (root / "data" / "x").mkdir(parents=True)
+    (root / "data" / "x" / "a.csv").write_text("n\n1\n")
+    (root / "ingestion").mkdir()
+    (root / "headgate.yml").write_text("name: lake\n")
+    (root / "ingestion" / "a.yml").write_text('table: a\nfiles: "data/*/*.csv"\n')
+    with headgate.open(root) as lake:
+        assert lake.run().loads[0].file == "data/x/a.csv"

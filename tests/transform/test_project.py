@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from headgate.errors import ModelError, ProjectError
+from headgate.transform import definition
 from headgate.transform.values import Resource, TestKind
 from headgate.types import Name, Severity
 
@@ -44,6 +45,27 @@ def test_without_a_project_file_folders_decide(lake: Lake) -> None:
         "e": "silver",
         "f": "silver",
     }
+
+
+@pytest.mark.parametrize("name", ["env", "source"])
+def test_a_project_may_have_a_name_that_dbt_keeps_for_itself(lake: Lake, name: str) -> None:
+    lake.write({"headgate.yml": f"name: {name}\n", "models/marts/a.sql": "select 1 as n"})
+    assert schemas(lake) == {"a": "gold"}
+
+
+def test_what_dbt_keeps_for_itself_is_known() -> None:
+    from dbt.contracts.project import BANNED_PROJECT_NAMES  # dbt takes a second to import
+
+    assert set(BANNED_PROJECT_NAMES) <= definition.RESERVED
+
+
+def test_nobody_is_warned_of_a_file_that_headgate_wrote(lake: Lake) -> None:
+    lake.write({"models/staging/a.sql": "select 1 as n"})
+    (lake.root / "models" / "marts").mkdir()
+    assert lake.open().warnings == ()
+    own = "name: own\nmodels: {own: {marts: {+schema: gold}}}\n"
+    (warning,) = lake.write({"dbt_project.yml": own}).open().warnings
+    assert "models.own.marts" in warning
 
 
 def test_models_and_tests_are_described(lake: Lake) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import signal
@@ -15,10 +16,23 @@ from typer.exceptions import TyperException
 
 from headgate.cli.commands import projects, quarantine, reading, records, run, serving, versions
 from headgate.cli.invocation import SIGNALS, Invocation, only_tell, shared_options
+from headgate.cli.output.streams import drop_output, is_of_output, make_usable
+from headgate.cli.output.writer import TextWriter
 from headgate.cli.parameters import spare_validators
-from headgate.errors import Cancelled, HeadgateError, UsageError, did_you_mean, was_interrupted
+from headgate.errors import Cancelled, HeadgateError, StorageError, UsageError, did_you_mean, was_interrupted
 from headgate.version import __version__
 
+# What keeps a file from being read or written without anybody's mistake in here.
+_OF_THE_MACHINE = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EIO,
+    errno.EMFILE,
+    errno.ENFILE,
+}
 _ABOUT = """A lakehouse in one package: nothing reaches main until its checks pass.
 
 Start with: headgate init my-lake, then headgate sources add FILE, then headgate run.
@@ -65,6 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # with thirty models makes half a million objects and leaves hardly a cycle of them; with a fifth of this there are
     # three collections, of 0.1 s each, and 7 % less memory. With 300 models it is 1.4 s of 23, and 70 MB of 376.
     gc.set_threshold(1_000_000, 20, 20)
+    make_usable()
     given = list(sys.argv[1:] if arguments is None else arguments)
     invocation = Invocation(json="--json" in given)
     signal.signal(signal.SIGTERM, _interrupt)
@@ -76,9 +91,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Nor is there anything to gain from one last collection at the end of the process.
         gc.freeze()
     except BrokenPipeError:
-        # The reader has what it wanted (`| head`); what is still buffered must not fail again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader has what it wanted (`| head`).
+        drop_output()
         return 128 + signal.SIGPIPE
+    except OSError as error:
+        drop_output()
+        return _untold(error)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -103,9 +121,13 @@ def _run(arguments: list[str], invocation: Invocation) -> int:
         return _failed(_stopped(), invocation)
     except BrokenPipeError:
         raise
-    except Exception as error:  # noqa: BLE001  # the edge: a person gets a sentence, --debug the traceback
+    except Exception as error:  # the edge: a person gets a sentence, --debug the traceback
         if was_interrupted(error):
             return _failed(_stopped(), invocation)
+        if isinstance(error, OSError) and is_of_output(error):
+            raise
+        if isinstance(error, OSError) and error.filename is not None and error.errno in _OF_THE_MACHINE:
+            return _failed(_unusable(error), invocation)
         bug = HeadgateError(
             f"Something that should not happen did: {type(error).__name__}: {error}",
             hint="This is a bug in headgate. Run the command again with --debug and report what it prints.",
@@ -120,6 +142,25 @@ def _stopped() -> Cancelled:
     return Cancelled(
         "The command was stopped.", hint="Nothing is half done; headgate log shows whether a change had reached main."
     )
+
+
+def _unusable(error: OSError) -> HeadgateError:
+    told = StorageError(
+        f"'{os.fsdecode(error.filename)}' cannot be read or written: {error.strerror}.",
+        hint="Check who may read and write it, and that there is room; then run the command again.",
+    )
+    told.__cause__ = error
+    return told
+
+
+def _untold(error: OSError) -> int:
+    """Tell that the result could not be told; in no other way, for a document would go where the result went."""
+    told = StorageError(
+        f"The result cannot be written to standard output: {error.strerror}.",
+        hint="What the command changed stands: headgate log and headgate runs show it.",
+    )
+    TextWriter().error(told)
+    return told.exit_code
 
 
 def _failed(error: HeadgateError, invocation: Invocation) -> int:

@@ -19,7 +19,7 @@ from headgate.faults import Point, reached
 from headgate.ingest.addresses import check_kind, is_address, is_object, shown_address
 from headgate.ingest.contract import Source
 from headgate.ingest.digests import LARGE, Digest, Stamp, digest, is_settled, stamp
-from headgate.ingest.formats import is_data_name
+from headgate.ingest.formats import is_data_name, is_hidden
 from headgate.ingest.objects import RemoteFile, find_objects
 from headgate.project import Project
 
@@ -140,10 +140,11 @@ def _found(project: Project, source: Source, pattern: str) -> list[tuple[Path, s
     try:
         return list(_matches(project, source, pattern))
     except OSError as error:
+        folder = f"'{_cut(project.relative(os.fsdecode(error.filename)))}': " if error.filename is not None else ""
         raise DataError(
-            f"The files '{_cut(pattern)}' cannot be looked for: {error.strerror}.",
+            f"The files '{_cut(pattern)}' cannot be looked for: {folder}{error.strerror}.",
             place=f"{source.path}: files",
-            hint="Correct `files` of the contract, or check who may read the folder.",
+            hint="Check who may read the folder, or let `files` of the contract name others.",
         ) from error
 
 
@@ -163,9 +164,9 @@ def _matches(project: Project, source: Source, pattern: str) -> Iterator[tuple[P
         wanted = source.contract.format
         inside = ((inner, inner.relative_to(path).as_posix()) for inner in _below(path))
         paths = sorted(inner for inner, name in inside if is_data_name(name, wanted) and inner.is_file())
-    elif glob.has_magic(pattern) and not path.exists():
-        found = (Path(text) for text in glob.glob(str(path), recursive=True))  # noqa: PTH207  # the pattern is absolute
-        paths = sorted(inner for inner in found if inner.is_file())
+    elif project.is_pattern(path) and not path.exists():
+        _check_readable(project, path)
+        paths = sorted(inner for inner in project.matches(path) if inner.is_file())
     else:
         paths = [path]
     for inner in paths:
@@ -177,7 +178,13 @@ def _matches(project: Project, source: Source, pattern: str) -> Iterator[tuple[P
 def _below(folder: Path) -> Iterator[Path]:
     """All files below a folder, through links as patterns go, but in no circle of them."""
     around: dict[Path, frozenset[tuple[int, int]]] = {}
-    for text, inner, names in os.walk(folder, onerror=_unless_forbidden, followlinks=True):
+
+    def tell(error: OSError) -> None:
+        # What one may not look into may hold files: without a word their rows would be left out, or leave a table.
+        if not is_hidden(Path(os.fsdecode(error.filename)).relative_to(folder)):
+            raise error
+
+    for text, inner, names in os.walk(folder, onerror=tell, followlinks=True):
         here = Path(text)
         found = here.stat()
         outer, own = around.pop(here, frozenset()), (found.st_dev, found.st_ino)
@@ -188,10 +195,19 @@ def _below(folder: Path) -> Iterator[Path]:
         yield from (here / name for name in names)
 
 
-def _unless_forbidden(error: OSError) -> None:
-    """As patterns do: a folder that one may not read is passed over."""
-    if not isinstance(error, PermissionError):
-        raise error
+def _check_readable(project: Project, pattern: Path) -> None:
+    """Raise a PermissionError for a folder that a pattern would look into and may not, which `glob` passes over."""
+    for outer in pattern.parents:
+        inner = pattern.relative_to(outer).parts[0]
+        if not project.is_pattern(outer / inner):
+            break
+        for folder in project.matches(outer / inner if inner == "**" else outer):
+            if not folder.is_dir():
+                continue
+            if glob.has_magic(inner):
+                os.scandir(folder).close()
+            else:
+                (folder / inner).exists()
 
 
 def _missing(path: Path, source: Source) -> DataError:

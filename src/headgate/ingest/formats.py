@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+from pathlib import PurePath, PurePosixPath
 
 from headgate.ingest.contract import Format
 
@@ -38,6 +38,10 @@ def is_data_name(name: str, declared: Format | None) -> bool:
         name: Path in the folder; hidden files and those in hidden folders are none.
         declared: The contract's format.
     """
-    hidden = any(part.startswith((".", "_")) for part in PurePosixPath(name).parts)
     known = format_of(name)
-    return not hidden and known is not None and declared in (None, known)
+    return not is_hidden(PurePosixPath(name)) and known is not None and declared in (None, known)
+
+
+def is_hidden(path: PurePath) -> bool:
+    """Whether a path in a source's folder is one of those that are no data: hidden, or in a hidden folder."""
+    return any(part.startswith((".", "_")) for part in path.parts)

@@ -8,7 +8,6 @@ whether it did so again: there is no note then, and the next run finds out by co
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 import os
@@ -90,7 +89,7 @@ def leave_note(project: Project, sources: Iterable[Source], selection: Selection
         if tree is None:
             return
         files, folders = tree
-        watched = (path for pattern in patterns for path in _watched(project.path(pattern)))
+        watched = (path for pattern in patterns for path in _watched(project, project.path(pattern)))
         paths = list(islice((str(path) for group in (files, folders, watched) for path in group), _MOST_PATHS + 1))
         seen = {path: _look(path) for path in paths}
         # Settings hold as they were when the project was opened, which may be long ago; the folder tells of a removal.
@@ -143,11 +142,10 @@ def _variables(files: Iterable[Path]) -> list[str] | None:
     return sorted(found)
 
 
-def _watched(path: Path) -> Iterator[Path]:
+def _watched(project: Project, path: Path) -> Iterator[Path]:
     """A source's file, or the folders and files in which those of its pattern lie."""
-    text = str(path)
-    if not path.is_dir() and glob.has_magic(text) and not path.exists():
-        while glob.has_magic(str(path)):
+    if not path.is_dir() and project.is_pattern(path) and not path.exists():
+        while project.is_pattern(path):
             path = path.parent
     if not path.is_dir():
         yield path

@@ -13,6 +13,14 @@ from headgate.scratch import write_atomically
 from headgate.yaml import SECRET_LENGTH, masked
 
 FILE = "dbt_project.yml"
+# What dbt lets no project be called; said here, because to ask dbt costs its import.
+_RESERVED = """
+    _sql_results adapter api column config context database env env_var exceptions execute flags fromjson
+    fromyaml graph invocation_id load_agate_table load_result log model modules post_hooks pre_hooks ref render
+    return run_started_at schema source sql sql_now store_raw_result store_result target this tojson toyaml
+    try_or_compiler_error var write
+"""
+RESERVED = frozenset(_RESERVED.split())
 DEFAULT_SCHEMA = "silver"
 """Schema of models, seeds and snapshots that no configuration places."""
 
@@ -61,6 +69,11 @@ class Definition:
         return masked(masked(message, self.settings), self.environment.told, SECRET_LENGTH)
 
     @property
+    def generated(self) -> bool:
+        """Whether the project has no `dbt_project.yml` of its own."""
+        return self.file.parent == self.folder
+
+    @property
     def sources(self) -> Path:
         """Folder of the generated source definitions: one more model path."""
         return self.folder / "sources"
@@ -87,6 +100,8 @@ def find_definition(project: Project) -> Definition:
 def _generated(project: Project) -> str:
     """The project file of a folder that has none; a key for a folder that is not there would be a warning of dbt."""
     name = project.name.replace("-", "_")
+    if name in RESERVED:
+        name += "_"
     models: dict[str, object] = {"+materialized": "table", "+schema": DEFAULT_SCHEMA}
     for folder, schema in (("staging", "silver"), ("marts", "gold")):
         if (project.root / "models" / folder).is_dir():

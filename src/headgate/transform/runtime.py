@@ -69,9 +69,10 @@ class Invocation:
 class _Warnings(EventManager):
     """Keeps what dbt warns of; what is below a warning nobody reads, and making its text is a tenth of a build."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, generated: bool) -> None:
         super().__init__()
         self.messages: list[str] = []
+        self._generated = generated
 
     def fire_event(
         self,
@@ -82,6 +83,9 @@ class _Warnings(EventManager):
     ) -> None:
         severity = level or e.level_tag()
         if severity not in (EventLevel.WARN, EventLevel.ERROR):
+            return
+        if self._generated and type(e).__name__ == "UnusedResourceConfigPath":
+            # Of a project file that nobody wrote: it has the folders that models may come to.
             return
         super().fire_event(e, level, node, force_warn_or_error_handling)
         if severity is EventLevel.WARN and e.message() not in self.messages:
@@ -111,7 +115,7 @@ def dbt_invocation(
         set_invocation_context(definition.environment)
         get_invocation_context()._env = definition.environment  # noqa: SLF001  # a copy would not note what is looked up
         install()
-        warnings = _Warnings()
+        warnings = _Warnings(generated=definition.generated)
         ctx_set_event_manager(warnings)
         reset_adapters()
         try:

@@ -46,7 +46,7 @@ class _Lines:
             self._tell("load", "Loading files")
         elif isinstance(event, events.ModelStarted) and self._plan:
             self._tell("build", f"Building {counted(self._plan.models, 'model')}")
-        elif isinstance(event, events.Checked) and self._plan:
+        elif isinstance(event, events.Checked) and self._plan and self._plan.checks:
             self._tell("check", f"Running {counted(self._plan.checks, 'check')}")
         elif isinstance(event, events.Rebased):
             self._tell(event.onto, _moved(event))

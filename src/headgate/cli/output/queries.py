@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from headgate.cli.output import json
+from headgate.cli.output.streams import write_utf8
 from headgate.cli.output.writer import console
 from headgate.engines.answers import python_values
 from headgate.errors import StorageError, UsageError, counted
@@ -71,6 +72,8 @@ def write(answer: Answer, style: str, output: Path | None, limit: int | None) ->
     """
     counted_rows = [0]
     whole = style == "table"
+    if output is None and not whole:
+        write_utf8()
     answer = _counting(answer if whole else answer.first(limit), counted_rows)
     if style == "parquet":
         with _target(output, binary=True) as stream:

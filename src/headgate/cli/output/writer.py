@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from headgate.cli.output import json
 from headgate.cli.output.document import Document, command_style
+from headgate.cli.output.streams import write_utf8
 from headgate.errors import HeadgateError
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class JsonWriter:
     """One object on standard output, errors included; the error stands on standard error as text as well."""
 
     def write(self, document: Document) -> None:
+        write_utf8()
         for piece in json.document(document.data):
             sys.stdout.write(piece)
         sys.stdout.flush()
@@ -66,8 +68,8 @@ class JsonWriter:
 
 def console(*, stderr: bool = False) -> Console:
     """A Rich console; what does not end on a terminal is not cut to a width."""
-    from rich.console import Console
+    from headgate.cli.output.screen import Screen
 
     stream = sys.stderr if stderr else sys.stdout
     wide = None if stream.isatty() or os.environ.get("COLUMNS") else _UNLIMITED
-    return Console(file=stream, width=wide, highlight=False, emoji=False, soft_wrap=stderr)
+    return Screen(file=stream, width=wide, highlight=False, emoji=False, soft_wrap=stderr)
