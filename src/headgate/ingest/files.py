@@ -204,6 +204,7 @@ def _check_readable(project: Project, pattern: Path) -> None:
         for folder in project.matches(outer / inner if inner == "**" else outer):
             if not folder.is_dir():
                 continue
+            # Each raises the error that there is to tell.
             if glob.has_magic(inner):
                 os.scandir(folder).close()
             else:

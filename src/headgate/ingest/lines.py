@@ -31,21 +31,31 @@ def line_map(session: Session, rows: Rows, read: int, scratch: Path) -> tuple[Pa
         if _lines(file) - dialect.skip == read:
             return None, dialect.before
         return repair(file, dialect, scratch).lines, None
-    if rows.lines_of is None or _lines(rows.lines_of) != records_read(session, rows, read):
+    if rows.lines_of is None:
         return None, None
-    if rows.records is None:
+    records = records_of(session, rows, scratch)
+    if _lines(rows.lines_of) != records_read(session, records, read):
+        return None, None
+    if records is None:
         return None, 0
     target = scratch / "lines.ndjson"
-    ahead = f"SELECT row, record - row AS line FROM ({rows.records})"
-    session.execute(f"COPY ({ahead}) TO {literal(str(target))} (FORMAT json)")
+    session.execute(f"COPY (SELECT row, record - row AS line FROM {records}) TO {literal(str(target))} (FORMAT json)")
     return target, None
 
 
-def records_read(session: Session, rows: Rows, read: int) -> int:
-    """How many of the file's records so many rows are made of."""
+def records_of(session: Session, rows: Rows, scratch: Path) -> str | None:
+    """The relation of `Rows.records`, kept in the folder: to ask for it takes another reading of the file."""
     if rows.records is None:
-        return read
-    return int(session.value(f"SELECT max(record) FROM ({rows.records})") or 0)
+        return None
+    kept = scratch / "records.parquet"
+    if not kept.exists():
+        session.execute(f"COPY ({rows.records}) TO {literal(str(kept))} (FORMAT parquet)")
+    return f"read_parquet({literal(str(kept))})"
+
+
+def records_read(session: Session, records: str | None, read: int) -> int:
+    """How many of the file's records so many rows are made of; `records` is of `records_of`."""
+    return read if records is None else int(session.value(f"SELECT max(record) FROM {records}") or 0)
 
 
 def _lines(file: PlainFile) -> int:

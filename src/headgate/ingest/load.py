@@ -29,7 +29,7 @@ from headgate.ingest.fields import Field, match
 from headgate.ingest.files import InputFile
 from headgate.ingest.jsonfile import broken_lines
 from headgate.ingest.ledger import Load
-from headgate.ingest.lines import line_map, records_read
+from headgate.ingest.lines import line_map, records_of, records_read
 from headgate.ingest.merging import Arrival
 from headgate.ingest.plan import PlannedLoad
 from headgate.ingest.progress import watched
@@ -292,11 +292,12 @@ class _FileLoad:
         broken = {int(row): int(row) for (row,) in session.rows(query)}
         if not broken:
             return rows
-        if rows.records is not None:
-            found = session.rows(f"SELECT record, row FROM ({rows.records}) WHERE row IN ({query})")
+        records = records_of(session, rows, self.scratch)
+        if records is not None:
+            found = session.rows(f"SELECT record, row FROM {records} WHERE row IN ({query})")
             broken = {int(record): int(row) for record, row in found}
         target = self.scratch / "broken.ndjson"
-        broken_lines(rows.lines_of, broken, records_read(session, rows, read), target)
+        broken_lines(rows.lines_of, broken, records_read(session, records, read), target)
         return rows.with_refused(target)
 
     def _refusals(self, rows: Rows, fields: tuple[Field, ...], staged: Path) -> Refusals:
